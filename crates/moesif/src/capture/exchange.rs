@@ -1,0 +1,514 @@
+//! The record of one call.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use moesif_wire::{Direction, Event, Headers, Request, Response, Timestamp, header};
+use serde_json::value::RawValue;
+
+use super::text::{native_text, push_header_name};
+use super::{BodyView, CapturedBody, Policy, TransactionId, UriParts, client_address, identify_user};
+use crate::pipeline::{Budget, Reservation};
+
+/// Room for the text of an ordinary call, so that the arena is allocated once.
+const ARENA_CAPACITY: usize = 1536;
+const HEADERS_CAPACITY: usize = 16;
+/// What the record itself weighs in the budget, beside its text and bodies.
+const FIXED_SIZE: usize = 512;
+
+/// A piece of the arena.
+#[derive(Clone, Copy, Debug, Default)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+/// One API call while it passes and until it is delivered.
+///
+/// An adapter fills it on the application's thread; every method is a copy into memory that is already there.
+pub struct Exchange {
+    /// All text, one allocation.
+    arena: String,
+    request_headers: Vec<(Span, Span)>,
+    response_headers: Vec<(Span, Span)>,
+    verb: Span,
+    uri: Span,
+    peer_address: Span,
+    request_body: CapturedBody,
+    response_body: CapturedBody,
+    declared_length: Option<u64>,
+    reservation: Reservation,
+    policy: Arc<Policy>,
+    transaction_id: TransactionId,
+    arrived: Timestamp,
+    started: Instant,
+    took: Option<Duration>,
+    status: Option<u16>,
+    failed: bool,
+    user_id: Option<String>,
+    company_id: Option<String>,
+    session_token: Option<String>,
+    metadata: Option<Box<RawValue>>,
+}
+
+impl Exchange {
+    pub(crate) fn begin(policy: Arc<Policy>, transaction_id: TransactionId, budget: &Arc<Budget>) -> Self {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            arena: String::with_capacity(ARENA_CAPACITY),
+            request_headers: Vec::with_capacity(HEADERS_CAPACITY),
+            response_headers: Vec::with_capacity(HEADERS_CAPACITY),
+            verb: Span::default(),
+            uri: Span::default(),
+            peer_address: Span::default(),
+            request_body: CapturedBody::default(),
+            response_body: CapturedBody::default(),
+            declared_length: None,
+            reservation: Reservation::new(budget),
+            policy,
+            transaction_id,
+            arrived: Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)),
+            started: Instant::now(),
+            took: None,
+            status: None,
+            failed: false,
+            user_id: None,
+            company_id: None,
+            session_token: None,
+            metadata: None,
+        }
+    }
+
+    /// The request method.
+    pub fn set_verb(&mut self, verb: &str) {
+        self.verb = self.push(verb);
+    }
+
+    /// The full URI, valid as it is.
+    pub fn set_uri(&mut self, uri: &str) {
+        self.uri = self.push(uri);
+    }
+
+    /// The full URI from CGI variables.
+    pub fn set_uri_parts(&mut self, parts: &UriParts<'_>) {
+        let start = self.arena.len();
+        parts.write(&mut self.arena);
+        self.uri = Span {
+            start,
+            end: self.arena.len(),
+        };
+    }
+
+    /// The address the connection came from.
+    pub fn set_peer_address(&mut self, address: &str) {
+        self.peer_address = self.push(address);
+    }
+
+    /// A request header.
+    pub fn add_request_header(&mut self, name: &str, value: &str) {
+        let field = (self.push(name), self.push(value));
+        self.request_headers.push(field);
+    }
+
+    /// A request header under its CGI name without `HTTP_`, its value a native string (PEP 3333).
+    pub fn add_cgi_request_header(&mut self, cgi_name: &str, value: &str) {
+        let start = self.arena.len();
+        push_header_name(&mut self.arena, cgi_name);
+        let name = Span {
+            start,
+            end: self.arena.len(),
+        };
+        let value = self.push_native(value);
+        self.request_headers.push((name, value));
+    }
+
+    /// A response header, its value a native string (PEP 3333).
+    pub fn add_response_header(&mut self, name: &str, value: &str) {
+        let field = (self.push(name), self.push_native(value));
+        self.response_headers.push(field);
+    }
+
+    /// Forgets the response head: the application replaces it.
+    pub fn clear_response_head(&mut self) {
+        self.response_headers.clear();
+        self.status = None;
+    }
+
+    /// The status code of the response.
+    pub fn set_status(&mut self, status: u16) {
+        self.status = Some(status);
+    }
+
+    /// The application raised: the event is recorded with status 500, whatever was announced before.
+    pub fn fail(&mut self) {
+        self.failed = true;
+    }
+
+    /// The length the request announces for its body.
+    pub fn set_declared_length(&mut self, bytes: u64) {
+        self.declared_length = Some(bytes);
+    }
+
+    /// Records a part of the request body that the application read from position `offset`.
+    pub fn record_request_body(&mut self, offset: u64, chunk: &[u8]) {
+        self.request_body.record_at(
+            offset,
+            chunk,
+            self.policy.request_max_body_size,
+            &mut self.reservation,
+        );
+    }
+
+    /// Records the next part of the response body. Returns how many bytes of it are within the capture limit.
+    pub fn record_response_body(&mut self, chunk: &[u8]) -> usize {
+        let before = self.response_body.passed();
+        let limit = self.policy.response_max_body_size;
+        // Where bodies are not recorded their size still is.
+        let kept = if self.policy.log_body { limit } else { 0 };
+        self.response_body.append(chunk, kept, &mut self.reservation);
+        let room = usize::try_from(before).map_or(0, |before| limit.saturating_sub(before));
+        chunk.len().min(room)
+    }
+
+    /// The id of the user, as the application names it.
+    pub fn set_user_id(&mut self, id: String) {
+        self.user_id = Some(id);
+    }
+
+    /// The id of the user's company, as the application names it.
+    pub fn set_company_id(&mut self, id: String) {
+        self.company_id = Some(id);
+    }
+
+    /// The session token, as the application names it.
+    pub fn set_session_token(&mut self, token: String) {
+        self.session_token = Some(token);
+    }
+
+    /// The application's own metadata: a JSON object.
+    pub fn set_metadata(&mut self, metadata: Box<RawValue>) {
+        self.metadata = Some(metadata);
+    }
+
+    /// The response has ended now. Calling it again changes nothing.
+    pub fn finish(&mut self) {
+        self.took.get_or_insert_with(|| self.started.elapsed());
+    }
+
+    /// The request body in the form it is emitted in.
+    #[must_use]
+    pub fn request_body(&self) -> BodyView<'_> {
+        self.request_body.view(
+            self.request_header("Content-Encoding"),
+            self.declared_length,
+            self.policy.request_max_body_size,
+        )
+    }
+
+    /// What was recorded of the request body, as it was transferred.
+    #[must_use]
+    pub fn request_body_bytes(&self) -> &[u8] {
+        self.request_body.bytes()
+    }
+
+    /// The transaction id for the response: the client's where it is acceptable, else this event's own; `None` where
+    /// it is switched off.
+    #[must_use]
+    pub fn response_transaction_id(&self) -> Option<&str> {
+        self.policy.transaction_id.then(|| {
+            self.request_header(header::TRANSACTION_ID)
+                .filter(|id| is_transaction_id(id))
+                .unwrap_or(self.transaction_id.as_str())
+        })
+    }
+
+    /// How many bytes this record accounts for in the budget.
+    pub(crate) fn size(&self) -> usize {
+        FIXED_SIZE
+            + self.arena.capacity()
+            + self.request_body.bytes().len()
+            + self.response_body.bytes().len()
+            + self.metadata.as_ref().map_or(0, |metadata| metadata.get().len())
+    }
+
+    /// When the record was finished.
+    pub(crate) fn finished_at(&self) -> Instant {
+        self.started + self.took.unwrap_or_default()
+    }
+
+    /// Reserves what the record weighs. When there is no room its bodies go first; `false` means that it does not
+    /// fit without them either.
+    pub(crate) fn reserve(&mut self) -> bool {
+        if self.reservation.resize(self.size()) {
+            return true;
+        }
+        self.request_body.discard(&mut self.reservation);
+        self.response_body.discard(&mut self.reservation);
+        self.metadata = None;
+        self.reservation.resize(self.size())
+    }
+
+    /// The event of this call, borrowing what it can. Decompression, JSON, tokens and addresses are looked at here,
+    /// on the thread that delivers.
+    pub(crate) fn event(&self) -> Event<'_> {
+        let policy = &*self.policy;
+        let mut request_headers = Headers::with_capacity(self.request_headers.len() + 2);
+        for (name, value) in &self.request_headers {
+            request_headers.push(self.text(*name), self.text(*value));
+        }
+        let user_id = self.user_id.clone().or_else(|| {
+            identify_user(
+                &request_headers,
+                &policy.authorization_header_names,
+                &policy.authorization_user_id_field,
+            )
+        });
+        let peer = Some(self.text(self.peer_address));
+        let ip_address = client_address(&request_headers, peer).map(|address| address.to_string().into());
+        if let Some(id) = self.response_transaction_id() {
+            request_headers.set(header::TRANSACTION_ID, id);
+        }
+        let request_body = self.request_body();
+        let request = Request {
+            time: self.arrived,
+            uri: self.text(self.uri).into(),
+            verb: self.text(self.verb).into(),
+            headers: request_headers,
+            api_version: policy.api_version.as_deref().map(Into::into),
+            ip_address,
+            content_length: request_body.content_length,
+            body: None,
+        };
+        let mut event = Event {
+            request,
+            response: self.response(),
+            session_token: self.session_token.as_deref().map(Into::into),
+            tags: None,
+            user_id: user_id.map(Into::into),
+            company_id: self.company_id.as_deref().map(Into::into),
+            subscription_id: None,
+            metadata: self.metadata.as_deref(),
+            direction: Some(Direction::Incoming),
+            weight: 1,
+            blocked_by: None,
+            transaction_id: Some(self.transaction_id.as_str().into()),
+            action_name: None,
+            trace_id: None,
+            span: None,
+        };
+        if policy.log_body {
+            if request_body.truncated {
+                event.request.headers.set(header::BODY_TRUNCATED, "1");
+            }
+            event.request.body = request_body.body;
+        }
+        if policy.strip_content {
+            strip(&mut event);
+        }
+        event
+    }
+
+    fn response(&self) -> Option<Response<'_>> {
+        let status = if self.failed { 500 } else { self.status? };
+        let mut headers = Headers::with_capacity(self.response_headers.len() + 1);
+        for (name, value) in &self.response_headers {
+            headers.append(self.text(*name), self.text(*value));
+        }
+        let view = self.response_body.view(
+            headers.get("Content-Encoding"),
+            None,
+            self.policy.response_max_body_size,
+        );
+        let mut body = None;
+        if self.policy.log_body {
+            if view.truncated {
+                headers.set(header::BODY_TRUNCATED, "1");
+            }
+            body = view.body;
+        }
+        let took = self.took.unwrap_or_default().as_millis();
+        let ended = self
+            .arrived
+            .as_millis()
+            .saturating_add(i64::try_from(took).unwrap_or(i64::MAX));
+        Some(Response {
+            time: Timestamp::from_millis(ended),
+            status,
+            headers,
+            ip_address: None,
+            body,
+            content_length: view.content_length,
+        })
+    }
+
+    fn request_header(&self, name: &str) -> Option<&str> {
+        self.request_headers
+            .iter()
+            .find(|(field, _)| self.text(*field).eq_ignore_ascii_case(name))
+            .map(|(_, value)| self.text(*value))
+    }
+
+    fn push(&mut self, text: &str) -> Span {
+        let start = self.arena.len();
+        self.arena.push_str(text);
+        Span {
+            start,
+            end: self.arena.len(),
+        }
+    }
+
+    fn push_native(&mut self, text: &str) -> Span {
+        if text.is_ascii() {
+            self.push(text)
+        } else {
+            self.push(&native_text(text))
+        }
+    }
+
+    fn text(&self, span: Span) -> &str {
+        self.arena.get(span.start..span.end).unwrap_or_default()
+    }
+}
+
+/// What a client may choose as transaction id: nothing that could break a header or stand for somebody else's key
+/// unnoticed.
+fn is_transaction_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+/// Removes everything a mask might have removed: bodies, headers and the query.
+fn strip(event: &mut Event<'_>) {
+    event.request.body = None;
+    event.request.headers = Headers::default();
+    if let Some(path_end) = event.request.uri.find('?') {
+        event.request.uri.to_mut().truncate(path_end);
+    }
+    if let Some(response) = &mut event.response {
+        response.body = None;
+        response.headers = Headers::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Identifiers;
+
+    fn policy() -> Policy {
+        Policy {
+            log_body: true,
+            request_max_body_size: 1000,
+            response_max_body_size: 1000,
+            transaction_id: true,
+            api_version: None,
+            authorization_header_names: vec!["authorization".to_owned()],
+            authorization_user_id_field: "sub".to_owned(),
+            strip_content: false,
+        }
+    }
+
+    fn exchange(policy: Policy) -> Exchange {
+        let budget = Arc::new(Budget::default());
+        budget.allow(1 << 20);
+        let mut exchange = Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget);
+        exchange.set_verb("POST");
+        exchange.set_uri("http://h/p?secret=1");
+        exchange
+    }
+
+    fn json(exchange: &Exchange) -> serde_json::Value {
+        serde_json::to_value(exchange.event()).unwrap()
+    }
+
+    #[test]
+    fn the_event_tells_the_call() {
+        let mut exchange = exchange(policy());
+        exchange.add_cgi_request_header("X_NAME", "caf\u{c3}\u{a9}");
+        exchange.set_peer_address("192.0.2.1");
+        exchange.record_request_body(0, b"{\"a\": 1}");
+        exchange.set_status(201);
+        exchange.add_response_header("Set-Cookie", "a=1");
+        exchange.add_response_header("Set-Cookie", "b=2");
+        assert_eq!(exchange.record_response_body(&[0; 600]), 600);
+        assert_eq!(exchange.record_response_body(&[0; 600]), 400);
+        exchange.finish();
+        let event = json(&exchange);
+        assert_eq!(event["request"]["headers"]["X-Name"], "café");
+        assert_eq!(event["request"]["ip_address"], "192.0.2.1");
+        assert_eq!(event["request"]["body"]["a"], 1);
+        assert_eq!(event["response"]["headers"]["Set-Cookie"], "a=1, b=2");
+        assert_eq!(event["response"]["headers"]["X-Moesif-Body-Truncated"], "1");
+        assert_eq!(event["response"]["content_length"], 1200);
+        assert_eq!(event["response"]["body"].as_str().unwrap().len(), 1000);
+        assert_eq!(event["direction"], "Incoming");
+    }
+
+    #[test]
+    fn a_client_may_choose_the_header_but_never_the_key() {
+        let mut exchange = exchange(policy());
+        exchange.add_cgi_request_header("X_MOESIF_TRANSACTION_ID", "mine-1");
+        assert_eq!(exchange.response_transaction_id(), Some("mine-1"));
+        assert_ne!(json(&exchange)["transaction_id"], "mine-1");
+        for bad in ["", "a b", "a\r\nb", &"x".repeat(65)] {
+            let mut exchange = self::exchange(policy());
+            exchange.add_cgi_request_header("X_MOESIF_TRANSACTION_ID", bad);
+            let id = exchange.response_transaction_id().unwrap().to_owned();
+            assert_eq!(id, json(&exchange)["transaction_id"], "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn without_log_body_sizes_are_still_told() {
+        let mut exchange = exchange(Policy {
+            log_body: false,
+            ..policy()
+        });
+        exchange.record_request_body(0, b"secret");
+        exchange.set_status(200);
+        exchange.record_response_body(b"secret");
+        let event = json(&exchange);
+        assert!(event["request"].get("body").is_none() && event["response"].get("body").is_none());
+        assert_eq!(event["response"]["content_length"], 6);
+        assert!(!event.to_string().contains("Truncated"));
+    }
+
+    #[test]
+    fn a_mask_that_cannot_be_applied_removes_the_content() {
+        let mut exchange = exchange(Policy {
+            strip_content: true,
+            ..policy()
+        });
+        exchange.add_request_header("X-Secret", "secret");
+        exchange.record_request_body(0, b"{\"secret\":1}");
+        exchange.set_status(200);
+        exchange.add_response_header("X-Secret", "secret");
+        exchange.record_response_body(b"secret");
+        let event = json(&exchange);
+        assert!(!event.to_string().contains("secret"), "{event}");
+        assert_eq!(event["request"]["uri"], "http://h/p");
+        assert_eq!(event["response"]["status"], 200);
+    }
+
+    #[test]
+    fn without_room_the_bodies_go_and_the_event_stays() {
+        let budget = Arc::new(Budget::default());
+        budget.allow(4096);
+        let id = Identifiers::seeded().next();
+        let mut exchange = Exchange::begin(Arc::new(policy()), id, &budget);
+        exchange.set_status(200);
+        let hog = {
+            let mut hog = Reservation::new(&budget);
+            assert!(hog.grow(1500));
+            hog
+        };
+        exchange.record_response_body(&[0; 900]);
+        assert!(exchange.reserve());
+        assert_eq!(budget.used(), 1500 + u64::try_from(exchange.size()).unwrap());
+        assert!(json(&exchange)["response"].get("body").is_none());
+        drop((exchange, hog));
+        assert_eq!(budget.used(), 0);
+    }
+}

@@ -1,0 +1,182 @@
+//! The user a request names in its authorization headers.
+//!
+//! Tokens are read, never verified: that is the application's business, and this only labels a record.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use moesif_wire::Headers;
+use serde_json::Value;
+
+/// The user id in the first of `names` that yields one.
+///
+/// `Bearer` and custom schemes carry a JWT or a bare payload whose field `field` (any case) is the id; `Basic`
+/// carries it before the colon. Names and schemes are compared in any case.
+pub(crate) fn identify_user(headers: &Headers<'_>, names: &[String], field: &str) -> Option<String> {
+    names
+        .iter()
+        .filter_map(|name| headers.get(name))
+        .find_map(|value| user_of(value, field))
+}
+
+fn user_of(value: &str, field: &str) -> Option<String> {
+    let credentials = value.split(',').next()?.trim();
+    if let Some(token) = after_scheme(credentials, "Bearer") {
+        let mut parts = token.split('.');
+        let payload = parts.nth(1)?;
+        return parts.next().and_then(|_signature| payload_user(payload, field));
+    }
+    if let Some(pair) = after_scheme(credentials, "Basic") {
+        let pair = decode(pair)?;
+        let user = pair.split(|byte| *byte == b':').next()?;
+        return String::from_utf8(user.to_vec())
+            .ok()
+            .filter(|user| !user.is_empty());
+    }
+    payload_user(credentials.split('.').nth(1).unwrap_or(credentials), field)
+}
+
+/// What follows an authentication scheme, if the credentials start with it.
+fn after_scheme<'a>(credentials: &'a str, scheme: &str) -> Option<&'a str> {
+    let (start, rest) = credentials.split_at_checked(scheme.len())?;
+    let separated = rest.is_empty() || rest.starts_with([' ', '\t']);
+    (separated && start.eq_ignore_ascii_case(scheme)).then(|| rest.trim())
+}
+
+fn payload_user(payload: &str, field: &str) -> Option<String> {
+    let payload: serde_json::Map<String, Value> = serde_json::from_slice(&decode(payload)?).ok()?;
+    let value = payload
+        .iter()
+        .find(|(name, _)| name.to_lowercase() == field.to_lowercase())
+        .map(|(_, value)| value)?;
+    match value {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        _ => None,
+    }
+}
+
+/// Decodes base64 in either alphabet, padded or not.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    const ENGINE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+    let url_safe: String = text
+        .trim()
+        .trim_end_matches('=')
+        .chars()
+        .map(|character| match character {
+            '+' => '-',
+            '/' => '_',
+            other => other,
+        })
+        .collect();
+    ENGINE.decode(url_safe).ok().filter(|bytes| !bytes.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    fn identified(fields: &[(&'static str, &str)], names: &[&str]) -> Option<String> {
+        let mut headers = Headers::default();
+        for (name, value) in fields {
+            headers.append(*name, (*value).to_owned());
+        }
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        identify_user(&headers, &names, "sub")
+    }
+
+    fn jwt(payload: &str) -> String {
+        format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(payload))
+    }
+
+    fn bearer(payload: &str) -> Option<String> {
+        identified(
+            &[("Authorization", &format!("Bearer {}", jwt(payload)))],
+            &["authorization"],
+        )
+    }
+
+    #[test]
+    fn a_token_names_its_subject_in_every_alphabet() {
+        // The payload's base64url form holds both `-` and `_`, which a standard decoder discards or refuses.
+        let payload = r#"{"sub":"ann?>~~ÿÿ","x":"???>>>"}"#;
+        let encoded = URL_SAFE_NO_PAD.encode(payload);
+        assert!(encoded.contains('-') && encoded.contains('_'), "{encoded}");
+        assert_eq!(bearer(payload).as_deref(), Some("ann?>~~ÿÿ"));
+        let standard = format!("Bearer e30.{}.sig", STANDARD.encode(payload));
+        assert_eq!(
+            identified(&[("Authorization", &standard)], &["authorization"]).as_deref(),
+            Some("ann?>~~ÿÿ")
+        );
+    }
+
+    #[test]
+    fn values_become_text_and_nothing_becomes_none() {
+        assert_eq!(bearer(r#"{"SUB":"u1"}"#).as_deref(), Some("u1"));
+        assert_eq!(bearer(r#"{"sub":42}"#).as_deref(), Some("42"));
+        for payload in [
+            r#"{"sub":null}"#,
+            r#"{"sub":""}"#,
+            r#"{"sub":[1]}"#,
+            "{}",
+            "[]",
+            "not json",
+            "",
+        ] {
+            assert_eq!(bearer(payload), None, "{payload}");
+        }
+    }
+
+    #[test]
+    fn schemes_are_anchored_and_in_any_case() {
+        let names = ["authorization"];
+        let token = jwt(r#"{"sub":"u1"}"#);
+        for value in [
+            format!("bearer {token}"),
+            format!("BEARER\t{token}"),
+            token.clone(),
+        ] {
+            assert_eq!(
+                identified(&[("Authorization", &value)], &names).as_deref(),
+                Some("u1"),
+                "{value}"
+            );
+        }
+        let basic = format!("basic {}", STANDARD.encode("ann:secret"));
+        assert_eq!(
+            identified(&[("Authorization", &basic)], &names).as_deref(),
+            Some("ann")
+        );
+        let two_parts = format!("Bearer e30.{}", URL_SAFE_NO_PAD.encode(r#"{"sub":"u1"}"#));
+        for value in [
+            "Bearer",
+            "Bearer ",
+            "Basic",
+            "Basic Og==",
+            &two_parts,
+            "",
+            "Digest x",
+            "é",
+        ] {
+            assert_eq!(identified(&[("Authorization", value)], &names), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_next_header_is_tried_when_one_yields_nothing() {
+        let token = format!("Bearer {}", jwt(r#"{"sub":"u1"}"#));
+        assert_eq!(
+            identified(
+                &[("X-Api-Key", "opaque"), ("Authorization", &token)],
+                &["x-api-key", "authorization"]
+            )
+            .as_deref(),
+            Some("u1")
+        );
+    }
+}

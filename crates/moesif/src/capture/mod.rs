@@ -1,0 +1,44 @@
+//! One API call while it passes: what an adapter sees, kept in one arena of text plus two bodies.
+//!
+//! In: pieces of a call in the order they become known, on the application's thread. Out: an [`Exchange`] that owns
+//! everything it needs, so that the worker can write the event without the application. Nothing here does I/O,
+//! parses a body or waits; what is expensive (decompression, JSON, tokens, addresses) is left to the worker.
+
+mod body;
+mod client_ip;
+mod exchange;
+mod identifier;
+mod identity;
+mod text;
+mod uri;
+
+pub use body::{BodyView, CapturedBody};
+pub use exchange::Exchange;
+pub use identifier::TransactionId;
+pub use uri::UriParts;
+
+pub(crate) use client_ip::client_address;
+pub(crate) use identifier::Identifiers;
+pub(crate) use identity::identify_user;
+
+/// How calls are captured: the part of the settings that every [`Exchange`] carries along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether bodies are recorded.
+    pub log_body: bool,
+    /// Longest recorded request body in bytes, counted as it is emitted (base64 included).
+    pub request_max_body_size: usize,
+    /// Longest recorded response body in bytes, counted as it is emitted (base64 included).
+    pub response_max_body_size: usize,
+    /// Whether the response carries a transaction id.
+    pub transaction_id: bool,
+    /// Version of the application's API, for `request.api_version`.
+    pub api_version: Option<String>,
+    /// Request headers a user id is looked for in, in order.
+    pub authorization_header_names: Vec<String>,
+    /// Field of a token's payload that holds the user id.
+    pub authorization_user_id_field: String,
+    /// A mask is configured that this version cannot apply: headers, bodies and query are removed from every event
+    /// instead (`docs/guarantees.md`, I-24).
+    pub strip_content: bool,
+}

@@ -1,0 +1,198 @@
+//! The URI of a request, rebuilt from its parts so that it is always valid (PEP 3333, RFC 3986).
+
+use super::text::native_bytes;
+
+/// Where the URI of a request comes from: the CGI variables, unset ones empty. Text is in native strings.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct UriParts<'a> {
+    /// `wsgi.url_scheme`.
+    pub scheme: &'a str,
+    /// `HTTP_HOST`; when empty, the server's own name and port stand in.
+    pub host: &'a str,
+    /// `SERVER_NAME`.
+    pub server_name: &'a str,
+    /// `SERVER_PORT`; left out when it is the scheme's own.
+    pub server_port: &'a str,
+    /// `SCRIPT_NAME`, decoded.
+    pub script_name: &'a str,
+    /// `PATH_INFO`, decoded.
+    pub path_info: &'a str,
+    /// `QUERY_STRING`, still encoded.
+    pub query: &'a str,
+}
+
+impl UriParts<'_> {
+    /// Appends the URI. Whatever may not stand in a URI is percent-encoded; what is encoded already stays.
+    pub(crate) fn write(&self, out: &mut String) {
+        let scheme_is_valid = self.scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && self
+                .scheme
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        let scheme = if scheme_is_valid { self.scheme } else { "http" };
+        out.push_str(scheme);
+        out.push_str("://");
+        if !self.host.is_empty() {
+            push_encoded(out, self.host, is_host, Percent::Keep);
+        } else if self.server_name.is_empty() {
+            out.push_str("localhost");
+        } else {
+            push_encoded(out, self.server_name, is_host, Percent::Keep);
+            let implied = matches!(
+                (scheme, self.server_port),
+                ("http", "80") | ("https", "443") | (_, "")
+            );
+            if !implied && self.server_port.bytes().all(|byte| byte.is_ascii_digit()) {
+                out.push(':');
+                out.push_str(self.server_port);
+            }
+        }
+        let path = if self.script_name.is_empty() {
+            self.path_info
+        } else {
+            self.script_name
+        };
+        if !path.starts_with('/') {
+            out.push('/');
+        }
+        push_encoded(out, self.script_name, is_path, Percent::Encode);
+        push_encoded(out, self.path_info, is_path, Percent::Encode);
+        if !self.query.is_empty() {
+            out.push('?');
+            push_encoded(out, self.query, is_query, Percent::Keep);
+        }
+    }
+}
+
+/// What a percent sign in the source means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Percent {
+    /// Itself: the source is decoded text.
+    Encode,
+    /// An escape, where two hexadecimal digits follow.
+    Keep,
+}
+
+fn is_unreserved_or_sub_delim(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}
+
+fn is_host(byte: u8) -> bool {
+    is_unreserved_or_sub_delim(byte) || b":[]".contains(&byte)
+}
+
+fn is_path(byte: u8) -> bool {
+    is_unreserved_or_sub_delim(byte) || b":@/".contains(&byte)
+}
+
+fn is_query(byte: u8) -> bool {
+    is_path(byte) || byte == b'?'
+}
+
+fn push_encoded(out: &mut String, text: &str, allowed: fn(u8) -> bool, percent: Percent) {
+    if text.bytes().all(allowed) {
+        out.push_str(text);
+        return;
+    }
+    let bytes = native_bytes(text);
+    let mut rest = &*bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        let escape = percent == Percent::Keep
+            && byte == b'%'
+            && after
+                .get(..2)
+                .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        if escape || allowed(byte) {
+            out.push(char::from(byte));
+        } else {
+            const HEX: [char; 16] = [
+                '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
+            ];
+            out.push('%');
+            for digit in [byte >> 4, byte & 0xF] {
+                out.extend(HEX.get(usize::from(digit)));
+            }
+        }
+        rest = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(parts: UriParts<'_>) -> String {
+        let mut out = String::new();
+        parts.write(&mut out);
+        out
+    }
+
+    #[test]
+    fn the_uri_is_the_one_the_client_asked_for() {
+        let parts = UriParts {
+            scheme: "https",
+            host: "api.example.com:8443",
+            script_name: "/app",
+            path_info: "/a b/\u{c3}\u{a9}/50%",
+            query: "q=1&r=%20&s=\"x\"&t=%zz",
+            ..UriParts::default()
+        };
+        assert_eq!(
+            uri(parts),
+            "https://api.example.com:8443/app/a%20b/%C3%A9/50%25?q=1&r=%20&s=%22x%22&t=%25zz"
+        );
+    }
+
+    #[test]
+    fn the_server_name_stands_in_for_a_missing_host() {
+        let parts = UriParts {
+            scheme: "http",
+            server_name: "srv",
+            server_port: "80",
+            ..UriParts::default()
+        };
+        assert_eq!(uri(parts), "http://srv/");
+        assert_eq!(
+            uri(UriParts {
+                server_port: "8080",
+                ..parts
+            }),
+            "http://srv:8080/"
+        );
+        assert_eq!(
+            uri(UriParts {
+                scheme: "https",
+                ..parts
+            }),
+            "https://srv:80/"
+        );
+        assert_eq!(
+            uri(UriParts {
+                path_info: "*",
+                ..parts
+            }),
+            "http://srv/*"
+        );
+        assert_eq!(uri(UriParts::default()), "http://localhost/");
+    }
+
+    #[test]
+    fn no_byte_makes_an_invalid_uri() {
+        let every: String = (0..=255_u8).map(char::from).collect();
+        let uri = uri(UriParts {
+            scheme: "ht tp",
+            host: &every,
+            path_info: &every,
+            query: &every,
+            ..UriParts::default()
+        });
+        assert!(uri.starts_with("http://"));
+        assert!(
+            uri.bytes().all(|byte| is_query(byte) || b"[]%".contains(&byte)),
+            "{uri}"
+        );
+        uri.split('%').skip(1).for_each(|rest| {
+            assert!(rest.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit), "{rest}");
+        });
+    }
+}

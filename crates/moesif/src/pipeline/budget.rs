@@ -1,0 +1,98 @@
+//! The byte budget: one count of what a process holds for delivery.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How many bytes the records of a process may hold together: bodies in flight, queue and retries.
+///
+/// The limit is the largest any client asked for. Taking from it is one atomic addition and never waits.
+#[derive(Debug, Default)]
+pub struct Budget {
+    limit: AtomicU64,
+    used: AtomicU64,
+}
+
+impl Budget {
+    /// Raises the limit to at least `bytes`.
+    pub(crate) fn allow(&self, bytes: u64) {
+        self.limit.fetch_max(bytes, Ordering::Relaxed);
+    }
+
+    /// The bytes taken now.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: u64) -> bool {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= self.limit.load(Ordering::Relaxed);
+        if !fits {
+            self.give_back(bytes);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// What one record has taken from the budget; given back when it is dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Reservation {
+    pub(crate) fn new(budget: &Arc<Budget>) -> Self {
+        Self {
+            budget: Arc::clone(budget),
+            bytes: 0,
+        }
+    }
+
+    /// Takes `more` bytes, or none and says `false`.
+    pub(crate) fn grow(&mut self, more: usize) -> bool {
+        let taken = self.budget.take(wide(more));
+        if taken {
+            self.bytes += more;
+        }
+        taken
+    }
+
+    /// Gives back `fewer` bytes, at most what was taken.
+    pub(crate) fn shrink(&mut self, fewer: usize) {
+        let fewer = fewer.min(self.bytes);
+        self.budget.give_back(wide(fewer));
+        self.bytes -= fewer;
+    }
+
+    /// Grows or shrinks to `bytes` in all; `false` when there was no room to grow.
+    pub(crate) fn resize(&mut self, bytes: usize) -> bool {
+        if bytes <= self.bytes {
+            self.shrink(self.bytes - bytes);
+            true
+        } else {
+            self.grow(bytes - self.bytes)
+        }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn unlimited() -> Self {
+        let budget = Arc::new(Budget::default());
+        budget.allow(u64::MAX);
+        Self::new(&budget)
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.shrink(self.bytes);
+    }
+}
+
+fn wide(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,59 @@
+//! What the worker threads have to say, kept until an application thread fetches it: native threads never run the
+//! application's logging (`docs/guarantees.md`, I-5).
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Most messages kept; the oldest goes first.
+const CAPACITY: usize = 64;
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Of use when looking for a problem.
+    Debug,
+    /// A state that ended well.
+    Info,
+    /// Events may be lost if this lasts.
+    Warning,
+    /// Events are lost.
+    Error,
+}
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How much it matters.
+    pub severity: Severity,
+    /// A sentence.
+    pub message: String,
+}
+
+/// A bounded ring of messages.
+#[derive(Debug, Default)]
+pub struct Diagnostics {
+    waiting: AtomicBool,
+    ring: Mutex<VecDeque<Diagnostic>>,
+}
+
+impl Diagnostics {
+    pub(crate) fn report(&self, severity: Severity, message: String) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if ring.len() == CAPACITY {
+            ring.pop_front();
+        }
+        ring.push_back(Diagnostic { severity, message });
+        self.waiting.store(true, Ordering::Release);
+    }
+
+    /// Takes all messages. One load of a flag when there are none.
+    #[must_use]
+    pub fn drain(&self) -> Vec<Diagnostic> {
+        if !self.waiting.load(Ordering::Relaxed) || !self.waiting.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        ring.drain(..).collect()
+    }
+}

@@ -1,0 +1,211 @@
+//! State that belongs to one process and must not be shared with the child of a fork.
+//!
+//! In: a fork may happen at any instant, on any thread, with any lock held, and without a hook being run. Out: the
+//! child sees empty cells and makes its own state; what it inherited is abandoned in place: never locked, joined,
+//! dropped or freed, because a thread that no longer exists may have been in the middle of it. A comparison of
+//! process ids carries all of that (`docs/guarantees.md`, I-4).
+//!
+//! [`runtime`] is the one root such state hangs from: the byte budget, the pipelines, the diagnostics, the identifiers.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+use crate::pipeline::{Budget, Delivery, Diagnostics, Pipeline, Stats};
+
+/// A value made at most once in each process.
+pub(crate) struct ProcessLocal<T> {
+    cell: ArcSwapOption<Entry<T>>,
+}
+
+struct Entry<T> {
+    pid: u32,
+    value: Arc<T>,
+}
+
+impl<T> ProcessLocal<T> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            cell: ArcSwapOption::const_empty(),
+        }
+    }
+
+    /// This process's value, if it has been made.
+    pub(crate) fn get(&self) -> Option<Arc<T>> {
+        let entry = self.cell.load();
+        let entry = entry.as_ref().filter(|entry| entry.pid == std::process::id())?;
+        Some(Arc::clone(&entry.value))
+    }
+
+    /// This process's value, made now if need be. Threads that race here may each call `make`; one result is kept
+    /// and all of them get that one.
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+        if let Some(value) = self.get() {
+            return value;
+        }
+        let pid = std::process::id();
+        let entry = Arc::new(Entry { pid, value: make() });
+        let before = self.cell.rcu(|current| match current {
+            Some(there) if there.pid == pid => Some(Arc::clone(there)),
+            _ => Some(Arc::clone(&entry)),
+        });
+        match before {
+            Some(there) if there.pid == pid => Arc::clone(&there.value),
+            inherited => {
+                // The parent's state: dropping it could free what its threads were using when they were lost.
+                std::mem::forget(inherited);
+                Arc::clone(&entry.value)
+            }
+        }
+    }
+}
+
+/// Everything of the SDK that lives once in a process.
+pub struct Runtime {
+    budget: Arc<Budget>,
+    diagnostics: Arc<Diagnostics>,
+    identifiers: crate::capture::Identifiers,
+    pipelines: Mutex<Vec<Arc<Pipeline>>>,
+}
+
+static RUNTIME: ProcessLocal<Runtime> = ProcessLocal::new();
+
+/// The runtime of this process.
+#[must_use]
+pub fn runtime() -> Arc<Runtime> {
+    RUNTIME.get_or_make(|| {
+        Arc::new(Runtime {
+            budget: Arc::new(Budget::default()),
+            diagnostics: Arc::new(Diagnostics::default()),
+            identifiers: crate::capture::Identifiers::seeded(),
+            pipelines: Mutex::new(Vec::new()),
+        })
+    })
+}
+
+/// Waits until every event recorded in this process before the call is delivered or counted as lost.
+///
+/// `timeout` defaults to the longest `FLUSH_TIMEOUT` among this process's pipelines. Returns whether everything
+/// was settled in time; `true` at once when this process has recorded nothing.
+#[must_use]
+pub fn flush(timeout: Option<Duration>) -> bool {
+    let Some(runtime) = RUNTIME.get() else {
+        return true;
+    };
+    let pipelines = runtime.pipelines().clone();
+    let timeout = timeout.unwrap_or_else(|| default_flush_timeout(&pipelines));
+    let deadline = std::time::Instant::now().checked_add(timeout);
+    // Ask all of them first, so that they work side by side.
+    let targets: Vec<u64> = pipelines
+        .iter()
+        .map(|pipeline| pipeline.request_flush())
+        .collect();
+    let mut settled = true;
+    for (pipeline, target) in pipelines.iter().zip(targets) {
+        settled &= pipeline.wait_settled(target, deadline);
+    }
+    settled
+}
+
+/// The longest `FLUSH_TIMEOUT` among this process's pipelines; zero when there are none.
+#[must_use]
+pub fn flush_timeout() -> Duration {
+    RUNTIME.get().map_or(Duration::ZERO, |runtime| {
+        default_flush_timeout(&runtime.pipelines())
+    })
+}
+
+fn default_flush_timeout(pipelines: &[Arc<Pipeline>]) -> Duration {
+    pipelines
+        .iter()
+        .map(|pipeline| pipeline.delivery().flush_timeout)
+        .max()
+        .unwrap_or_default()
+}
+
+/// What became of every event of this process so far.
+#[must_use]
+pub fn stats() -> Stats {
+    let mut total = Stats::default();
+    if let Some(runtime) = RUNTIME.get() {
+        for pipeline in runtime.pipelines().iter() {
+            total.add(&pipeline.stats());
+        }
+        total.queue_bytes = runtime.budget.used();
+    }
+    total
+}
+
+impl Runtime {
+    pub(crate) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// What the worker threads have to say, for an application thread to log.
+    #[must_use]
+    pub fn diagnostics(&self) -> &Diagnostics {
+        &self.diagnostics
+    }
+
+    pub(crate) fn identifiers(&self) -> &crate::capture::Identifiers {
+        &self.identifiers
+    }
+
+    /// The pipeline for these delivery settings: equal settings share one.
+    pub(crate) fn pipeline(&self, delivery: &Arc<Delivery>) -> Arc<Pipeline> {
+        let mut pipelines = self.pipelines();
+        if let Some(pipeline) = pipelines
+            .iter()
+            .find(|pipeline| pipeline.delivery() == &**delivery)
+        {
+            return Arc::clone(pipeline);
+        }
+        self.budget.allow(delivery.queue_bytes);
+        let pipeline = Arc::new(Pipeline::new(Arc::clone(delivery), Arc::clone(&self.diagnostics)));
+        pipelines.push(Arc::clone(&pipeline));
+        pipeline
+    }
+
+    fn pipelines(&self) -> MutexGuard<'_, Vec<Arc<Pipeline>>> {
+        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[test]
+    fn racing_threads_all_get_the_same_value() {
+        static CELL: ProcessLocal<usize> = ProcessLocal::new();
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let values: Vec<Arc<usize>> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| CELL.get_or_make(|| Arc::new(MADE.fetch_add(1, Ordering::Relaxed)))))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(values.iter().all(|value| Arc::ptr_eq(value, &values[0])));
+    }
+
+    #[test]
+    fn a_value_of_another_process_is_not_seen_and_not_dropped() {
+        struct Tattle;
+        impl Drop for Tattle {
+            fn drop(&mut self) {
+                panic!("what a child inherits is never dropped");
+            }
+        }
+        let cell = ProcessLocal::<Tattle>::new();
+        cell.cell.store(Some(Arc::new(Entry {
+            pid: std::process::id().wrapping_add(1),
+            value: Arc::new(Tattle),
+        })));
+        assert!(cell.get().is_none());
+        let mine = cell.get_or_make(|| Arc::new(Tattle));
+        assert!(Arc::ptr_eq(&mine, &cell.get().unwrap()));
+        std::mem::forget((mine, cell));
+    }
+}
