@@ -1,1 +1,29 @@
-//! placeholder
+//! `moesif._native`: the binding between Python and the core.
+//!
+//! In: Python objects, with the interpreter attached. Out: calls into the core, which holds all policy. Every class is
+//! frozen, with internal synchronisation; no lock is held while Python code runs, and no thread that is not Python's
+//! own ever runs Python. A panic in here or below becomes a counted loss, never an exception in the application.
+
+mod callbacks;
+mod convert;
+mod environment;
+mod json;
+mod lifecycle;
+mod log;
+mod settings;
+mod wsgi;
+
+use pyo3::prelude::*;
+
+/// The compiled part of the `moesif` package. Not a public interface: import from `moesif` instead.
+#[pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::lifecycle::{flush, flush_timeout, stats};
+    #[pymodule_export]
+    use crate::wsgi::WsgiMiddleware;
+
+    /// Version of the package.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}

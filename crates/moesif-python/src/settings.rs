@@ -1,0 +1,106 @@
+//! A settings dictionary, checked by the core, and the functions in it.
+
+use moesif::settings::Parsed;
+use moesif::{Integration, Settings, settings::Value};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
+
+use crate::{environment, log};
+
+/// Checks settings and the environment. Warnings go to the `moesif.settings` logger.
+///
+/// Raises `ValueError` for a value an option cannot take and `TypeError` for settings that are no mapping.
+pub(crate) fn parse(
+    given: Option<&Bound<'_, PyAny>>,
+    py: Python<'_>,
+    integration: Integration,
+) -> PyResult<Settings> {
+    let mut options = Vec::new();
+    if let Some(given) = given.filter(|given| !given.is_none()) {
+        let given = given.cast::<PyMapping>().map_err(|_| {
+            PyTypeError::new_err(format!("settings are {}: expected a dictionary", shown(given)))
+        })?;
+        for item in given.items()?.iter() {
+            let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+            options.push((key.str()?.to_string_lossy().into_owned(), value_of(&value)));
+        }
+    }
+    let environment = environment::option_variables(py).unwrap_or_default();
+    let parsed = Settings::parse(
+        integration,
+        options.iter().map(|(key, value)| (&**key, value.clone())),
+        environment.iter().map(|(name, text)| (&**name, &**text)),
+    );
+    let Parsed { settings, warnings } = parsed.map_err(|error| PyValueError::new_err(error.to_string()))?;
+    if settings.debug {
+        log::enable_debug(py)?;
+    }
+    for warning in warnings {
+        log::warn(py, "moesif.settings", &warning, None);
+    }
+    Ok(settings)
+}
+
+/// The function under a key. Whether it is one has been checked.
+pub(crate) fn function(settings: Option<&Bound<'_, PyAny>>, key: &str) -> Option<Py<PyAny>> {
+    let value = settings?.get_item(key).ok()?;
+    value.is_callable().then(|| value.unbind())
+}
+
+/// A copy that later changes to the application's dictionary do not reach.
+pub(crate) fn copy<'py>(
+    py: Python<'py>,
+    settings: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let copy = PyDict::new(py);
+    if let Some(mapping) = settings.and_then(|settings| settings.cast::<PyMapping>().ok()) {
+        copy.update(mapping)?;
+    }
+    Ok(copy)
+}
+
+fn value_of(value: &Bound<'_, PyAny>) -> Value {
+    if value.is_none() {
+        Value::Unset
+    } else if let Ok(flag) = value.cast::<PyBool>() {
+        Value::Flag(flag.is_true())
+    } else if let Ok(text) = value.cast::<PyString>() {
+        Value::Text(text.to_string_lossy().into_owned())
+    } else if value.is_instance_of::<PyInt>() {
+        value
+            .extract()
+            .map_or_else(|_| Value::Other(shown(value)), Value::Integer)
+    } else if let Ok(number) = value.cast::<PyFloat>() {
+        Value::Float(number.value())
+    } else if value.is_callable() {
+        Value::Callable
+    } else {
+        names(value).map_or_else(|| Value::Other(shown(value)), Value::Names)
+    }
+}
+
+/// The text in a list, tuple or set of text.
+fn names(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
+    if value.cast::<PyMapping>().is_ok() {
+        return None;
+    }
+    value
+        .try_iter()
+        .ok()?
+        .map(|item| item.ok()?.extract::<String>().ok())
+        .collect()
+}
+
+/// How Python shows a value, cut to a line.
+fn shown(value: &Bound<'_, PyAny>) -> String {
+    const LONGEST: usize = 80;
+    let shown = value.repr().map_or_else(
+        |_| "an object".to_owned(),
+        |repr| repr.to_string_lossy().into_owned(),
+    );
+    if shown.chars().count() <= LONGEST {
+        return shown;
+    }
+    shown.chars().take(LONGEST).chain(['…']).collect()
+}

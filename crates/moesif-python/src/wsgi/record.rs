@@ -1,0 +1,250 @@
+//! The record of one request, shared by the objects that see it pass, and its end.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use moesif::{Client, Exchange};
+use moesif_wire::Body;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+
+use crate::callbacks::Callback;
+use crate::{convert, json};
+
+/// Runs code of ours in the application's path. A panic is a fault of ours: it ends here.
+pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+/// The exchange until it is handed over; after that, what is added is nobody's.
+#[derive(Clone)]
+pub(super) struct Record(Arc<Mutex<Option<Box<Exchange>>>>);
+
+impl Record {
+    pub(super) fn new(exchange: Box<Exchange>) -> Self {
+        Self(Arc::new(Mutex::new(Some(exchange))))
+    }
+
+    /// Changes the exchange. `change` must not run Python: the lock is held.
+    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
+        guarded(|| {
+            let mut exchange = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            exchange.as_mut().map(|exchange| change(exchange))
+        })
+        .flatten()
+    }
+
+    /// Takes the exchange: only one caller ever gets it.
+    pub(super) fn take(&self) -> Option<Box<Exchange>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Records a piece of the response body, and keeps it in `chunks` as far as the capture limit goes.
+    pub(super) fn response_chunk(&self, chunk: &Bound<'_, PyAny>, chunks: &Bound<'_, PyList>) {
+        let Ok(bytes) = chunk.cast::<PyBytes>() else {
+            return;
+        };
+        let data = bytes.as_bytes();
+        if data.is_empty() {
+            return;
+        }
+        let kept = self
+            .update(|exchange| exchange.record_response_body(data))
+            .unwrap_or(0);
+        if kept == data.len() {
+            drop(chunks.append(chunk));
+        } else if let Some(prefix) = data.get(..kept).filter(|prefix| !prefix.is_empty()) {
+            drop(chunks.append(PyBytes::new(chunk.py(), prefix)));
+        }
+    }
+}
+
+/// The application's functions that are asked at the end of a request.
+pub(super) struct Functions {
+    skip: Option<Callback>,
+    identify_user: Option<Callback>,
+    /// Functions written for older versions take no response headers.
+    identify_user_takes_headers: bool,
+    identify_company: Option<Callback>,
+    identify_company_takes_headers: bool,
+    get_metadata: Option<Callback>,
+    get_session_token: Option<Callback>,
+}
+
+impl Functions {
+    pub(super) fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>) -> Self {
+        const RESPONSE_HEADERS: usize = 2;
+        let takes_headers = |callback: &Option<Callback>| {
+            callback
+                .as_ref()
+                .is_none_or(|callback| callback.takes_argument(py, RESPONSE_HEADERS))
+        };
+        let identify_user = Callback::new(given, "IDENTIFY_USER");
+        let identify_company = Callback::new(given, "IDENTIFY_COMPANY");
+        Self {
+            skip: Callback::new(given, "SKIP"),
+            identify_user_takes_headers: takes_headers(&identify_user),
+            identify_user,
+            identify_company_takes_headers: takes_headers(&identify_company),
+            identify_company,
+            get_metadata: Callback::new(given, "GET_METADATA"),
+            get_session_token: Callback::new(given, "GET_SESSION_TOKEN"),
+        }
+    }
+
+    fn all(&self) -> [Option<&Callback>; 5] {
+        [
+            &self.skip,
+            &self.identify_user,
+            &self.identify_company,
+            &self.get_metadata,
+            &self.get_session_token,
+        ]
+        .map(Option::as_ref)
+    }
+
+    /// Whether any is set.
+    pub(super) fn any(&self) -> bool {
+        self.all().iter().any(Option::is_some)
+    }
+
+    pub(super) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.all()
+            .into_iter()
+            .flatten()
+            .try_for_each(|callback| callback.traverse(visit))
+    }
+
+    /// Asks the functions about a call. `false` means that the application wants it left out.
+    fn ask(
+        &self,
+        exchange: &mut Exchange,
+        app: &Bound<'_, PyAny>,
+        environ: &Bound<'_, PyDict>,
+    ) -> PyResult<bool> {
+        let py = app.py();
+        let call = PyTuple::new(py, [app, environ.as_any()])?;
+        if let Some(skip) = &self.skip
+            && skip
+                .call(py, &call, |result| Ok(Some(result.is_truthy()?)))?
+                .unwrap_or(false)
+        {
+            return Ok(false);
+        }
+        let headers = environ
+            .get_item(intern!(py, "moesif.response_headers"))?
+            .unwrap_or_else(|| PyDict::new(py).into_any());
+        let call_with_headers = PyTuple::new(py, [app, environ.as_any(), &headers])?;
+        let arguments = |takes_headers: bool| if takes_headers { &call_with_headers } else { &call };
+        if let Some(identify) = &self.identify_user
+            && let Some(id) =
+                identify.call(py, arguments(self.identify_user_takes_headers), convert::id_text)?
+        {
+            exchange.set_user_id(id);
+        }
+        if let Some(identify) = &self.identify_company
+            && let Some(id) = identify.call(
+                py,
+                arguments(self.identify_company_takes_headers),
+                convert::id_text,
+            )?
+        {
+            exchange.set_company_id(id);
+        }
+        if let Some(get) = &self.get_metadata
+            && let Some(metadata) = get.call(py, &call, |result| {
+                if result.is_none() {
+                    Ok(None)
+                } else {
+                    json::object(result).map(Some)
+                }
+            })?
+        {
+            exchange.set_metadata(metadata);
+        }
+        if let Some(get) = &self.get_session_token
+            && let Some(token) = get.call(py, &call, convert::id_text)?
+        {
+            exchange.set_session_token(token);
+        }
+        Ok(true)
+    }
+}
+
+/// Ends a record: asks the application's functions and hands it to the core.
+pub(super) fn finish(
+    mut exchange: Box<Exchange>,
+    client: &Client,
+    functions: &Functions,
+    app: &Bound<'_, PyAny>,
+    environ: &Bound<'_, PyDict>,
+) -> PyResult<()> {
+    exchange.finish();
+    let mut wanted = Ok(true);
+    if functions.any() {
+        let body = exchange.request_body_bytes();
+        if !body.is_empty() {
+            drop(make_readable(environ, body));
+            publish(&exchange, environ);
+        }
+        wanted = functions.ask(&mut exchange, app, environ);
+    }
+    let handed_over = guarded(|| match wanted {
+        Ok(false) => client.skip(exchange),
+        Ok(true) | Err(_) => client.record(exchange),
+    });
+    if handed_over.is_none() {
+        client.lose();
+    }
+    wanted.map(drop)
+}
+
+/// Puts the request body where functions look for it, before the application runs.
+pub(super) fn publish_request_body(record: &Record, environ: &Bound<'_, PyDict>) {
+    // Python runs below: the exchange is out of its lock meanwhile.
+    if let Some(exchange) = record.take() {
+        publish(&exchange, environ);
+        record
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(exchange);
+    }
+}
+
+/// `environ['moesif.request_body']`: the parsed JSON document, or the body in base64.
+fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
+    let py = environ.py();
+    let key = intern!(py, "moesif.request_body");
+    if environ.contains(key).unwrap_or(true) {
+        return;
+    }
+    let Some(body) = exchange.request_body().body else {
+        return;
+    };
+    let base64 = |bytes: &[u8]| -> PyResult<Bound<'_, PyAny>> {
+        let encoded = py
+            .import("base64")?
+            .call_method1("b64encode", (PyBytes::new(py, bytes),))?;
+        encoded.call_method1("decode", ("ascii",))
+    };
+    let value = match &body {
+        Body::Json(text) => json::parse(py, text.get()).or_else(|_| base64(exchange.request_body_bytes())),
+        Body::Bytes(bytes) => base64(bytes),
+        Body::Base64(text) => Ok(pyo3::types::PyString::new(py, text).into_any()),
+    };
+    if let Ok(value) = value {
+        drop(environ.set_item(key, value));
+    }
+}
+
+/// Functions may read the body from `wsgi.input` as the application did.
+fn make_readable(environ: &Bound<'_, PyDict>, body: &[u8]) -> PyResult<()> {
+    let py = environ.py();
+    let stream = py
+        .import("io")?
+        .call_method1("BytesIO", (PyBytes::new(py, body),))?;
+    environ.set_item(intern!(py, "wsgi.input"), stream)
+}

@@ -1,0 +1,155 @@
+//! The iterator the server is given in place of the application's, chunk for chunk the same.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use moesif::Exchange;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyIterator, PyType};
+
+use super::Call;
+
+/// Passes chunks on as they come and records what fits. Alone holds the application's iterable, so that its end is not
+/// delayed to the garbage collector.
+#[pyclass(frozen, subclass, module = "moesif._native")]
+pub(super) struct ResponseIterator {
+    call: Call,
+    iterable: Py<PyAny>,
+    /// Made when the server asks for it, as it would be without us.
+    iterator: Mutex<Option<Py<PyIterator>>>,
+    is_closed: AtomicBool,
+}
+
+/// The same for an iterable with a length: servers derive a Content-Length from it.
+#[pyclass(frozen, extends = ResponseIterator, module = "moesif._native")]
+pub(super) struct SizedResponseIterator;
+
+impl ResponseIterator {
+    pub(super) fn new(call: Call, iterable: Bound<'_, PyAny>) -> Self {
+        Self {
+            call,
+            iterable: iterable.unbind(),
+            iterator: Mutex::new(None),
+            is_closed: AtomicBool::new(false),
+        }
+    }
+
+    fn iterator<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        let there = self
+            .iterator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|it| it.clone_ref(py));
+        if let Some(iterator) = there {
+            return Ok(iterator.into_bound(py));
+        }
+        let iterator = self.iterable.bind(py).try_iter()?;
+        let before = self
+            .iterator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(iterator.clone().unbind());
+        drop(before);
+        Ok(iterator)
+    }
+}
+
+#[pymethods]
+impl ResponseIterator {
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().iterator(slf.py())?;
+        Ok(slf.clone())
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.iterator(py)?.next() {
+            Some(Ok(chunk)) => {
+                self.call.record.response_chunk(&chunk, self.call.chunks.bind(py));
+                Ok(Some(chunk))
+            }
+            Some(Err(error)) => {
+                self.call.record.update(Exchange::fail);
+                Err(error)
+            }
+            None => {
+                self.call.record.update(Exchange::finish);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Ends the record, then closes the application's iterable, once.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        if self.is_closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let finished = self.call.finish(py);
+        let iterable = self.iterable.bind(py);
+        if let Some(close) = iterable.getattr_opt(intern!(py, "close"))? {
+            close.call0()?;
+        }
+        finished
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.call.traverse(visit)?;
+        visit.call(&self.iterable)?;
+        if let Ok(iterator) = self.iterator.try_lock() {
+            visit.call(&*iterator)?;
+        }
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl SizedResponseIterator {
+    fn __len__(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        slf.as_super().get().iterable.bind(slf.py()).len()
+    }
+}
+
+impl Drop for ResponseIterator {
+    /// A server that never calls `close` still leaves an event. The application's iterable is only let go, as it would
+    /// be without us.
+    fn drop(&mut self) {
+        if self.is_closed.load(Ordering::Acquire) {
+            return;
+        }
+        Python::try_attach(|py| {
+            // An object may be freed while an exception is on its way: that one stays.
+            let pending = PyErr::take(py);
+            if let Err(error) = self.call.finish(py) {
+                error.write_unraisable(py, None);
+            }
+            if let Some(pending) = pending {
+                pending.restore(py);
+            }
+        });
+    }
+}
+
+/// Whether an iterable has a length. The last type that had none is remembered: an application's responses are mostly
+/// of one.
+pub(super) fn is_sized(iterable: &Bound<'_, PyAny>) -> bool {
+    static UNSIZED: Mutex<Option<Py<PyType>>> = Mutex::new(None);
+    let class = iterable.get_type();
+    let known = match &*UNSIZED.lock().unwrap_or_else(PoisonError::into_inner) {
+        Some(known) => known.is(&class),
+        None => false,
+    };
+    if known {
+        return false;
+    }
+    let is_sized = class.hasattr(intern!(iterable.py(), "__len__")).unwrap_or(false);
+    if !is_sized {
+        let before = UNSIZED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(class.unbind());
+        drop(before);
+    }
+    is_sized
+}

@@ -1,0 +1,182 @@
+//! The `start_response` the application is given, with its `write`.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use super::Call;
+use super::record::Record;
+use crate::convert::with_text;
+
+const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
+
+/// Stands in for the server's `start_response`: passes everything on, with one header appended to a copy of the list.
+#[pyclass(frozen, module = "moesif._native")]
+pub(super) struct StartResponse {
+    inner: Py<PyAny>,
+    record: Record,
+    environ: Py<PyDict>,
+    chunks: Py<PyList>,
+    debug: bool,
+    /// The server's `write`, once there is one.
+    write: Mutex<Option<Py<PyAny>>>,
+}
+
+impl StartResponse {
+    pub(super) fn new(call: &Call, debug: bool, inner: &Bound<'_, PyAny>) -> Self {
+        let py = inner.py();
+        Self {
+            inner: inner.clone().unbind(),
+            record: call.record.clone(),
+            environ: call.environ.clone_ref(py),
+            chunks: call.chunks.clone_ref(py),
+            debug,
+            write: Mutex::new(None),
+        }
+    }
+
+    /// The application's headers as the server gets them. The application's own list stays as it is.
+    fn extended<'py>(&self, py: Python<'py>, headers: &Bound<'py, PyList>) -> PyResult<()> {
+        let is_set = headers.iter().any(|field| {
+            field.cast::<PyTuple>().is_ok_and(|field| {
+                field.get_item(0).is_ok_and(|name| {
+                    with_text(&name, |name| name.eq_ignore_ascii_case(TRANSACTION_ID)).unwrap_or(false)
+                })
+            })
+        });
+        if !is_set {
+            let id = self
+                .record
+                .update(|exchange| exchange.response_transaction_id().map(str::to_owned));
+            if let Some(id) = id.flatten() {
+                headers.append((intern!(py, TRANSACTION_ID), id))?;
+            }
+        }
+        if self.debug {
+            headers.append((intern!(py, "X-Moesif-Wsgi-Pid"), std::process::id().to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Records what the server has accepted, and tells functions about it.
+    fn accepted(&self, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyList>) {
+        let py = status.py();
+        let mapped = PyDict::new(py);
+        self.record.update(moesif::Exchange::clear_response_head);
+        for field in headers.iter() {
+            let Ok((name, value)) = field.extract::<(Bound<'_, PyString>, Bound<'_, PyString>)>() else {
+                continue;
+            };
+            with_text(&name, |name| {
+                with_text(&value, |value| {
+                    self.record
+                        .update(|exchange| exchange.add_response_header(name, value));
+                });
+            });
+            drop(merge(&mapped, &name, &value));
+        }
+        let code = with_text(status, |status| {
+            status.split_ascii_whitespace().next()?.parse().ok()
+        })
+        .flatten();
+        if let Some(code) = code {
+            self.record.update(|exchange| exchange.set_status(code));
+        }
+        drop(
+            self.environ
+                .bind(py)
+                .set_item(intern!(py, "moesif.response_headers"), mapped),
+        );
+    }
+}
+
+/// Adds a header to the mapping functions see; a repeated one is joined as the collector's contract joins it.
+fn merge(
+    mapped: &Bound<'_, PyDict>,
+    name: &Bound<'_, PyString>,
+    value: &Bound<'_, PyString>,
+) -> PyResult<()> {
+    match mapped.get_item(name)? {
+        None => mapped.set_item(name, value),
+        Some(there) => {
+            let joined = format!("{}, {}", there.str()?.to_string_lossy(), value.to_string_lossy());
+            mapped.set_item(name, joined)
+        }
+    }
+}
+
+#[pymethods]
+impl StartResponse {
+    #[pyo3(signature = (status, headers, exc_info=None))]
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        status: &Bound<'py, PyAny>,
+        headers: &Bound<'py, PyAny>,
+        exc_info: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let this = slf.get();
+        let inner = this.inner.bind(py);
+        // What is no sequence is for the server to refuse, in its own words.
+        let copied = match headers.cast::<PyString>() {
+            Ok(_) => None,
+            Err(_) => headers
+                .try_iter()
+                .ok()
+                .and_then(|_| py.get_type::<PyList>().call1((headers,)).ok()),
+        };
+        let copied = copied.and_then(|copied| copied.cast_into::<PyList>().ok());
+        let passed = match &copied {
+            Some(copied) => {
+                this.extended(py, copied)?;
+                copied.as_any()
+            }
+            None => headers,
+        };
+        let write = match exc_info {
+            None => inner.call1((status, passed))?,
+            Some(exc_info) => inner.call1((status, passed, exc_info))?,
+        };
+        if let Some(copied) = &copied {
+            this.accepted(status, copied);
+        }
+        if write.is_none() {
+            return Ok(write);
+        }
+        let before = this
+            .write
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(write.unbind());
+        drop(before);
+        slf.getattr(intern!(py, "write")).map(Bound::into_any)
+    }
+
+    /// The server's `write`, its data recorded.
+    fn write<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let write = self
+            .write
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_ref()
+            .map(|write| write.clone_ref(py));
+        let write = write.ok_or_else(|| PyTypeError::new_err("write is called before start_response"))?;
+        let result = write.bind(py).call1((data,))?;
+        self.record.response_chunk(data, self.chunks.bind(py));
+        Ok(result)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.inner)?;
+        visit.call(&self.environ)?;
+        visit.call(&self.chunks)?;
+        if let Ok(write) = self.write.try_lock() {
+            visit.call(&*write)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+"""Waiting for delivery, the accounts, and what happens when the process ends.
+
+Delivery runs on native threads that know nothing of Python. What the host's life cycle asks of them (one bounded wait
+at exit) is decided here.
+"""
+
+from __future__ import annotations
+
+import atexit
+from typing import TYPE_CHECKING, TypedDict
+
+from moesif import _native
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Stats(TypedDict):
+    """What became of every call this process has captured.
+
+    At every moment ``captured`` equals the sum of ``sent``, ``sampled_out``, ``skipped``, all of ``dropped``,
+    ``queued``, ``in_flight`` and ``spooled``.
+    """
+
+    captured: int
+    sent: int
+    sampled_out: int
+    skipped: int
+    dropped: Mapping[str, int]
+    queued: int
+    in_flight: int
+    spooled: int
+    queue_bytes: int
+
+
+def flush(timeout: float | None = None) -> bool:
+    """Wait until every call recorded so far in this process is delivered, or counted as lost.
+
+    ``timeout`` is in seconds; ``None`` is the longest ``FLUSH_TIMEOUT`` in use. Returns whether everything was settled
+    in time. Other Python threads run meanwhile. A ``multiprocessing`` worker calls this before it ends, because its
+    end runs no exit handlers.
+
+    Raises ``ValueError`` for a negative or infinite timeout.
+    """
+    return _native.flush(timeout)
+
+
+def stats() -> Stats:
+    """Return what became of every call this process has captured; ``queue_bytes`` is the memory it takes now."""
+    return _native.stats()
+
+
+def _flush_at_exit() -> None:
+    _native.flush(None)
+
+
+# Registered once, at import: exit handlers run in reverse order, so that of an application that registers its own
+# later the last calls are still recorded.
+atexit.register(_flush_at_exit)

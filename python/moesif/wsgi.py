@@ -1,0 +1,36 @@
+"""The WSGI middleware."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moesif import _native, lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+    from wsgiref.types import WSGIApplication
+
+    from moesif.options import MoesifSettings
+
+__all__ = ["MoesifMiddleware"]
+
+# Importing the life cycle registers the flush at exit.
+_ = lifecycle
+
+
+class MoesifMiddleware(_native.WsgiMiddleware):
+    """Captures the calls a WSGI application serves: ``MoesifMiddleware(app, settings)`` is an application too.
+
+    ``settings`` is a dictionary of options (docs/options.md has them all); each may come from the environment as
+    ``MOESIF_<OPTION>`` instead. Only ``APPLICATION_ID`` is required. Making the middleware opens no connection and
+    starts no thread: both happen with the first request a process serves.
+
+    Raises ``ValueError`` when ``APPLICATION_ID`` is missing or a value is one the option cannot take, ``TypeError``
+    when ``settings`` is no mapping. Serving a request raises only what the application raises.
+    """
+
+    def __init__(self, app: WSGIApplication, settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
+        """Check the settings and wrap ``app``."""
+        super().__init__()
+        self._configure(app, settings)

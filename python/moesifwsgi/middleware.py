@@ -1,0 +1,5 @@
+"""The import path ``moesifwsgi.middleware``."""
+
+from moesif.wsgi import MoesifMiddleware
+
+__all__ = ["MoesifMiddleware"]
