@@ -139,9 +139,13 @@ impl Exchange {
         self.status = Some(status);
     }
 
-    /// The application raised: the event is recorded with status 500, whatever was announced before.
+    /// The application raised: the event is recorded with status 500, whatever was announced before. Headers that were
+    /// announced for a body of which nothing left are not those of the server's own answer: they are forgotten.
     pub fn fail(&mut self) {
         self.failed = true;
+        if self.response_body.passed() == 0 {
+            self.response_headers.clear();
+        }
     }
 
     /// The length the request announces for its body.

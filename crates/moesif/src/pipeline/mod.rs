@@ -55,6 +55,8 @@ struct Shared {
     delivery: Arc<Delivery>,
     diagnostics: Arc<Diagnostics>,
     queue: Queue,
+    /// Whether the last answer was a failure.
+    failing: AtomicBool,
 }
 
 impl Pipeline {
@@ -65,6 +67,7 @@ impl Pipeline {
                 delivery,
                 diagnostics,
                 queue,
+                failing: AtomicBool::new(false),
             }),
             started: AtomicBool::new(false),
         }

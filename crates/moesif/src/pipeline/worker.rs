@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -30,7 +31,6 @@ struct Worker<'a> {
     transport: HttpTransport,
     /// Kept between batches: one allocation for the life of the thread.
     json: Vec<u8>,
-    failing: bool,
 }
 
 /// What an answer means for the events that were sent.
@@ -52,7 +52,6 @@ impl<'a> Worker<'a> {
             shared,
             transport: HttpTransport::new(&shared.delivery.endpoint),
             json: Vec::new(),
-            failing: false,
         }
     }
 
@@ -134,33 +133,38 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Says when delivery starts to fail and when it works again, once each.
-    fn report(&mut self, result: &Result<Reply, TransportError>, verdict: &Verdict, events: usize) {
+    /// Says when delivery starts to fail and when it works again, once each for all workers.
+    fn report(&self, result: &Result<Reply, TransportError>, verdict: &Verdict, events: usize) {
         let uri = &self.shared.delivery.endpoint.base_uri();
         let found = match result {
             Ok(reply) => format!("it answered {}", reply.status),
             Err(error) => error.to_string(),
         };
-        let failing = !matches!(verdict, Verdict::Delivered { .. });
+        // A batch that is split is no outage.
+        let was_failing = match verdict {
+            Verdict::Split => self.shared.failing.load(Ordering::Relaxed),
+            Verdict::Delivered { .. } => self.shared.failing.swap(false, Ordering::Relaxed),
+            Verdict::Retry { .. } | Verdict::Drop(_) => self.shared.failing.swap(true, Ordering::Relaxed),
+        };
         let message = match verdict {
-            Verdict::Delivered { rejected: 0 } if self.failing => {
-                Some((Severity::Info, format!("delivery to {uri} works again")))
-            }
             Verdict::Delivered { rejected } if *rejected > 0 => Some((
                 Severity::Warning,
                 format!("{uri} refused {rejected} of {events} events of a batch and kept the others"),
             )),
-            Verdict::Retry { .. } if !self.failing => Some((
+            Verdict::Delivered { .. } if was_failing => {
+                Some((Severity::Info, format!("delivery to {uri} works again")))
+            }
+            Verdict::Retry { .. } if !was_failing => Some((
                 Severity::Warning,
                 format!("cannot deliver to {uri}: {found}; events wait in memory and are sent again"),
             )),
-            Verdict::Drop(DropReason::Unauthorized) if !self.failing => Some((
+            Verdict::Drop(DropReason::Unauthorized) if !was_failing => Some((
                 Severity::Error,
                 format!(
                     "{uri} does not accept this APPLICATION_ID or BASE_URI ({found}): events are lost until it does"
                 ),
             )),
-            Verdict::Drop(_) if !self.failing => Some((
+            Verdict::Drop(_) if !was_failing => Some((
                 Severity::Error,
                 format!("{uri} refused a batch ({found}): {events} events are lost"),
             )),
@@ -170,10 +174,6 @@ impl<'a> Worker<'a> {
             )),
             _ => None,
         };
-        // A batch that is split is no outage.
-        if !matches!(verdict, Verdict::Split) {
-            self.failing = failing;
-        }
         if let Some((severity, message)) = message {
             self.shared.diagnostics.report(severity, message);
         }
