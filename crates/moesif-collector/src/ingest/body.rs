@@ -3,6 +3,7 @@
 //! the limit costs the limit.
 
 use std::{
+    borrow::Cow,
     io::{self, Read},
     sync::Arc,
     time::Duration,
@@ -160,16 +161,16 @@ fn shortened(text: &str) -> String {
 }
 
 /// The decoded body. `deflate` is what RFC 9110 says, zlib data, and also the raw deflate data some senders mean.
-pub(super) fn decode(coding: Coding, sent: &Sent) -> Result<Vec<u8>, IngestError> {
+pub(super) fn decode(coding: Coding, sent: &Sent) -> Result<Cow<'_, [u8]>, IngestError> {
     let bytes = sent.bytes.as_slice();
     let decoded = match coding {
-        Coding::Identity => Ok(Some(bytes.to_vec())),
+        Coding::Identity => return Ok(Cow::Borrowed(bytes)),
         Coding::Gzip => inflate(MultiGzDecoder::new(bytes), bytes.len()),
         Coding::Deflate if is_zlib(bytes) => inflate(ZlibDecoder::new(bytes), bytes.len()),
         Coding::Deflate => inflate(DeflateDecoder::new(bytes), bytes.len()),
     };
     match decoded {
-        Ok(Some(text)) => Ok(text),
+        Ok(Some(text)) => Ok(Cow::Owned(text)),
         Ok(None) => Err(IngestError::TooLargeDecoded),
         Err(error) => Err(IngestError::Encoded(
             if coding == Coding::Gzip { "gzip" } else { "deflate" },

@@ -241,8 +241,8 @@ pub(crate) struct EventFilter {
 }
 
 impl EventFilter {
-    /// The query and its values. CROSS JOIN keeps the engine on the time index: it then reads only as many rows as
-    /// the page needs.
+    /// The query and its values. CROSS JOIN and the named index keep the engine going through the events by time,
+    /// newest first without sorting: it stops as soon as the page is full.
     fn query(self, limit: usize) -> (String, Vec<Sql>) {
         let mut query = String::from(
             "SELECT e.id, e.time, e.verb, origins.name, routes.name, e.query, e.status, e.duration, users.name,

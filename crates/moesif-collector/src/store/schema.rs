@@ -16,6 +16,9 @@ const APPLICATION: i64 = 0x4d6f_6573;
 
 /// Names are stored once and events refer to them by number. Documents are kept apart from the rows, concatenated
 /// and compressed in blocks, so that a listing never reads a body. Times are milliseconds since the Unix epoch.
+///
+/// No index by user or company: the two halve what one disk takes in (measured: 32,000 events a second without, 16,000
+/// with, after 320,000 events), because each event dirties a page of each at random. Filtering reads by time instead.
 const TABLES: &str = "
 CREATE TABLE applications (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE origins (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -81,7 +84,8 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WI
 INSERT INTO counters VALUES ('events', 0), ('duplicates', 0), ('actions', 0);
 ";
 
-/// The one connection that writes. Makes the file and its tables when they are absent.
+/// The one connection that writes. The log is folded back into the file every 64 MiB: the more often, the more often
+/// the same pages are written. Makes the file and its tables when they are absent.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let broken = |error| OpenError::Database {
         path: path.to_owned(),
@@ -111,7 +115,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     database
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;
-             PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;
+             PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 134217728;
              PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
         )
         .map_err(broken)?;

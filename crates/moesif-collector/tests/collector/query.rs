@@ -27,7 +27,14 @@ fn filled(directory: &Directory) -> Collector {
 
 /// The numbers of the events a query finds, in its order.
 fn found(collector: &Collector, query: &str) -> Vec<usize> {
-    let number = |row: &Value| row["transaction_id"].as_str().unwrap()[2..].parse().unwrap();
+    let number = |row: &Value| {
+        row["transaction_id"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("t-")
+            .parse()
+            .unwrap()
+    };
     collector.all_events(query).iter().map(number).collect()
 }
 
