@@ -250,9 +250,9 @@ fn headers<'a>(field: &str, raw: Raw<'a>) -> Judged<Headers<'a>> {
     let mut headers = Headers::with_capacity(fields.0.len());
     for (name, value) in fields.0 {
         if value.get().starts_with('[') {
-            let parts: Vec<&RawValue> =
+            let parts: ValueList<'a> =
                 serde_json::from_str(value.get()).map_err(|error| rejection(field, error.to_string()))?;
-            let parts: Vec<_> = parts.into_iter().map(scalar_or_json).collect();
+            let parts: Vec<_> = parts.0.into_iter().map(scalar_or_json).collect();
             headers.push(name, parts.join(", "));
         } else if !is_null(value) {
             headers.push(name, scalar_or_json(value));
@@ -263,6 +263,44 @@ fn headers<'a>(field: &str, raw: Raw<'a>) -> Judged<Headers<'a>> {
 
 fn scalar_or_json(raw: &RawValue) -> Cow<'_, str> {
     scalar(raw).unwrap_or(Cow::Borrowed(raw.get()))
+}
+
+/// Header fields, and values of one field, at most. Real messages have dozens; beyond this an event would cost many
+/// times its size in memory.
+const MOST_FIELDS: usize = 10_000;
+
+fn too_many<E: serde::de::Error>() -> E {
+    E::custom(format_args!(
+        "expected at most {MOST_FIELDS} header fields or values, found more"
+    ))
+}
+
+/// A JSON array, elements unread.
+struct ValueList<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for ValueList<'de> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements;
+        impl<'de> serde::de::Visitor<'de> for Elements {
+            type Value = ValueList<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an array")
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = array.next_element::<&'de RawValue>()? {
+                    if values.len() == MOST_FIELDS {
+                        return Err(too_many());
+                    }
+                    values.push(value);
+                }
+                Ok(ValueList(values))
+            }
+        }
+        deserializer.deserialize_seq(Elements)
+    }
 }
 
 /// A JSON object as its entries in order, values unread.
@@ -281,6 +319,9 @@ impl<'de> Deserialize<'de> for FieldList<'de> {
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::new();
                 while let Some(entry) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
+                    if fields.len() == MOST_FIELDS {
+                        return Err(too_many());
+                    }
                     fields.push(entry);
                 }
                 Ok(FieldList(fields))
@@ -381,6 +422,20 @@ mod tests {
             let kept = parse(&with_request(&format!(r#""body":{body}"#))).unwrap();
             assert!(kept.contains(&format!(r#""body":{body},"transfer_encoding":"json""#)));
         }
+    }
+
+    #[test]
+    fn headers_made_to_fill_memory_cost_their_event_only() {
+        let fields = |count: usize| {
+            let fields: Vec<String> = (0..count).map(|n| format!(r#""{n}":0"#)).collect();
+            MINIMAL.replace("{}", &format!("{{{}}}", fields.join(",")))
+        };
+        assert!(parse(&fields(MOST_FIELDS)).is_ok());
+        assert_eq!(refused(&fields(MOST_FIELDS + 1)).0, "request.headers");
+        let values = format!(r#"{{"a":[{}0]}}"#, "0,".repeat(MOST_FIELDS));
+        let (field, error) = refused(&MINIMAL.replace("{}", &values));
+        assert_eq!(field, "request.headers");
+        assert!(error.contains("at most 10000"), "{error}");
     }
 
     #[test]

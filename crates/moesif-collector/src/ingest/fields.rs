@@ -1,0 +1,95 @@
+//! Fields of the small documents (actions and profiles), each judged on its own so that a refusal names it.
+//! Lenient where official SDKs are: a number stands for the string it is written as, null is absent.
+
+use moesif_wire::{Rejection, Timestamp};
+use serde_json::{Map, Value, value::RawValue};
+
+pub(super) type Fields = Map<String, Value>;
+type Judged<T> = Result<T, Rejection>;
+
+/// The element as an object.
+pub(super) fn object(raw: &RawValue) -> Judged<Fields> {
+    match serde_json::from_str(raw.get()) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(other) => Err(unexpected("", "an object", &other)),
+        Err(error) => Err(Rejection {
+            field: String::new(),
+            error: format!("cannot be read: {error}"),
+        }),
+    }
+}
+
+/// A field that may be absent. A number is put in its place as a string, so that ids compare as one kind.
+pub(super) fn text(fields: &mut Fields, path: &str) -> Judged<Option<String>> {
+    let Some(place) = fields.get_mut(last(path)) else {
+        return Ok(None);
+    };
+    let text = match place {
+        Value::Null => return Ok(None),
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        other => return Err(unexpected(path, "a string", other)),
+    };
+    *place = Value::String(text.clone());
+    Ok(Some(text))
+}
+
+/// A field that must be there and not be empty.
+pub(super) fn required_text(fields: &mut Fields, path: &str) -> Judged<String> {
+    text(fields, path)?
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| missing(path, "a string"))
+}
+
+/// A date-time, filled with `now` when it is absent. What is there stays as it was written.
+pub(super) fn time_or(fields: &mut Fields, path: &str, now: i64) -> Judged<i64> {
+    const EXPECTED: &str = "an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z";
+    match fields.get(last(path)) {
+        None | Some(Value::Null) => {
+            let text = Timestamp::from_millis(now).to_string();
+            fields.insert(last(path).to_owned(), Value::String(text));
+            Ok(now)
+        }
+        Some(found) => found
+            .as_str()
+            .and_then(|text| Timestamp::parse(text).ok())
+            .map(Timestamp::as_millis)
+            .ok_or_else(|| unexpected(path, EXPECTED, found)),
+    }
+}
+
+/// A field that is an object where it is there.
+pub(super) fn optional_object(fields: &Fields, path: &str) -> Judged<()> {
+    match fields.get(last(path)) {
+        None | Some(Value::Null | Value::Object(_)) => Ok(()),
+        Some(other) => Err(unexpected(path, "an object", other)),
+    }
+}
+
+/// "`path`: expected a string, found nothing".
+pub(super) fn missing(path: &str, expected: &str) -> Rejection {
+    Rejection {
+        field: path.to_owned(),
+        error: format!("expected {expected}, found nothing"),
+    }
+}
+
+/// "`path`: expected a string, found [1, 2…".
+pub(super) fn unexpected(path: &str, expected: &str, found: &Value) -> Rejection {
+    const SHOWN: usize = 60;
+    let found = found.to_string();
+    let mut shown: String = found.chars().take(SHOWN).collect();
+    if shown.len() < found.len() {
+        shown.push('…');
+    }
+    Rejection {
+        field: path.to_owned(),
+        error: format!("expected {expected}, found {shown}"),
+    }
+}
+
+/// The name behind the last dot: `fields` is the object that holds it.
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}

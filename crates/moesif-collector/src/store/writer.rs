@@ -1,0 +1,349 @@
+//! The one thread that writes: group commit.
+//!
+//! In: jobs, each what one request brought. Out: an answer to each, once all of them are committed together. While
+//! a commit waits for the disk the next group gathers, so the price of one `fsync` is shared by everybody who came
+//! in the meantime. A failed commit is nobody's data: the whole group is answered with the error.
+
+use std::{fs::File, io, sync::mpsc as std_mpsc, thread, time::Duration};
+
+use rusqlite::{Connection, OptionalExtension, Statement, params};
+use serde_json::{Map, Value};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::{
+    blocks::Block,
+    dictionary::Dictionary,
+    merge::merge,
+    record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Work},
+};
+
+/// Records in one commit at most: bounds how long the first request of a group waits for the last.
+const GROUP: usize = 20_000;
+/// How long the end of the process waits for the last commit.
+const LAST_COMMIT: Duration = Duration::from_secs(10);
+
+/// Why records were not stored.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum WriteError {
+    #[error("the database cannot be written: {0}; nothing of this request was kept, send it again later")]
+    Database(String),
+    #[error("the collector is stopping; nothing of this request was kept, send it again later")]
+    Stopped,
+}
+
+/// What one request wants stored.
+pub(super) struct Job {
+    application: String,
+    received: i64,
+    work: Work,
+    answer: oneshot::Sender<Result<(), WriteError>>,
+    /// Given back when the job is done with.
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Job {
+    pub(super) fn new(
+        application: String,
+        received: i64,
+        work: Work,
+        permit: OwnedSemaphorePermit,
+        answer: oneshot::Sender<Result<(), WriteError>>,
+    ) -> Self {
+        Self {
+            application,
+            received,
+            work,
+            answer,
+            _permit: permit,
+        }
+    }
+}
+
+/// The writer as the process that ends it sees it.
+pub(crate) struct WriterThread {
+    done: std_mpsc::Receiver<()>,
+}
+
+impl WriterThread {
+    /// Waits until everything queued is committed, with a bound. The store must have been dropped before.
+    pub(crate) fn finish(self) {
+        // Both outcomes of the wait mean that there is nothing more to wait for.
+        let _ended = self.done.recv_timeout(LAST_COMMIT);
+    }
+}
+
+/// Starts the writer. It ends when the last sender of `queue` is gone and what was queued is committed; only then is
+/// `lock` released, which lets the next collector in.
+pub(super) fn start(
+    database: Connection,
+    mut queue: mpsc::Receiver<Job>,
+    lock: File,
+) -> io::Result<WriterThread> {
+    let (ended, done) = std_mpsc::channel::<()>();
+    thread::Builder::new().name("moesif-writer".into()).spawn(move || {
+        let _ended = ended;
+        let _lock = lock;
+        if let Err(error) = run(&database, &mut queue) {
+            eprintln!("moesif-collector: the database cannot be written any more: {error}; restart the collector");
+        }
+    })?;
+    Ok(WriterThread { done })
+}
+
+fn run(database: &Connection, queue: &mut mpsc::Receiver<Job>) -> rusqlite::Result<()> {
+    let mut tables = Tables::new(database)?;
+    let mut failing = false;
+    while let Some(first) = queue.blocking_recv() {
+        let mut size = first.work.len();
+        let mut group = vec![first];
+        while size < GROUP
+            && let Ok(job) = queue.try_recv()
+        {
+            size += job.work.len();
+            group.push(job);
+        }
+        let outcome = tables.commit(&group);
+        if let Err(error) = &outcome
+            && !failing
+        {
+            eprintln!(
+                "moesif-collector: events are being refused: {error}; check the disk of the data directory"
+            );
+        }
+        failing = outcome.is_err();
+        for job in group {
+            // A sender that went away has no use for the answer.
+            let _gone = job.answer.send(outcome.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Prepared statements and what is remembered between commits.
+struct Tables<'db> {
+    database: &'db Connection,
+    applications: Dictionary<'db>,
+    origins: Dictionary<'db>,
+    routes: Dictionary<'db>,
+    users: Dictionary<'db>,
+    companies: Dictionary<'db>,
+    insert_event: Statement<'db>,
+    insert_block: Statement<'db>,
+    insert_action: Statement<'db>,
+    find_profile: Statement<'db>,
+    put_profile: Statement<'db>,
+    put_token: Statement<'db>,
+    count: Statement<'db>,
+    block: Block,
+    block_id: i64,
+}
+
+/// What a commit adds to the counters.
+#[derive(Default)]
+struct Counted {
+    events: i64,
+    duplicates: i64,
+    actions: i64,
+}
+
+impl<'db> Tables<'db> {
+    fn new(database: &'db Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            database,
+            applications: Dictionary::new(database, "applications")?,
+            origins: Dictionary::new(database, "origins")?,
+            routes: Dictionary::new(database, "routes")?,
+            users: Dictionary::new(database, "users")?,
+            companies: Dictionary::new(database, "companies")?,
+            insert_event: database.prepare(
+                "INSERT INTO events (application, time, received, duration, verb, status, origin, route, query, user,
+                    company, direction, weight, request_bytes, response_bytes, transaction_id, block, start, length)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+                 ON CONFLICT DO NOTHING",
+            )?,
+            insert_block: database.prepare("INSERT INTO blocks (id, data) VALUES (?1, ?2)")?,
+            insert_action: database.prepare(
+                "INSERT INTO actions (application, time, name, transaction_id, document)
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+            )?,
+            find_profile: database
+                .prepare("SELECT document FROM profiles WHERE kind = ?1 AND key = ?2 AND application = ?3")?,
+            put_profile: database.prepare(
+                "INSERT INTO profiles (kind, key, application, received, document) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT DO UPDATE SET received = excluded.received, document = excluded.document
+                 RETURNING id",
+            )?,
+            put_token: database
+                .prepare("INSERT INTO profile_tokens (profile, token) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?,
+            count: database.prepare("UPDATE counters SET value = value + ?2 WHERE name = ?1")?,
+            block: Block::default(),
+            block_id: 0,
+        })
+    }
+
+    /// Stores a group in one transaction, or nothing of it.
+    fn commit(&mut self, group: &[Job]) -> Result<(), WriteError> {
+        let stored = self.store(group);
+        if stored.is_err() {
+            // The transaction was rolled back: ids handed out in it are not ids.
+            for dictionary in [
+                &mut self.applications,
+                &mut self.origins,
+                &mut self.routes,
+                &mut self.users,
+                &mut self.companies,
+            ] {
+                dictionary.forget();
+            }
+            self.block.clear();
+        }
+        stored.map_err(|error| WriteError::Database(error.to_string()))
+    }
+
+    fn store(&mut self, group: &[Job]) -> rusqlite::Result<()> {
+        let transaction =
+            rusqlite::Transaction::new_unchecked(self.database, rusqlite::TransactionBehavior::Immediate)?;
+        self.block_id = transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM blocks", [], |row| {
+            row.get(0)
+        })?;
+        let mut counted = Counted::default();
+        for job in group {
+            let application = self.applications.id(&job.application)?;
+            match &job.work {
+                Work::Events(events) => {
+                    for event in events {
+                        self.event(application, job.received, event, &mut counted)?;
+                    }
+                }
+                Work::Actions(actions) => {
+                    for action in actions {
+                        self.action(application, action, &mut counted)?;
+                    }
+                }
+                Work::Profiles(profiles) => {
+                    for profile in profiles {
+                        self.profile(application, job.received, profile)?;
+                    }
+                }
+            }
+        }
+        self.close_block()?;
+        for (name, more) in [
+            ("events", counted.events),
+            ("duplicates", counted.duplicates),
+            ("actions", counted.actions),
+        ] {
+            if more > 0 {
+                self.count.execute(params![name, more])?;
+            }
+        }
+        transaction.commit()
+    }
+
+    fn event(
+        &mut self,
+        application: i64,
+        received: i64,
+        event: &EventRecord,
+        counted: &mut Counted,
+    ) -> rusqlite::Result<()> {
+        let span = self.block.next_span(event.document.len());
+        let inserted = self.insert_event.execute(params![
+            application,
+            event.time,
+            received,
+            event.duration,
+            event.verb,
+            event.status,
+            self.origins.id(&event.origin)?,
+            self.routes.id(&event.route)?,
+            event.query,
+            self.users.maybe_id(event.user.as_deref())?,
+            self.companies.maybe_id(event.company.as_deref())?,
+            event.direction,
+            event.weight,
+            event.request_bytes,
+            event.response_bytes,
+            event.transaction_id,
+            self.block_id,
+            span.start,
+            span.length,
+        ])?;
+        if inserted == 0 {
+            counted.duplicates += 1;
+            return Ok(());
+        }
+        counted.events += 1;
+        self.block.push(&event.document);
+        if self.block.is_full() {
+            self.close_block()
+        } else {
+            Ok(())
+        }
+    }
+
+    fn close_block(&mut self) -> rusqlite::Result<()> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        let data = self
+            .block
+            .close()
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        self.insert_block.execute(params![self.block_id, data])?;
+        self.block_id += 1;
+        Ok(())
+    }
+
+    fn action(
+        &mut self,
+        application: i64,
+        action: &ActionRecord,
+        counted: &mut Counted,
+    ) -> rusqlite::Result<()> {
+        self.users.maybe_id(action.user.as_deref())?;
+        self.companies.maybe_id(action.company.as_deref())?;
+        let inserted = self.insert_action.execute(params![
+            application,
+            action.time,
+            action.name,
+            action.transaction_id,
+            action.document
+        ])?;
+        if inserted == 0 {
+            counted.duplicates += 1;
+        } else {
+            counted.actions += 1;
+        }
+        Ok(())
+    }
+
+    fn profile(&mut self, application: i64, received: i64, profile: &ProfileRecord) -> rusqlite::Result<()> {
+        match profile.kind {
+            ProfileKind::User => self.users.id(&profile.key).map(drop)?,
+            ProfileKind::Company => self.companies.id(&profile.key).map(drop)?,
+            ProfileKind::Subscription => {}
+        }
+        let place = params![profile.kind.as_str(), profile.key, application];
+        let stored: Option<String> = self.find_profile.query_row(place, |row| row.get(0)).optional()?;
+        let mut document: Map<String, Value> = stored
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        merge(&mut document, profile.fields.clone());
+        let document = Value::Object(document).to_string();
+        let id: i64 = self.put_profile.query_row(
+            params![
+                profile.kind.as_str(),
+                profile.key,
+                application,
+                received,
+                document
+            ],
+            |row| row.get(0),
+        )?;
+        for token in &profile.tokens {
+            self.put_token.execute(params![id, token])?;
+        }
+        Ok(())
+    }
+}

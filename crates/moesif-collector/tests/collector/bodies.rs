@@ -1,0 +1,221 @@
+//! Limits of bodies, and bodies that are made to hurt.
+
+use std::{fmt::Write as _, thread};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::harness::{Collector, Directory, MIB, event, gzip};
+
+const LIMIT: usize = 50 * MIB;
+
+/// The most memory the process has had, in bytes.
+fn peak(collector: &Collector) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", collector.pid())).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+}
+
+/// An event whose request body is this JSON text, which need not be such that a JSON tree can hold it.
+fn event_with_body(transaction_id: &str, body: &str) -> String {
+    let mut whole = event(transaction_id);
+    whole["request"]["body"] = json!("BODY");
+    whole.to_string().replace("\"BODY\"", body)
+}
+
+#[test]
+fn a_body_over_the_limit_is_413_and_its_sender_gets_to_see_it() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let too_long = vec![b' '; LIMIT + 1];
+    let call = || collector.call("POST", "/v1/events/batch").application("a");
+    let declared = call().body(&too_long).send();
+    assert_eq!(declared.status, 413);
+    assert!(declared.error().contains("split"));
+    assert_eq!(call().body(&too_long).send_chunked().status, 413);
+    assert_eq!(call().send_only_head(1 << 40).status, 413);
+
+    let mut exactly = vec![b' '; LIMIT];
+    exactly[0] = b'[';
+    exactly[LIMIT - 1] = b']';
+    assert_eq!(call().body(&exactly).send().status, 201);
+    assert_eq!(call().body(&exactly).send_chunked().status, 201);
+}
+
+#[test]
+fn a_refused_body_is_read_on_so_that_the_refusal_is_seen() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let body = vec![b' '; 20 * MIB];
+    assert_eq!(
+        collector.call("POST", "/v1/events").body(&body).send().status,
+        401
+    );
+    let unknown = collector
+        .call("POST", "/v1/events")
+        .application("a")
+        .header("Content-Encoding", "br");
+    let reply = unknown.body(&body).send();
+    assert_eq!(reply.status, 415);
+    assert!(reply.error().contains("`br`"));
+    assert_eq!(reply.header("accept-encoding"), Some("identity, gzip, deflate"));
+}
+
+#[test]
+fn a_compressed_bomb_costs_the_cap() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let member = gzip(vec![b' '; 4 * MIB]);
+    let bomb = member.repeat(512);
+    let before = peak(&collector);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let call = collector.call("POST", "/v1/events/batch").application("a");
+                let reply = call.header("Content-Encoding", "gzip").body(&bomb).send();
+                assert_eq!(reply.status, 413);
+                assert!(reply.error().contains("decompress"));
+            });
+        }
+    });
+    let grown = peak(&collector) - before;
+    assert!(grown < 5 * LIMIT, "4 bombs of 2 GiB cost {} MiB", grown / MIB);
+}
+
+#[test]
+fn an_array_of_nothing_costs_no_multiple_of_itself() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let zeros = format!("[{}0]", "0,".repeat(12 * MIB));
+    let reply = collector.post("/v1/events/batch", &zeros);
+    assert_eq!(reply.status, 413);
+    assert!(peak(&collector) < 5 * LIMIT, "{} MiB", peak(&collector) / MIB);
+
+    let headers = (0..2_000_000).fold(String::from("{"), |mut text, n| {
+        write!(text, "\"{n}\":0,").unwrap();
+        text
+    }) + "\"x\":0}";
+    let reply = collector.post(
+        "/v1/events",
+        event("t").to_string().replace(r#"{"Accept":"*/*"}"#, &headers),
+    );
+    assert_eq!(
+        (reply.status, &reply.json()["rejected"][0]["field"]),
+        (400, &json!("request.headers"))
+    );
+    assert!(peak(&collector) < 5 * LIMIT, "{} MiB", peak(&collector) / MIB);
+}
+
+#[test]
+fn a_damaged_compressed_body_is_400() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let whole = gzip(event("t").to_string());
+    for (coding, body) in [
+        ("gzip", &whole[..whole.len() / 2]),
+        ("gzip", b"{}".as_slice()),
+        ("deflate", &[0xff; 9]),
+    ] {
+        let call = collector
+            .call("POST", "/v1/events")
+            .application("a")
+            .header("Content-Encoding", coding);
+        let reply = call.body(body).send();
+        assert_eq!(reply.status, 400, "{coding}");
+        assert!(reply.error().contains(coding));
+    }
+}
+
+#[test]
+fn what_a_json_tree_cannot_hold_costs_nobody_anything() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let bodies = [
+        r#"{"lone": "\ud800", "\udfff": 1}"#.to_owned(),
+        deep,
+        "9".repeat(100_000),
+        "1e999999".to_owned(),
+        r#"{"a": 1, "a": 2}"#.to_owned(),
+        "12345678901234567890.10".to_owned(),
+    ];
+    let elements: Vec<String> = bodies
+        .iter()
+        .enumerate()
+        .map(|(n, body)| event_with_body(&format!("t-{n}"), body))
+        .collect();
+    let reply = collector.post("/v1/events/batch", format!("[{}]", elements.join(",")));
+    assert_eq!((reply.status, reply.text().as_str()), (201, "{}"));
+    let listed = collector.all_events("limit=10");
+    assert_eq!(listed.len(), bodies.len());
+    for row in listed {
+        let n: usize = row["transaction_id"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("t-")
+            .parse()
+            .unwrap();
+        let whole = collector.get(&format!("/api/events/{}", row["id"])).text();
+        assert!(
+            whole.contains(&format!(r#""body":{},"#, bodies[n])),
+            "body {n} came back altered"
+        );
+    }
+}
+
+#[test]
+fn a_lone_surrogate_in_metadata_comes_back_as_it_was_sent() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let mut whole = event("t-1");
+    whole["metadata"] = json!({"k": "MARK"});
+    whole["user_id"] = json!("u-MARK");
+    let text = whole.to_string().replace("MARK", r"\ud83d");
+    assert_eq!(collector.post("/v1/events", text).status, 201);
+    assert!(collector.newest().contains(r#""metadata":{"k":"\ud83d"}"#));
+}
+
+#[test]
+fn an_event_over_a_megabyte_is_kept_with_its_bodies_cut() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let text = "x".repeat(2 * MIB);
+    let mut large = event("t-1");
+    large["request"]["body"] = json!({ "text": text });
+    large["response"]["body"] = json!({"small": true});
+    collector.keep("/v1/events", &large);
+    let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
+    assert_eq!(kept["request"]["transfer_encoding"], "base64");
+    let bytes = STANDARD
+        .decode(kept["request"]["body"].as_str().unwrap())
+        .unwrap();
+    assert_eq!(bytes.len(), 450 * 1024);
+    assert!(bytes.starts_with(br#"{"text":"xxx"#));
+    assert_eq!(
+        kept["request"]["content_length"],
+        json!({ "text": text }).to_string().len()
+    );
+    assert_eq!(kept["request"]["headers"]["X-Moesif-Body-Truncated"], "1");
+    assert_eq!(kept["response"]["body"], json!({"small": true}));
+    assert_eq!(kept["response"]["headers"].get("X-Moesif-Body-Truncated"), None);
+
+    let mut encoded = event("t-2");
+    encoded["response"]["body"] = json!(STANDARD.encode(vec![7; 2 * MIB]));
+    encoded["response"]["transfer_encoding"] = json!("base64");
+    collector.keep("/v1/events", &encoded);
+    let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
+    let bytes = STANDARD
+        .decode(kept["response"]["body"].as_str().unwrap())
+        .unwrap();
+    assert_eq!(bytes, vec![7; 450 * 1024]);
+    assert_eq!(kept["response"]["content_length"], 2 * MIB);
+
+    let mut under = event("t-3");
+    under["request"]["body"] = json!("y".repeat(900 * 1024));
+    collector.keep("/v1/events", &under);
+    let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
+    assert_eq!(kept["request"]["body"], under["request"]["body"]);
+}
