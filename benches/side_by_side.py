@@ -1,0 +1,119 @@
+"""Measures this middleware against PyPI's moesifwsgi, in one run on one machine: `make bench`.
+
+Each subject runs in an interpreter of its own, upstream in a virtual environment of its own (.venv-upstream). The three
+take turns, the bare application first, so that a slow moment of the machine meets all of them; of the rounds the median
+is reported. "Added" is the subject's percentile less the bare application's of the same round. CPU is the process's
+user and system time until every event is delivered, less the bare application's, per event.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+UPSTREAM = ROOT / ".venv-upstream"
+UPSTREAM_VERSION = "1.10.5"
+
+
+@dataclass
+class Round:
+    """What one run of one subject showed, in microseconds."""
+
+    p50: float
+    p99: float
+    cpu: float
+    events: int
+
+
+def upstream_python() -> Path:
+    """Returns the interpreter that has upstream installed, and installs it if need be."""
+    python = UPSTREAM / "bin" / "python"
+    marker = UPSTREAM / f".moesifwsgi-{UPSTREAM_VERSION}"
+    if not marker.exists():
+        print(f"installing moesifwsgi {UPSTREAM_VERSION} into {UPSTREAM.name}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", UPSTREAM], check=True)
+        requirement = f"moesifwsgi=={UPSTREAM_VERSION}"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], check=True)
+        marker.touch()
+    return python
+
+
+@contextmanager
+def sink() -> Iterator[str]:
+    with subprocess.Popen([sys.executable, HERE / "sink.py"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        finally:
+            process.kill()
+
+
+def measure(python: Path | str, subject: str, calls: int) -> Round:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MOESIF_")}
+    with sink() as address:
+        command = [python, HERE / "subject.py", subject, "--sink", address, "--calls", str(calls)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    if run.returncode != 0:
+        sys.exit(f"{subject} failed under {python}:\n{run.stderr}")
+    found = json.loads(run.stdout.splitlines()[-1])
+    times = sorted(found["times"])
+    return Round(
+        p50=times[len(times) // 2] / 1000,
+        p99=times[int(len(times) * 0.99)] / 1000,
+        cpu=found["cpu_s"] * 1e6,
+        events=found["events"],
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    subjects = {"upstream": upstream_python(), "ours": Path(sys.executable)}
+    added: dict[str, list[tuple[float, float, float]]] = {name: [] for name in subjects}
+    lost = dict.fromkeys(subjects, 0)
+    started = time.monotonic()
+    for number in range(arguments.rounds):
+        bare = measure(sys.executable, "bare", arguments.calls)
+        for name, python in subjects.items():
+            found = measure(python, "middleware", arguments.calls)
+            lost[name] += arguments.calls - found.events
+            cpu = (found.cpu - bare.cpu) / max(found.events, 1)
+            added[name].append((found.p50 - bare.p50, found.p99 - bare.p99, cpu))
+        print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
+    median = {name: [statistics.median(column) for column in zip(*rounds, strict=True)] for name, rounds in added.items()}
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, moesifwsgi {UPSTREAM_VERSION}; "
+        f"median of {arguments.rounds} rounds of {arguments.calls} calls, {time.monotonic() - started:.0f} s\n"
+    )
+    print(f"{'':44}{'upstream':>10}{'ours':>10}{'ratio':>10}")
+    for row, title in enumerate(
+        (
+            "added on the request thread, p50, µs",
+            "added on the request thread, p99, µs",
+            "process CPU per delivered event, µs",
+        )
+    ):
+        theirs, ours = median["upstream"][row], median["ours"][row]
+        print(f"{title:44}{theirs:>10.1f}{ours:>10.1f}{theirs / ours:>9.1f}x")
+    print(f"{'events not delivered':44}{lost['upstream']:>10}{lost['ours']:>10}")
+
+
+if __name__ == "__main__":
+    main()
