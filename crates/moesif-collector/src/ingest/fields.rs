@@ -7,8 +7,20 @@ use serde_json::{Map, Value, value::RawValue};
 pub(super) type Fields = Map<String, Value>;
 type Judged<T> = Result<T, Rejection>;
 
+/// An action or profile may be this long, in bytes: the contract's limit for an action. As a tree it takes many times
+/// that.
+const LONGEST: usize = 1024 * 1024;
+
 /// The element as an object.
 pub(super) fn object(raw: &RawValue) -> Judged<Fields> {
+    let size = raw.get().len();
+    if size > LONGEST {
+        let error = format!("expected at most {LONGEST} bytes, found {size}");
+        return Err(Rejection {
+            field: String::new(),
+            error,
+        });
+    }
     match serde_json::from_str(raw.get()) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(other) => Err(unexpected("", "an object", &other)),

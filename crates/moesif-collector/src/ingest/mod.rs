@@ -192,9 +192,11 @@ async fn ingest(
     shared.count_rejected(rejected.len());
     let kept = work.len();
     if kept > 0 {
-        shared.store.write(application, received.at, work, size).await?;
+        let queued = shared.store.queue(application, received.at, work, size).await?;
+        // Others are judged while this waits: what they bring is committed together with it or right after.
+        drop(judging);
+        queued.committed().await?;
     }
-    drop(judging);
     Ok(reply(kept, rejected))
 }
 

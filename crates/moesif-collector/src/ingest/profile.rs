@@ -39,7 +39,7 @@ pub(super) fn judge(
         kind,
         key,
         tokens,
-        fields,
+        document: Value::Object(fields).to_string(),
     })
 }
 

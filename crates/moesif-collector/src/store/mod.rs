@@ -101,15 +101,15 @@ impl Store {
         Ok((store, writer))
     }
 
-    /// Stores what one request brought and answers when it is committed. `sent` is the size it arrived in. Waits
-    /// while the writer has too much before it.
-    pub(crate) async fn write(
+    /// Queues what one request brought; `sent` is the size it arrived in. Waits while the writer has too much before
+    /// it.
+    pub(crate) async fn queue(
         &self,
         application: String,
         received: i64,
         work: Work,
         sent: usize,
-    ) -> Result<(), WriteError> {
+    ) -> Result<Queued, WriteError> {
         let kib = u32::try_from(work.weight(sent) / 1024 + 1)
             .unwrap_or(u32::MAX)
             .min(WAITING_KIB);
@@ -120,12 +120,23 @@ impl Store {
         let (answer, answered) = oneshot::channel();
         let job = writer::Job::new(application, received, work, permit, answer);
         self.jobs.send(job).await.map_err(|_| WriteError::Stopped)?;
-        answered.await.map_err(|_| WriteError::Stopped)?
+        Ok(Queued(answered))
     }
 
     /// The read side.
     pub(crate) fn readers(&self) -> &Readers {
         &self.readers
+    }
+}
+
+/// What is queued and not yet committed.
+#[must_use = "nothing is stored before the answer"]
+pub(crate) struct Queued(oneshot::Receiver<Result<(), WriteError>>);
+
+impl Queued {
+    /// Waits for the commit.
+    pub(crate) async fn committed(self) -> Result<(), WriteError> {
+        self.0.await.map_err(|_| WriteError::Stopped)?
     }
 }
 

@@ -1,7 +1,5 @@
 //! What is stored, ready to be stored: the rows of an event, an action and a profile, owned and judged.
 
-use serde_json::{Map, Value};
-
 /// One event: the columns it is found by, and its document.
 #[derive(Debug)]
 pub(crate) struct EventRecord {
@@ -67,7 +65,8 @@ pub(crate) struct ProfileRecord {
     pub(crate) kind: ProfileKind,
     pub(crate) key: String,
     pub(crate) tokens: Vec<String>,
-    pub(crate) fields: Map<String, Value>,
+    /// A JSON object; kept as text while it waits, a tree takes many times that.
+    pub(crate) document: String,
 }
 
 /// What one request asks to be stored.

@@ -84,8 +84,8 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WI
 INSERT INTO counters VALUES ('events', 0), ('duplicates', 0), ('actions', 0);
 ";
 
-/// The one connection that writes. The log is folded back into the file every 64 MiB: the more often, the more often
-/// the same pages are written. Makes the file and its tables when they are absent.
+/// The one connection that writes. The log is folded back into the file every 16,000 pages: the more often, the
+/// more often the same pages are written. Makes the file and its tables when they are absent.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let broken = |error| OpenError::Database {
         path: path.to_owned(),

@@ -326,10 +326,10 @@ impl<'db> Tables<'db> {
         }
         let place = params![profile.kind.as_str(), profile.key, application];
         let stored: Option<String> = self.find_profile.query_row(place, |row| row.get(0)).optional()?;
-        let mut document: Map<String, Value> = stored
-            .and_then(|text| serde_json::from_str(&text).ok())
-            .unwrap_or_default();
-        merge(&mut document, profile.fields.clone());
+        // Both texts were written from objects by this crate.
+        let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
+        let mut document = stored.as_deref().map(object).unwrap_or_default();
+        merge(&mut document, object(&profile.document));
         let document = Value::Object(document).to_string();
         let id: i64 = self.put_profile.query_row(
             params![

@@ -110,6 +110,25 @@ fn an_array_of_nothing_costs_no_multiple_of_itself() {
 }
 
 #[test]
+fn a_profile_or_action_over_a_megabyte_is_refused_alone() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let zeros = format!("[{}0]", "0,".repeat(8 * MIB));
+    let user = format!(r#"[{{"user_id":"a","metadata":{{"x":{zeros}}}}},{{"user_id":"b"}}]"#);
+    let action = format!(r#"[{{"action_name":"a","request":{{"uri":"u"}},"metadata":{{"x":{zeros}}}}}]"#);
+    for (path, body, status) in [("/v1/users/batch", user, 201), ("/v1/actions/batch", action, 400)] {
+        let reply = collector.post(path, body);
+        assert_eq!(
+            (reply.status, &reply.json()["rejected"][0]["index"]),
+            (status, &json!(0)),
+            "{path}"
+        );
+    }
+    assert_eq!(collector.get("/api/users/b").status, 200);
+    assert!(peak(&collector) < 4 * LIMIT, "{} MiB", peak(&collector) / MIB);
+}
+
+#[test]
 fn a_damaged_compressed_body_is_400() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
