@@ -97,10 +97,12 @@ def main() -> None:
             cpu = (found.cpu - bare.cpu) / max(found.events, 1)
             added[name].append((found.p50 - bare.p50, found.p99 - bare.p99, cpu))
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
-    median = {name: [statistics.median(column) for column in zip(*rounds, strict=True)] for name, rounds in added.items()}
+    median = {
+        name: [statistics.median(column) for column in zip(*rounds, strict=True)] for name, rounds in added.items()
+    }
     print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, moesifwsgi {UPSTREAM_VERSION}; "
-        f"median of {arguments.rounds} rounds of {arguments.calls} calls, {time.monotonic() - started:.0f} s\n"
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"moesifwsgi {UPSTREAM_VERSION}; median of {arguments.rounds} rounds of {arguments.calls} calls, {time.monotonic() - started:.0f} s\n"
     )
     print(f"{'':44}{'upstream':>10}{'ours':>10}{'ratio':>10}")
     for row, title in enumerate(

@@ -22,7 +22,7 @@ import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,7 +97,15 @@ CALLS = [
         response_body=base64_text(b"line 0\nline 1\nline 2\n"),
         least_duration_ms=300,
     ),
-    Call("bearer", "GET", "/me", 200, {"Authorization": bearer("bob")}, user="bob", response_body={"seen": True}),
+    Call(
+        "bearer",
+        "GET",
+        "/me",
+        200,
+        {"Authorization": bearer("bob")},
+        user="bob",
+        response_body={"seen": True},
+    ),
     Call(
         "basic",
         "GET",
@@ -144,8 +152,8 @@ def collector(directory: str) -> Iterator[str]:
 
 
 @contextmanager
-def application(collector_address: str) -> Iterator[str]:
-    """Starts the example under gunicorn with two workers; yields its address."""
+def application(collector_address: str, log: IO[str]) -> Iterator[str]:
+    """Starts the example under gunicorn with two workers, what it logs going to `log`; yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         environment = os.environ | {
@@ -166,7 +174,7 @@ def application(collector_address: str) -> Iterator[str]:
             "critical",
             "app:app",
         ]
-        with running("gunicorn", command, env=environment, pass_fds=[listener.fileno()]):
+        with running("gunicorn", command, env=environment, pass_fds=[listener.fileno()], stderr=log):
             yield f"127.0.0.1:{port}"
 
 
@@ -278,7 +286,8 @@ def run() -> int:
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="moesif-demo-"))
         collector_address = stack.enter_context(collector(directory))
-        application_address = stack.enter_context(application(collector_address))
+        log = stack.enter_context((Path(directory) / "gunicorn.log").open("w+"))
+        application_address = stack.enter_context(application(collector_address, log))
         print(f"collector    http://{collector_address}/\napplication  http://{application_address}/\n")
         differences = make_calls(application_address)
         recorded = [call for call in CALLS if call.is_recorded]
@@ -291,6 +300,8 @@ def run() -> int:
         print()
         if differences:
             print("What was captured is not what was called:", *differences, sep="\n  ")
+            log.seek(0)
+            print(f"\nWhat the application logged:\n{log.read()}")
             return 1
         print(f"{len(recorded)} calls made, {len(events)} captured, and every one is what was called.")
         if not arguments.oneshot:

@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
+
 from moesifwsgi import MoesifMiddleware
 
 if TYPE_CHECKING:
