@@ -102,7 +102,8 @@ def main() -> None:
     }
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"moesifwsgi {UPSTREAM_VERSION}; median of {arguments.rounds} rounds of {arguments.calls} calls, {time.monotonic() - started:.0f} s\n"
+        f"moesifwsgi {UPSTREAM_VERSION}; median of {arguments.rounds} rounds of {arguments.calls} calls, "
+        f"{time.monotonic() - started:.0f} s\n"
     )
     print(f"{'':44}{'upstream':>10}{'ours':>10}{'ratio':>10}")
     for row, title in enumerate(

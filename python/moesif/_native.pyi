@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 from typing_extensions import Self
 
 from moesif.lifecycle import Stats

@@ -9,7 +9,8 @@ from moesif import _native, lifecycle
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
-    from wsgiref.types import WSGIApplication
+
+    from _typeshed.wsgi import WSGIApplication
 
     from moesif.options import MoesifSettings
 

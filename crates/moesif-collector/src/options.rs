@@ -94,9 +94,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
 
 /// `localhost` is taken as the loopback address it stands for: no name is ever looked up.
 fn address(text: &str) -> Option<SocketAddr> {
-    let numeric = text
-        .strip_prefix("localhost:")
-        .map(|port| format!("127.0.0.1:{port}"));
+    let numeric = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
     numeric.as_deref().unwrap_or(text).parse().ok()
 }
 
@@ -126,17 +124,11 @@ mod tests {
     #[test]
     fn both_spellings_of_a_value_and_the_defaults_work() {
         let serve = |listen: &str, data: &str| {
-            Ok(Command::Serve(Options {
-                listen: listen.parse().unwrap(),
-                data: data.into(),
-            }))
+            Ok(Command::Serve(Options { listen: listen.parse().unwrap(), data: data.into() }))
         };
         assert_eq!(read(""), serve("127.0.0.1:9500", "./moesif-data"));
         assert_eq!(read("--listen [::1]:0 --data=/x"), serve("[::1]:0", "/x"));
-        assert_eq!(
-            read("--listen=localhost:80"),
-            serve("127.0.0.1:80", "./moesif-data")
-        );
+        assert_eq!(read("--listen=localhost:80"), serve("127.0.0.1:80", "./moesif-data"));
         assert_eq!(read("--help --nonsense"), Ok(Command::Help));
         assert_eq!(read("-V"), Ok(Command::Version));
     }

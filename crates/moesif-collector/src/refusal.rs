@@ -11,10 +11,7 @@ use serde_json::{Value, json};
 pub(crate) fn json_reply(status: StatusCode, body: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     (status, headers, body).into_response()
@@ -30,10 +27,7 @@ pub(crate) struct Refusal {
 impl Refusal {
     /// A refusal that is only a sentence.
     pub(crate) fn new(status: StatusCode, error: &impl ToString) -> Self {
-        Self {
-            status,
-            body: json!({ "error": error.to_string() }),
-        }
+        Self { status, body: json!({ "error": error.to_string() }) }
     }
 }
 
@@ -53,8 +47,5 @@ pub(crate) async fn not_found() -> Refusal {
 
 /// The answer to a method the path does not know.
 pub(crate) async fn wrong_method() -> Refusal {
-    Refusal::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        &"this path does not answer to that method",
-    )
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, &"this path does not answer to that method")
 }

@@ -103,34 +103,18 @@ impl Stamp {
         let inode = std::os::unix::fs::MetadataExt::ino(metadata);
         #[cfg(not(unix))]
         let inode = 0;
-        Self {
-            modified: metadata.modified().ok(),
-            length: metadata.len(),
-            inode,
-        }
+        Self { modified: metadata.modified().ok(), length: metadata.len(), inode }
     }
 
     fn is_settled(&self) -> bool {
-        self.modified
-            .and_then(|at| at.elapsed().ok())
-            .is_some_and(|age| age > SETTLED)
+        self.modified.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > SETTLED)
     }
 }
 
 impl Watched {
     fn new(path: PathBuf, opening: char, absent: &'static str) -> Self {
-        let state = State {
-            served: document(absent),
-            seen: None,
-            settled: true,
-            complained: None,
-        };
-        Self {
-            path,
-            opening,
-            absent,
-            state: Mutex::new(state),
-        }
+        let state = State { served: document(absent), seen: None, settled: true, complained: None };
+        Self { path, opening, absent, state: Mutex::new(state) }
     }
 
     /// The document of now. Looks at the file's stamp, and reads the file only when that changed.
@@ -181,27 +165,20 @@ impl Watched {
         if text.starts_with(self.opening) {
             Ok(text)
         } else {
-            Err(FileError::Kind(if self.opening == '{' {
-                "object"
-            } else {
-                "array"
-            }))
+            Err(FileError::Kind(if self.opening == '{' { "object" } else { "array" }))
         }
     }
 }
 
 fn document(text: &str) -> Document {
-    Document {
-        text: text.into(),
-        tag: format!("{:016x}", hash(text.as_bytes())).into(),
-    }
+    Document { text: text.into(), tag: format!("{:016x}", hash(text.as_bytes())).into() }
 }
 
 /// FNV-1a: the same for the same text in every build, so that a restart changes no tag.
 fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -44,19 +44,12 @@ impl Collector {
     pub(crate) fn new(store: Store, remote: Remote, address: SocketAddr) -> Shared {
         // The files are looked at once before the first request: a broken one is complained about at the start.
         let _tags = remote.tags();
-        Arc::new(Self {
-            store,
-            remote,
-            intake: Intake::new(),
-            address,
-            rejected: AtomicU64::new(0),
-        })
+        Arc::new(Self { store, remote, intake: Intake::new(), address, rejected: AtomicU64::new(0) })
     }
 
     /// Counts elements that were not kept.
     pub(crate) fn count_rejected(&self, more: usize) {
-        self.rejected
-            .fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.rejected.fetch_add(u64::try_from(more).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Elements not kept since the start.

@@ -36,12 +36,7 @@ impl Callback {
         arguments: &Bound<'py, PyTuple>,
         read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
     ) -> PyResult<Option<T>> {
-        match self
-            .function
-            .bind(py)
-            .call1(arguments)
-            .and_then(|result| read(&result))
-        {
+        match self.function.bind(py).call1(arguments).and_then(|result| read(&result)) {
             Ok(result) => Ok(result),
             Err(error) if error.is_instance_of::<PyException>(py) => {
                 if !self.has_failed.swap(true, Ordering::Relaxed) {
@@ -68,17 +63,8 @@ impl Callback {
             let inspect = py.import("inspect")?;
             let signature = inspect.call_method1("signature", (&self.function,))?;
             let mut positional = 0_usize;
-            for parameter in signature
-                .getattr("parameters")?
-                .call_method0("values")?
-                .try_iter()?
-            {
-                match parameter?
-                    .getattr("kind")?
-                    .getattr("name")?
-                    .extract::<String>()?
-                    .as_str()
-                {
+            for parameter in signature.getattr("parameters")?.call_method0("values")?.try_iter()? {
+                match parameter?.getattr("kind")?.getattr("name")?.extract::<String>()?.as_str() {
                     "VAR_POSITIONAL" => return Ok(true),
                     "POSITIONAL_ONLY" | "POSITIONAL_OR_KEYWORD" => positional += 1,
                     _ => {}

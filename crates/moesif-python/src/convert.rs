@@ -16,8 +16,8 @@ pub(crate) fn id_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 }
 
 /// Calls `read` with the text of a Python string; what is no string reads as nothing. A lone surrogate becomes U+FFFD.
-pub(crate) fn with_text<R>(value: &Bound<'_, PyAny>, read: impl FnOnce(&str) -> R) -> Option<R> {
-    let text = value.cast::<PyString>().ok()?;
+pub(crate) fn with_text<T, R>(value: &Bound<'_, T>, read: impl FnOnce(&str) -> R) -> Option<R> {
+    let text = value.as_any().cast::<PyString>().ok()?;
     Some(match text.to_str() {
         Ok(text) => read(text),
         Err(_) => read(&text.to_string_lossy()),

@@ -41,9 +41,7 @@ pub(crate) fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyA
 
 fn write_value(json: &mut String, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
     if json.len() > MAX_BYTES {
-        return Err(PyValueError::new_err(format!(
-            "it is longer than {MAX_BYTES} bytes as JSON"
-        )));
+        return Err(PyValueError::new_err(format!("it is longer than {MAX_BYTES} bytes as JSON")));
     }
     if value.is_none() || depth > MAX_DEPTH {
         json.push_str("null");
@@ -162,9 +160,7 @@ fn write_bytes(json: &mut String, bytes: &Bound<'_, PyBytes>) -> PyResult<()> {
 /// Python text may hold lone surrogates, which UTF-8 cannot; JSON can, as an escape.
 fn write_text(json: &mut String, text: &Bound<'_, PyString>) -> PyResult<()> {
     if text.len()? > MAX_BYTES {
-        return Err(PyValueError::new_err(format!(
-            "it is longer than {MAX_BYTES} bytes as JSON"
-        )));
+        return Err(PyValueError::new_err(format!("it is longer than {MAX_BYTES} bytes as JSON")));
     }
     if let Ok(text) = text.to_str() {
         push_quoted(json, text);

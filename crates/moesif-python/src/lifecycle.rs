@@ -16,17 +16,13 @@ pub(crate) fn flush(py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
     let timeout = match timeout {
         None => moesif::process::flush_timeout(),
         Some(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| {
-            PyValueError::new_err(format!(
-                "timeout is {seconds}: expected a number of seconds from 0"
-            ))
+            PyValueError::new_err(format!("timeout is {seconds}: expected a number of seconds from 0"))
         })?,
     };
     let deadline = Instant::now().checked_add(timeout);
     let settled = loop {
         let remaining = deadline.map_or(SIGNAL_INTERVAL, |deadline| {
-            deadline
-                .saturating_duration_since(Instant::now())
-                .min(SIGNAL_INTERVAL)
+            deadline.saturating_duration_since(Instant::now()).min(SIGNAL_INTERVAL)
         });
         if py.detach(|| moesif::process::flush(Some(remaining))) {
             break true;
@@ -36,7 +32,7 @@ pub(crate) fn flush(py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
             break false;
         }
     };
-    crate::log::drain(py, moesif::process::runtime().diagnostics());
+    crate::log::drain(py);
     Ok(settled)
 }
 

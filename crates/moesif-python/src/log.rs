@@ -3,7 +3,7 @@
 //! Loggers are `moesif.settings`, `moesif.callbacks` and `moesif.delivery`. The root logger, its handlers and levels
 //! are never touched (`docs/guarantees.md`, I-17). Logging that fails is nobody's problem: the message is gone.
 
-use moesif::pipeline::{Diagnostics, Severity};
+use moesif::pipeline::{Severity, drain_diagnostics};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -27,8 +27,8 @@ fn log(py: Python<'_>, logger: &str, level: &str, message: &str, cause: Option<&
 }
 
 /// Logs what the worker threads had to say.
-pub(crate) fn drain(py: Python<'_>, diagnostics: &Diagnostics) {
-    for diagnostic in diagnostics.drain() {
+pub(crate) fn drain(py: Python<'_>) {
+    for diagnostic in drain_diagnostics() {
         let level = match diagnostic.severity {
             Severity::Debug => "debug",
             Severity::Info => "info",
@@ -46,9 +46,8 @@ pub(crate) fn enable_debug(py: Python<'_>) -> PyResult<()> {
     logger.call_method1("setLevel", (logging.getattr("DEBUG")?,))?;
     if !logger.call_method0("hasHandlers")?.is_truthy()? {
         let handler = logging.getattr("StreamHandler")?.call0()?;
-        let format = logging
-            .getattr("Formatter")?
-            .call1(("%(asctime)s %(name)s %(levelname)s %(message)s",))?;
+        let format =
+            logging.getattr("Formatter")?.call1(("%(asctime)s %(name)s %(levelname)s %(message)s",))?;
         handler.call_method1("setFormatter", (format,))?;
         logger.call_method1("addHandler", (handler,))?;
     }

@@ -68,9 +68,7 @@ fn value_of(value: &Bound<'_, PyAny>) -> Value {
     } else if let Ok(text) = value.cast::<PyString>() {
         Value::Text(text.to_string_lossy().into_owned())
     } else if value.is_instance_of::<PyInt>() {
-        value
-            .extract()
-            .map_or_else(|_| Value::Other(shown(value)), Value::Integer)
+        value.extract().map_or_else(|_| Value::Other(shown(value)), Value::Integer)
     } else if let Ok(number) = value.cast::<PyFloat>() {
         Value::Float(number.value())
     } else if value.is_callable() {
@@ -85,20 +83,14 @@ fn names(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
     if value.cast::<PyMapping>().is_ok() {
         return None;
     }
-    value
-        .try_iter()
-        .ok()?
-        .map(|item| item.ok()?.extract::<String>().ok())
-        .collect()
+    value.try_iter().ok()?.map(|item| item.ok()?.extract::<String>().ok()).collect()
 }
 
 /// How Python shows a value, cut to a line.
 fn shown(value: &Bound<'_, PyAny>) -> String {
     const LONGEST: usize = 80;
-    let shown = value.repr().map_or_else(
-        |_| "an object".to_owned(),
-        |repr| repr.to_string_lossy().into_owned(),
-    );
+    let shown =
+        value.repr().map_or_else(|_| "an object".to_owned(), |repr| repr.to_string_lossy().into_owned());
     if shown.chars().count() <= LONGEST {
         return shown;
     }

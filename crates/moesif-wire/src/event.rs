@@ -183,9 +183,7 @@ impl<'a> Headers<'a> {
     /// The value of a field, its name in any case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value)
+        self.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
     /// The fields in order.
@@ -206,9 +204,7 @@ impl<'a> Headers<'a> {
     }
 
     fn find(&mut self, name: &str) -> Option<&mut (Cow<'a, str>, Cow<'a, str>)> {
-        self.0
-            .iter_mut()
-            .find(|(field, _)| field.eq_ignore_ascii_case(name))
+        self.0.iter_mut().find(|(field, _)| field.eq_ignore_ascii_case(name))
     }
 }
 

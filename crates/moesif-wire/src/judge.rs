@@ -152,10 +152,7 @@ fn present(raw: Raw<'_>) -> Raw<'_> {
 }
 
 fn rejection(field: &str, error: String) -> Rejection {
-    Rejection {
-        field: field.to_owned(),
-        error,
-    }
+    Rejection { field: field.to_owned(), error }
 }
 
 fn missing(field: &str, expected: &str) -> Rejection {
@@ -180,23 +177,17 @@ fn object<'a, T: Deserialize<'a>>(field: &str, raw: &'a RawValue) -> Judged<T> {
 }
 
 fn text<'a>(field: &str, raw: Raw<'a>) -> Judged<Option<Cow<'a, str>>> {
-    present(raw)
-        .map(|raw| scalar(raw).ok_or_else(|| unexpected(field, "a string", raw)))
-        .transpose()
+    present(raw).map(|raw| scalar(raw).ok_or_else(|| unexpected(field, "a string", raw))).transpose()
 }
 
 fn required_text<'a>(field: &str, raw: Raw<'a>) -> Judged<Cow<'a, str>> {
-    text(field, raw)?
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| missing(field, "a string"))
+    text(field, raw)?.filter(|text| !text.is_empty()).ok_or_else(|| missing(field, "a string"))
 }
 
 fn time(field: &str, raw: Raw<'_>) -> Judged<Timestamp> {
     const EXPECTED: &str = "an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z";
     let raw = present(raw).ok_or_else(|| missing(field, EXPECTED))?;
-    scalar(raw)
-        .and_then(|text| Timestamp::parse(&text).ok())
-        .ok_or_else(|| unexpected(field, EXPECTED, raw))
+    scalar(raw).and_then(|text| Timestamp::parse(&text).ok()).ok_or_else(|| unexpected(field, EXPECTED, raw))
 }
 
 fn status(raw: Raw<'_>) -> Judged<u16> {
@@ -270,9 +261,7 @@ fn scalar_or_json(raw: &RawValue) -> Cow<'_, str> {
 const MOST_FIELDS: usize = 10_000;
 
 fn too_many<E: serde::de::Error>() -> E {
-    E::custom(format_args!(
-        "expected at most {MOST_FIELDS} header fields or values, found more"
-    ))
+    E::custom(format_args!("expected at most {MOST_FIELDS} header fields or values, found more"))
 }
 
 /// A JSON array, elements unread.
@@ -386,10 +375,7 @@ mod tests {
     fn a_refusal_names_the_field_and_what_was_expected() {
         assert_eq!(refused("[]").0, "");
         assert_eq!(refused("{}").0, "request");
-        assert_eq!(
-            refused(r#"{"request":{"uri":"/","verb":"GET","headers":{}}}"#).0,
-            "request.time"
-        );
+        assert_eq!(refused(r#"{"request":{"uri":"/","verb":"GET","headers":{}}}"#).0, "request.time");
         let (field, error) = refused(&with_request(r#""content_length":-1"#));
         assert_eq!(field, "request.content_length");
         assert_eq!(error, "expected a whole number from 0, found -1");
@@ -398,10 +384,7 @@ mod tests {
             (r#""weight":1.5"#, "weight"),
             (r#""direction":"Sideways""#, "direction"),
             (r#""user_id":{}"#, "user_id"),
-            (
-                r#""response":{"time":"2026-11-21T08:51:26.838"}"#,
-                "response.status",
-            ),
+            (r#""response":{"time":"2026-11-21T08:51:26.838"}"#, "response.status"),
             (r#""response":{"status":200}"#, "response.time"),
         ] {
             let json = MINIMAL.replacen('{', &format!("{{{extra},"), 1);
@@ -413,12 +396,7 @@ mod tests {
     fn bodies_are_carried_as_text_whatever_is_in_them() {
         let deep = "[".repeat(10_000) + &"]".repeat(10_000);
         let huge = "9".repeat(5_000);
-        for body in [
-            r#"{"s":"\ud800"}"#,
-            deep.as_str(),
-            huge.as_str(),
-            r#"{"a":1,"a":2}"#,
-        ] {
+        for body in [r#"{"s":"\ud800"}"#, deep.as_str(), huge.as_str(), r#"{"a":1,"a":2}"#] {
             let kept = parse(&with_request(&format!(r#""body":{body}"#))).unwrap();
             assert!(kept.contains(&format!(r#""body":{body},"transfer_encoding":"json""#)));
         }

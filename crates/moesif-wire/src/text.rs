@@ -34,9 +34,7 @@ impl<'de> Deserialize<'de> for LossyText<'de> {
 pub(crate) fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
     let json = raw.get();
     match json.as_bytes().first()? {
-        b'"' => serde_json::from_str::<LossyText<'_>>(json)
-            .ok()
-            .map(|text| text.0),
+        b'"' => serde_json::from_str::<LossyText<'_>>(json).ok().map(|text| text.0),
         b'n' | b'{' | b'[' => None,
         _ => Some(Cow::Borrowed(json)),
     }

@@ -58,9 +58,7 @@ impl fmt::Display for Timestamp {
         } else {
             jiff::Timestamp::MAX
         });
-        MILLIS
-            .print_timestamp(&at, jiff::fmt::StdFmtWrite(f))
-            .map_err(|_| fmt::Error)
+        MILLIS.print_timestamp(&at, jiff::fmt::StdFmtWrite(f)).map_err(|_| fmt::Error)
     }
 }
 
@@ -87,10 +85,7 @@ mod tests {
             let at = Timestamp::parse(text).unwrap();
             assert_eq!(at.to_string(), "2026-11-21T08:51:26.838Z", "{text}");
         }
-        assert_eq!(
-            Timestamp::parse("2026-11-21T08:57:07").unwrap().to_string(),
-            "2026-11-21T08:57:07.000Z"
-        );
+        assert_eq!(Timestamp::parse("2026-11-21T08:57:07").unwrap().to_string(), "2026-11-21T08:57:07.000Z");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::capture::{Exchange, Policy};
 use crate::pipeline::{Delivery, Pipeline};
-use crate::process::{ProcessLocal, runtime};
+use crate::process::{ProcessLocal, Runtime, runtime};
 use crate::settings::Settings;
 
 /// Captures calls under one set of settings.
@@ -14,7 +14,13 @@ use crate::settings::Settings;
 pub struct Client {
     policy: Arc<Policy>,
     delivery: Arc<Delivery>,
-    pipeline: ProcessLocal<Pipeline>,
+    here: ProcessLocal<Here>,
+}
+
+/// What a client uses in one process.
+struct Here {
+    runtime: Arc<Runtime>,
+    pipeline: Arc<Pipeline>,
 }
 
 impl Client {
@@ -22,41 +28,36 @@ impl Client {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         let Settings { policy, delivery, .. } = settings;
-        Self {
-            policy: Arc::new(policy),
-            delivery: Arc::new(delivery),
-            pipeline: ProcessLocal::new(),
-        }
+        Self { policy: Arc::new(policy), delivery: Arc::new(delivery), here: ProcessLocal::new() }
     }
 
     /// Starts the record of a call that arrives now.
     #[must_use]
     pub fn begin(&self) -> Box<Exchange> {
-        let pipeline = self.pipeline();
-        let runtime = runtime();
-        pipeline.start();
+        let here = self.here();
+        here.pipeline.start();
         Box::new(Exchange::begin(
             Arc::clone(&self.policy),
-            runtime.identifiers().next(),
-            runtime.budget(),
+            here.runtime.identifiers().next(),
+            here.runtime.budget(),
         ))
     }
 
     /// Queues a finished exchange for delivery. Never waits: when there is no room the event is dropped and
     /// counted.
     pub fn record(&self, exchange: Box<Exchange>) {
-        self.pipeline().push(exchange);
+        self.here().pipeline.push(exchange);
     }
 
     /// Counts a call that the application asked not to record.
     pub fn skip(&self, exchange: Box<Exchange>) {
         drop(exchange);
-        self.pipeline().count_skipped();
+        self.here().pipeline.count_skipped();
     }
 
     /// Counts a call whose record was lost to a fault of ours.
     pub fn lose(&self) {
-        self.pipeline().count_lost();
+        self.here().pipeline.count_lost();
     }
 
     /// How calls are captured.
@@ -65,7 +66,11 @@ impl Client {
         &self.policy
     }
 
-    fn pipeline(&self) -> Arc<Pipeline> {
-        self.pipeline.get_or_make(|| runtime().pipeline(&self.delivery))
+    fn here(&self) -> Arc<Here> {
+        self.here.get_or_make(|| {
+            let runtime = runtime();
+            let pipeline = runtime.pipeline(&self.delivery);
+            Arc::new(Here { runtime, pipeline })
+        })
     }
 }

@@ -26,9 +26,7 @@ struct Entry<T> {
 
 impl<T> ProcessLocal<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            cell: ArcSwapOption::const_empty(),
-        }
+        Self { cell: ArcSwapOption::const_empty() }
     }
 
     /// This process's value, if it has been made.
@@ -97,10 +95,7 @@ pub fn flush(timeout: Option<Duration>) -> bool {
     let timeout = timeout.unwrap_or_else(|| default_flush_timeout(&pipelines));
     let deadline = std::time::Instant::now().checked_add(timeout);
     // Ask all of them first, so that they work side by side.
-    let targets: Vec<u64> = pipelines
-        .iter()
-        .map(|pipeline| pipeline.request_flush())
-        .collect();
+    let targets: Vec<u64> = pipelines.iter().map(|pipeline| pipeline.request_flush()).collect();
     let mut settled = true;
     for (pipeline, target) in pipelines.iter().zip(targets) {
         settled &= pipeline.wait_settled(target, deadline);
@@ -111,17 +106,11 @@ pub fn flush(timeout: Option<Duration>) -> bool {
 /// The longest `FLUSH_TIMEOUT` among this process's pipelines; zero when there are none.
 #[must_use]
 pub fn flush_timeout() -> Duration {
-    RUNTIME.get().map_or(Duration::ZERO, |runtime| {
-        default_flush_timeout(&runtime.pipelines())
-    })
+    RUNTIME.get().map_or(Duration::ZERO, |runtime| default_flush_timeout(&runtime.pipelines()))
 }
 
 fn default_flush_timeout(pipelines: &[Arc<Pipeline>]) -> Duration {
-    pipelines
-        .iter()
-        .map(|pipeline| pipeline.delivery().flush_timeout)
-        .max()
-        .unwrap_or_default()
+    pipelines.iter().map(|pipeline| pipeline.delivery().flush_timeout).max().unwrap_or_default()
 }
 
 /// What became of every event of this process so far.
@@ -142,9 +131,7 @@ impl Runtime {
         &self.budget
     }
 
-    /// What the worker threads have to say, for an application thread to log.
-    #[must_use]
-    pub fn diagnostics(&self) -> &Diagnostics {
+    pub(crate) fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
     }
 
@@ -155,10 +142,7 @@ impl Runtime {
     /// The pipeline for these delivery settings: equal settings share one.
     pub(crate) fn pipeline(&self, delivery: &Arc<Delivery>) -> Arc<Pipeline> {
         let mut pipelines = self.pipelines();
-        if let Some(pipeline) = pipelines
-            .iter()
-            .find(|pipeline| pipeline.delivery() == &**delivery)
-        {
+        if let Some(pipeline) = pipelines.iter().find(|pipeline| pipeline.delivery() == &**delivery) {
             return Arc::clone(pipeline);
         }
         self.budget.allow(delivery.queue_bytes);

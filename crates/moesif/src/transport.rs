@@ -71,10 +71,8 @@ pub struct InvalidBaseUri;
 pub fn parse_base_uri(text: &str) -> Result<String, InvalidBaseUri> {
     let text = text.trim();
     let uri: Uri = text.parse().map_err(|_| InvalidBaseUri)?;
-    let scheme = uri
-        .scheme_str()
-        .filter(|scheme| ["http", "https"].contains(scheme))
-        .ok_or(InvalidBaseUri)?;
+    let scheme =
+        uri.scheme_str().filter(|scheme| ["http", "https"].contains(scheme)).ok_or(InvalidBaseUri)?;
     let authority = uri.authority().ok_or(InvalidBaseUri)?.as_str();
     let port_is_valid = match authority.rsplit_once(':') {
         Some((_, port)) if !port.ends_with(']') => port.parse::<u16>().is_ok(),
@@ -113,14 +111,7 @@ impl Endpoint {
             .timeout_global(Some(request_timeout))
             .user_agent(&*user_agent)
             .build();
-        Self {
-            base_uri,
-            application_id,
-            user_agent,
-            connect_timeout,
-            request_timeout,
-            http,
-        }
+        Self { base_uri, application_id, user_agent, connect_timeout, request_timeout, http }
     }
 
     /// Where it is.
@@ -132,28 +123,21 @@ impl Endpoint {
 
 impl PartialEq for Endpoint {
     fn eq(&self, other: &Self) -> bool {
-        (
-            &self.base_uri,
-            &self.application_id,
-            &self.user_agent,
-            self.connect_timeout,
-            self.request_timeout,
-        ) == (
-            &other.base_uri,
-            &other.application_id,
-            &other.user_agent,
-            other.connect_timeout,
-            other.request_timeout,
-        )
+        (&self.base_uri, &self.application_id, &self.user_agent, self.connect_timeout, self.request_timeout)
+            == (
+                &other.base_uri,
+                &other.application_id,
+                &other.user_agent,
+                other.connect_timeout,
+                other.request_timeout,
+            )
     }
 }
 
 impl fmt::Debug for Endpoint {
     /// Without the application id, which is a credential.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint")
-            .field("base_uri", &self.base_uri)
-            .finish_non_exhaustive()
+        f.debug_struct("Endpoint").field("base_uri", &self.base_uri).finish_non_exhaustive()
     }
 }
 
@@ -198,20 +182,14 @@ impl Transport for HttpTransport {
             .map(Duration::from_secs);
         let status = response.status().as_u16();
         // The connection can be used again only after the whole body has been read.
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(LONGEST_REPLY)
-            .read_to_vec()
-            .or_else(|error| match error {
-                ureq::Error::BodyExceedsLimit(_) => Ok(Vec::new()),
-                other => Err(failed(other)),
-            })?;
-        Ok(Reply {
-            status,
-            retry_after,
-            body,
-        })
+        let body =
+            response.body_mut().with_config().limit(LONGEST_REPLY).read_to_vec().or_else(
+                |error| match error {
+                    ureq::Error::BodyExceedsLimit(_) => Ok(Vec::new()),
+                    other => Err(failed(other)),
+                },
+            )?;
+        Ok(Reply { status, retry_after, body })
     }
 }
 
@@ -238,11 +216,7 @@ impl CachingResolver {
         }
         match name.to_socket_addrs() {
             Ok(found) => {
-                let lookup = Lookup {
-                    name,
-                    addresses: found.collect(),
-                    at: Instant::now(),
-                };
+                let lookup = Lookup { name, addresses: found.collect(), at: Instant::now() };
                 let addresses = lookup.addresses.clone();
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(lookup);
                 Ok(addresses)
@@ -266,18 +240,10 @@ impl Resolver for CachingResolver {
             .ok_or(ureq::Error::HostNotFound)?;
         let mut resolved = self.empty();
         let found = self.look_up(name)?;
-        for address in config
-            .ip_family()
-            .keep_wanted(found.into_iter())
-            .take(MOST_ADDRESSES)
-        {
+        for address in config.ip_family().keep_wanted(found.into_iter()).take(MOST_ADDRESSES) {
             resolved.push(address);
         }
-        if resolved.is_empty() {
-            Err(ureq::Error::HostNotFound)
-        } else {
-            Ok(resolved)
-        }
+        if resolved.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(resolved) }
     }
 }
 
@@ -290,10 +256,7 @@ mod tests {
         for (text, base) in [
             ("https://api.moesif.net", "https://api.moesif.net"),
             ("https://api.moesif.net/", "https://api.moesif.net"),
-            (
-                " http://localhost:9500/collector/ ",
-                "http://localhost:9500/collector",
-            ),
+            (" http://localhost:9500/collector/ ", "http://localhost:9500/collector"),
             ("http://h//a///b", "http://h/a/b"),
             ("http://[::1]:9500", "http://[::1]:9500"),
         ] {

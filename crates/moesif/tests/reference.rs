@@ -12,15 +12,10 @@ fn written(file: &str) -> (PathBuf, String) {
 
 #[test]
 fn the_reference_page_and_the_type_are_written_from_the_table() {
-    for (file, expected) in [
-        ("docs/options.md", options_page()),
-        ("python/moesif/options.py", options_stub()),
-    ] {
+    for (file, expected) in
+        [("docs/options.md", options_page()), ("python/moesif/options.py", options_stub())]
+    {
         let (path, text) = written(file);
-        assert!(
-            text == expected,
-            "{} is out of date: run `make docs`",
-            path.display()
-        );
+        assert!(text == expected, "{} is out of date: run `make docs`", path.display());
     }
 }

@@ -50,18 +50,12 @@ pub(super) struct Sent {
 impl Intake {
     pub(crate) fn new() -> Self {
         let kib = usize::try_from(RECEIVED_KIB).unwrap_or(usize::MAX);
-        Self {
-            received: Arc::new(Semaphore::new(kib)),
-            judged: Arc::new(Semaphore::new(JUDGED)),
-        }
+        Self { received: Arc::new(Semaphore::new(kib)), judged: Arc::new(Semaphore::new(JUDGED)) }
     }
 
     /// Waits for the turn to decode and judge. To be held until the result has been handed to the store.
     pub(super) async fn judge(&self) -> Result<OwnedSemaphorePermit, IngestError> {
-        Arc::clone(&self.judged)
-            .acquire_owned()
-            .await
-            .map_err(|_| IngestError::Stopping)
+        Arc::clone(&self.judged).acquire_owned().await.map_err(|_| IngestError::Stopping)
     }
 
     /// Receives a body. With an error comes the rest of the body, where there may be more of it.
@@ -112,9 +106,7 @@ pub(super) async fn drain(mut body: Body) {
     let reading = async {
         let mut left = DRAINED;
         while let Some(Ok(frame)) = body.frame().await {
-            let size = frame
-                .data_ref()
-                .map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+            let size = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
             let Some(rest) = left.checked_sub(size) else {
                 break;
             };
@@ -172,10 +164,9 @@ pub(super) fn decode(coding: Coding, sent: &Sent) -> Result<Cow<'_, [u8]>, Inges
     match decoded {
         Ok(Some(text)) => Ok(Cow::Owned(text)),
         Ok(None) => Err(IngestError::TooLargeDecoded),
-        Err(error) => Err(IngestError::Encoded(
-            if coding == Coding::Gzip { "gzip" } else { "deflate" },
-            error,
-        )),
+        Err(error) => {
+            Err(IngestError::Encoded(if coding == Coding::Gzip { "gzip" } else { "deflate" }, error))
+        }
     }
 }
 

@@ -25,22 +25,12 @@ pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, 
         event.request.ip_address = Some(Cow::Owned(received.peer.to_string()));
     }
     let request_bytes = size(event.request.content_length, event.request.body.as_ref());
-    let response_bytes = event
-        .response
-        .as_ref()
-        .and_then(|response| size(response.content_length, response.body.as_ref()));
+    let response_bytes =
+        event.response.as_ref().and_then(|response| size(response.content_length, response.body.as_ref()));
     if raw.get().len() > LONG {
-        cut(
-            &mut event.request.body,
-            &mut event.request.content_length,
-            &mut event.request.headers,
-        );
+        cut(&mut event.request.body, &mut event.request.content_length, &mut event.request.headers);
         if let Some(response) = &mut event.response {
-            cut(
-                &mut response.body,
-                &mut response.content_length,
-                &mut response.headers,
-            );
+            cut(&mut response.body, &mut response.content_length, &mut response.headers);
         }
     }
     let document = serde_json::to_string(&event).map_err(|error| Rejection {
@@ -67,10 +57,7 @@ pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, 
         verb: event.request.verb.into_owned(),
         user: event.user_id.map(Cow::into_owned),
         company: event.company_id.map(Cow::into_owned),
-        transaction_id: event
-            .transaction_id
-            .map(Cow::into_owned)
-            .filter(|id| !id.is_empty()),
+        transaction_id: event.transaction_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
     })
 }
 
@@ -101,15 +88,13 @@ fn tail(text: &str) -> usize {
 fn cut(body: &mut Option<Body<'_>>, content_length: &mut Option<u64>, headers: &mut Headers<'_>) {
     let whole = size(*content_length, body.as_ref());
     let shortened = match body {
-        Some(Body::Json(value)) if value.get().len() > CUT => value
-            .get()
-            .as_bytes()
-            .get(..CUT)
-            .map(|bytes| Body::Bytes(Cow::Owned(bytes.to_vec()))),
+        Some(Body::Json(value)) if value.get().len() > CUT => {
+            value.get().as_bytes().get(..CUT).map(|bytes| Body::Bytes(Cow::Owned(bytes.to_vec())))
+        }
         // Text that is not ASCII is not base64, and may have no boundary here.
-        Some(Body::Base64(text)) if text.len() > CUT_BASE64 => Some(Body::Base64(Cow::Owned(
-            text.get(..CUT_BASE64).unwrap_or_default().to_owned(),
-        ))),
+        Some(Body::Base64(text)) if text.len() > CUT_BASE64 => {
+            Some(Body::Base64(Cow::Owned(text.get(..CUT_BASE64).unwrap_or_default().to_owned())))
+        }
         _ => None,
     };
     if shortened.is_some() {
@@ -122,21 +107,13 @@ fn cut(body: &mut Option<Body<'_>>, content_length: &mut Option<u64>, headers: &
 /// A URI as scheme with host, path, and what follows the path. Put together again they are the URI.
 fn parts(uri: &str) -> (&str, &str, &str) {
     // A `://` behind the first of these is part of a path or a query, not the end of a scheme.
-    let scheme = uri
-        .find("://")
-        .filter(|at| uri.find(['/', '?', '#']).is_none_or(|first| first > *at));
+    let scheme = uri.find("://").filter(|at| uri.find(['/', '?', '#']).is_none_or(|first| first > *at));
     let host = scheme.map_or(0, |at| at.saturating_add(3));
     let after_host = |ends: &[char]| {
-        uri.get(host..)
-            .and_then(|rest| rest.find(ends))
-            .map_or(uri.len(), |at| at.saturating_add(host))
+        uri.get(host..).and_then(|rest| rest.find(ends)).map_or(uri.len(), |at| at.saturating_add(host))
     };
     let query = after_host(&['?', '#']);
-    let path = if host == 0 {
-        0
-    } else {
-        after_host(&['/', '?', '#'])
-    };
+    let path = if host == 0 { 0 } else { after_host(&['/', '?', '#']) };
     (
         uri.get(..path).unwrap_or_default(),
         uri.get(path..query).unwrap_or_default(),
@@ -169,11 +146,7 @@ mod tests {
     #[test]
     fn the_size_of_a_base64_body_is_that_of_its_bytes() {
         for (text, bytes) in [("", 0), ("AA==", 1), ("AAA=", 2), ("AAAA", 3), ("AAAAAA", 4)] {
-            assert_eq!(
-                size(None, Some(&Body::Base64(text.into()))),
-                Some(bytes),
-                "{text}"
-            );
+            assert_eq!(size(None, Some(&Body::Base64(text.into()))), Some(bytes), "{text}");
         }
         assert_eq!(size(Some(7), None), Some(7));
         assert_eq!(size(None, None), None);

@@ -16,18 +16,12 @@ pub(super) fn object(raw: &RawValue) -> Judged<Fields> {
     let size = raw.get().len();
     if size > LONGEST {
         let error = format!("expected at most {LONGEST} bytes, found {size}");
-        return Err(Rejection {
-            field: String::new(),
-            error,
-        });
+        return Err(Rejection { field: String::new(), error });
     }
     match serde_json::from_str(raw.get()) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(other) => Err(unexpected("", "an object", &other)),
-        Err(error) => Err(Rejection {
-            field: String::new(),
-            error: format!("cannot be read: {error}"),
-        }),
+        Err(error) => Err(Rejection { field: String::new(), error: format!("cannot be read: {error}") }),
     }
 }
 
@@ -49,9 +43,7 @@ pub(super) fn text(fields: &mut Fields, path: &str) -> Judged<Option<String>> {
 
 /// A field that must be there and not be empty.
 pub(super) fn required_text(fields: &mut Fields, path: &str) -> Judged<String> {
-    text(fields, path)?
-        .filter(|text| !text.is_empty())
-        .ok_or_else(|| missing(path, "a string"))
+    text(fields, path)?.filter(|text| !text.is_empty()).ok_or_else(|| missing(path, "a string"))
 }
 
 /// A date-time, filled with `now` when it is absent. What is there stays as it was written.
@@ -81,10 +73,7 @@ pub(super) fn optional_object(fields: &Fields, path: &str) -> Judged<()> {
 
 /// "`path`: expected a string, found nothing".
 pub(super) fn missing(path: &str, expected: &str) -> Rejection {
-    Rejection {
-        field: path.to_owned(),
-        error: format!("expected {expected}, found nothing"),
-    }
+    Rejection { field: path.to_owned(), error: format!("expected {expected}, found nothing") }
 }
 
 /// "`path`: expected a string, found [1, 2…".
@@ -95,10 +84,7 @@ pub(super) fn unexpected(path: &str, expected: &str, found: &Value) -> Rejection
     if shown.len() < found.len() {
         shown.push('…');
     }
-    Rejection {
-        field: path.to_owned(),
-        error: format!("expected {expected}, found {shown}"),
-    }
+    Rejection { field: path.to_owned(), error: format!("expected {expected}, found {shown}") }
 }
 
 /// The name behind the last dot: `fields` is the object that holds it.

@@ -82,10 +82,9 @@ pub(crate) fn routes(shared: &Shared) -> Router<Shared> {
         .route("/v1/rules", get(rules).fallback(wrong_method))
         .route("/health/probe", get(probe).fallback(wrong_method));
     for (name, kind) in ROUTES {
-        for (shape, path) in [
-            (Shape::Single, format!("/v1/{name}")),
-            (Shape::Batch, format!("/v1/{name}/batch")),
-        ] {
+        for (shape, path) in
+            [(Shape::Single, format!("/v1/{name}")), (Shape::Batch, format!("/v1/{name}/batch"))]
+        {
             let take = move |state: State<Shared>, peer: ConnectInfo<SocketAddr>, request: Request| {
                 ingest(state, peer, request, kind, shape)
             };
@@ -154,10 +153,7 @@ fn document(document: &Document, headers: &HeaderMap) -> Response {
 }
 
 async fn probe() -> Response {
-    json_reply(
-        StatusCode::OK,
-        json!({ "status": true, "region": "local" }).to_string(),
-    )
+    json_reply(StatusCode::OK, json!({ "status": true, "region": "local" }).to_string())
 }
 
 async fn ingest(
@@ -167,11 +163,7 @@ async fn ingest(
     kind: Kind,
     shape: Shape,
 ) -> Result<Response, IngestError> {
-    let received = Received {
-        at: now_millis(),
-        peer: peer.ip().to_canonical(),
-        shape,
-    };
+    let received = Received { at: now_millis(), peer: peer.ip().to_canonical(), shape };
     let (parts, body) = request.into_parts();
     let understood = application(&parts.headers)
         .and_then(|application| Ok((application, body::Coding::of(&parts.headers)?)));
@@ -203,11 +195,8 @@ async fn ingest(
 /// The reply once what can be kept is kept. A reply that cannot be written down is an empty one: none of its types
 /// can fail to be.
 fn reply(kept: usize, rejected: Vec<RejectedEvent>) -> Response {
-    let status = if kept == 0 && !rejected.is_empty() {
-        StatusCode::BAD_REQUEST
-    } else {
-        StatusCode::CREATED
-    };
+    let status =
+        if kept == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::CREATED };
     let body = serde_json::to_string(&IngestReply { rejected }).unwrap_or_else(|_| "{}".to_owned());
     json_reply(status, body)
 }

@@ -35,12 +35,7 @@ pub(super) fn judge(
     optional_object(&fields, "campaign")?;
     time_or(&mut fields, "modified_time", received.at)?;
     let tokens = tokens(&mut fields)?;
-    Ok(ProfileRecord {
-        kind,
-        key,
-        tokens,
-        document: Value::Object(fields).to_string(),
-    })
+    Ok(ProfileRecord { kind, key, tokens, document: Value::Object(fields).to_string() })
 }
 
 /// Takes the session tokens out: they accumulate and are stored apart. One token or an array of them.
@@ -52,12 +47,8 @@ fn tokens(fields: &mut Fields) -> Result<Vec<String>, Rejection> {
             .map(|token| token.as_str().map(str::to_owned))
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| {
-                unexpected(
-                    FIELD,
-                    "a string or an array of strings",
-                    &Value::Array(list.clone()),
-                )
-            })?;
+            unexpected(FIELD, "a string or an array of strings", &Value::Array(list.clone()))
+        })?;
         fields.remove(FIELD);
         return Ok(tokens);
     }

@@ -61,9 +61,7 @@ impl IntoResponse for IngestError {
             _ => None,
         };
         if let Some((name, value)) = hint {
-            response
-                .headers_mut()
-                .insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
         response
     }

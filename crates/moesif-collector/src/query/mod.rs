@@ -130,11 +130,7 @@ async fn actions(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Ans
     let mut parameters = Parameters::read(query.as_deref());
     let limit = parameters.limit(PAGE, LONGEST_PAGE)?;
     parameters.done()?;
-    let actions = shared
-        .store
-        .readers()
-        .actions(i64::try_from(limit).unwrap_or(i64::MAX))
-        .await?;
+    let actions = shared.store.readers().actions(i64::try_from(limit).unwrap_or(i64::MAX)).await?;
     let actions: Vec<Value> = actions
         .into_iter()
         .map(|(id, document)| {
@@ -155,11 +151,7 @@ async fn profile(
     let mut parameters = Parameters::read(query.as_deref());
     let application = parameters.take("app");
     parameters.done()?;
-    let stored = shared
-        .store
-        .readers()
-        .profile(kind, key.clone(), application)
-        .await?;
+    let stored = shared.store.readers().profile(kind, key.clone(), application).await?;
     let (document, tokens) = stored.ok_or(QueryError::Unknown(kind.as_str(), key))?;
     let mut profile = object(&document);
     if !tokens.is_empty() {

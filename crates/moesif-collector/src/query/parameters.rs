@@ -42,11 +42,7 @@ impl Parameters {
         };
         match parse(&value) {
             Some(parsed) => Ok(Some(parsed)),
-            None => Err(BadParameter {
-                parameter: name.to_owned(),
-                value,
-                expected: expected.to_owned(),
-            }),
+            None => Err(BadParameter { parameter: name.to_owned(), value, expected: expected.to_owned() }),
         }
     }
 
@@ -94,16 +90,8 @@ impl Parameters {
 fn status(text: &str) -> Option<StatusFilter> {
     let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
     match class {
-        Some(digit) => digit
-            .parse()
-            .ok()
-            .filter(|class| *class <= 9)
-            .map(StatusFilter::Class),
-        None => text
-            .parse()
-            .ok()
-            .filter(|status| *status <= 999)
-            .map(StatusFilter::Exact),
+        Some(digit) => digit.parse().ok().filter(|class| *class <= 9).map(StatusFilter::Class),
+        None => text.parse().ok().filter(|status| *status <= 999).map(StatusFilter::Exact),
     }
 }
 
@@ -113,10 +101,7 @@ fn time(text: &str) -> Option<i64> {
     text.parse()
         .ok()
         .or_else(|| date_time(text))
-        .or_else(|| {
-            text.rsplit_once(' ')
-                .and_then(|(at, offset)| date_time(&format!("{at}+{offset}")))
-        })
+        .or_else(|| text.rsplit_once(' ').and_then(|(at, offset)| date_time(&format!("{at}+{offset}"))))
         .or_else(|| date_time(&format!("{text}T00:00:00Z")))
 }
 
@@ -127,10 +112,7 @@ pub(super) fn write_cursor(cursor: Cursor) -> String {
 
 fn read_cursor(text: &str) -> Option<Cursor> {
     let (time, id) = text.split_once('_')?;
-    Some(Cursor {
-        time: time.parse().ok()?,
-        id: id.parse().ok()?,
-    })
+    Some(Cursor { time: time.parse().ok()?, id: id.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -187,9 +169,6 @@ mod tests {
     fn filters_are_read() {
         let read = filter("status=4xx&verb=GET&route=%2Fv1&limit=7&to=").unwrap();
         assert_eq!(read.status, Some(StatusFilter::Class(4)));
-        assert_eq!(
-            (read.verb.as_deref(), read.route.as_deref(), read.to),
-            (Some("GET"), Some("/v1"), None)
-        );
+        assert_eq!((read.verb.as_deref(), read.route.as_deref(), read.to), (Some("GET"), Some("/v1"), None));
     }
 }

@@ -29,10 +29,7 @@ impl Block {
     /// The span the next document of `length` bytes will have.
     pub(super) fn next_span(&self, length: usize) -> Span {
         let number = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
-        Span {
-            start: number(self.text.len()),
-            length: number(length),
-        }
+        Span { start: number(self.text.len()), length: number(length) }
     }
 
     /// Appends a document.
@@ -75,11 +72,7 @@ pub(super) fn extract(block: &[u8], span: Span) -> io::Result<String> {
     io::copy(&mut text.by_ref().take(start), &mut io::sink())?;
     let mut document = String::new();
     let read = text.take(length).read_to_string(&mut document)?;
-    if u64::try_from(read).ok() == Some(length) {
-        Ok(document)
-    } else {
-        Err(bad())
-    }
+    if u64::try_from(read).ok() == Some(length) { Ok(document) } else { Err(bad()) }
 }
 
 #[cfg(test)]
@@ -88,9 +81,8 @@ mod tests {
 
     #[test]
     fn every_document_comes_back_out_of_its_block() {
-        let documents: Vec<String> = (0..500)
-            .map(|n| format!(r#"{{"n":{n},"é":"{}"}}"#, "x".repeat(n)))
-            .collect();
+        let documents: Vec<String> =
+            (0..500).map(|n| format!(r#"{{"n":{n},"é":"{}"}}"#, "x".repeat(n))).collect();
         let mut block = Block::default();
         let spans: Vec<Span> = documents
             .iter()
@@ -105,16 +97,7 @@ mod tests {
         for (document, span) in documents.iter().zip(spans) {
             assert_eq!(&extract(&packed, span).unwrap(), document);
         }
-        assert!(
-            extract(
-                &packed,
-                Span {
-                    start: 0,
-                    length: 10_000_000
-                }
-            )
-            .is_err()
-        );
+        assert!(extract(&packed, Span { start: 0, length: 10_000_000 }).is_err());
         assert!(extract(b"not a block", Span { start: 0, length: 1 }).is_err());
     }
 }

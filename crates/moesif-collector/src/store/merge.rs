@@ -46,20 +46,14 @@ mod tests {
             ),
             json!({"a": 2, "m": {"x": 1, "y": {"z": 1, "w": 2}}, "l": [2]})
         );
-        assert_eq!(
-            merged(json!({"m": 1}), json!({"m": {"x": 1}})),
-            json!({"m": {"x": 1}})
-        );
+        assert_eq!(merged(json!({"m": 1}), json!({"m": {"x": 1}})), json!({"m": {"x": 1}}));
         assert_eq!(merged(json!({"m": {"x": 1}}), json!({"m": 1})), json!({"m": 1}));
     }
 
     #[test]
     fn null_is_not_supplied_at_every_depth() {
         assert_eq!(
-            merged(
-                json!({"a": 1, "m": {"x": 1}}),
-                json!({"a": null, "m": {"x": null, "n": {"deep": null}}})
-            ),
+            merged(json!({"a": 1, "m": {"x": 1}}), json!({"a": null, "m": {"x": null, "n": {"deep": null}}})),
             json!({"a": 1, "m": {"x": 1, "n": {}}})
         );
     }

@@ -68,10 +68,7 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the database in `directory`, making both where absent, and starts the writer.
     pub(crate) fn open(directory: &Path) -> Result<(Self, WriterThread), OpenError> {
-        let unusable = |error| OpenError::Directory {
-            path: directory.to_owned(),
-            error,
-        };
+        let unusable = |error| OpenError::Directory { path: directory.to_owned(), error };
         make_directory(directory).map_err(unusable)?;
         let lock = OpenOptions::new()
             .create(true)
@@ -82,9 +79,7 @@ impl Store {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::InUse {
-                    path: directory.to_owned(),
-                });
+                return Err(OpenError::InUse { path: directory.to_owned() });
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
@@ -93,11 +88,7 @@ impl Store {
         let (jobs, queue) = mpsc::channel(WAITING);
         let writer = writer::start(database, queue, lock).map_err(OpenError::Thread)?;
         let budget = usize::try_from(WAITING_KIB).unwrap_or(usize::MAX);
-        let store = Self {
-            jobs,
-            budget: Arc::new(Semaphore::new(budget)),
-            readers: Readers::new(path),
-        };
+        let store = Self { jobs, budget: Arc::new(Semaphore::new(budget)), readers: Readers::new(path) };
         Ok((store, writer))
     }
 
@@ -110,13 +101,9 @@ impl Store {
         work: Work,
         sent: usize,
     ) -> Result<Queued, WriteError> {
-        let kib = u32::try_from(work.weight(sent) / 1024 + 1)
-            .unwrap_or(u32::MAX)
-            .min(WAITING_KIB);
-        let permit = Arc::clone(&self.budget)
-            .acquire_many_owned(kib)
-            .await
-            .map_err(|_| WriteError::Stopped)?;
+        let kib = u32::try_from(work.weight(sent) / 1024 + 1).unwrap_or(u32::MAX).min(WAITING_KIB);
+        let permit =
+            Arc::clone(&self.budget).acquire_many_owned(kib).await.map_err(|_| WriteError::Stopped)?;
         let (answer, answered) = oneshot::channel();
         let job = writer::Job::new(application, received, work, permit, answer);
         self.jobs.send(job).await.map_err(|_| WriteError::Stopped)?;

@@ -44,11 +44,7 @@ pub(crate) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self {
-            path: Arc::new(path),
-            idle: Arc::default(),
-            slots: Arc::new(Semaphore::new(AT_ONCE)),
-        }
+        Self { path: Arc::new(path), idle: Arc::default(), slots: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Runs `query` on a connection of its own.
@@ -56,10 +52,7 @@ impl Readers {
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, ReadError> {
-        let slot = Arc::clone(&self.slots)
-            .acquire_owned()
-            .await
-            .map_err(|_| ReadError::Stopped)?;
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| ReadError::Stopped)?;
         let (path, idle) = (Arc::clone(&self.path), Arc::clone(&self.idle));
         let read = tokio::task::spawn_blocking(move || {
             let _slot = slot;
@@ -95,10 +88,7 @@ impl Readers {
             let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             let more = rows.len() > limit;
             rows.truncate(limit);
-            let next = rows.last().filter(|_| more).map(|row| Cursor {
-                time: row.time,
-                id: row.id,
-            });
+            let next = rows.last().filter(|_| more).map(|row| Cursor { time: row.time, id: row.id });
             Ok((rows, next))
         })
         .await
@@ -113,10 +103,7 @@ impl Readers {
                      FROM events JOIN blocks ON blocks.id = events.block WHERE events.id = ?1",
                     [id],
                     |row| {
-                        let span = Span {
-                            start: row.get(3)?,
-                            length: row.get(4)?,
-                        };
+                        let span = Span { start: row.get(3)?, length: row.get(4)? };
                         let document = extract(row.get_ref(2)?.as_blob()?, span).map_err(|error| {
                             rusqlite::Error::FromSqlConversionFailure(
                                 2,
@@ -124,12 +111,7 @@ impl Readers {
                                 error.into(),
                             )
                         })?;
-                        Ok(StoredEvent {
-                            id,
-                            duration: row.get(0)?,
-                            received: row.get(1)?,
-                            document,
-                        })
+                        Ok(StoredEvent { id, duration: row.get(0)?, received: row.get(1)?, document })
                     },
                 )
                 .optional()
@@ -160,9 +142,7 @@ impl Readers {
             };
             let mut tokens =
                 database.prepare("SELECT token FROM profile_tokens WHERE profile = ?1 ORDER BY id")?;
-            let tokens = tokens
-                .query_map([id], |row| row.get(0))?
-                .collect::<rusqlite::Result<_>>()?;
+            let tokens = tokens.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
             Ok(Some((document, tokens)))
         })
         .await
@@ -173,9 +153,7 @@ impl Readers {
         self.read(move |database| {
             let mut statement =
                 database.prepare("SELECT id, document FROM actions ORDER BY time DESC, id DESC LIMIT ?1")?;
-            statement
-                .query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
+            statement.query_map([limit], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         })
         .await
     }
@@ -185,9 +163,7 @@ impl Readers {
         self.read(|database| {
             let number = |query: &str| database.query_row(query, [], |row| row.get::<_, Option<i64>>(0));
             let counted = |name: &str| {
-                database.query_row("SELECT value FROM counters WHERE name = ?1", [name], |row| {
-                    row.get(0)
-                })
+                database.query_row("SELECT value FROM counters WHERE name = ?1", [name], |row| row.get(0))
             };
             let bytes = number("PRAGMA page_count")?
                 .zip(number("PRAGMA page_size")?)
@@ -271,16 +247,10 @@ impl EventFilter {
             condition("instr(routes.name, ?) > 0", vec![part.into()]);
         }
         if let Some(user) = self.user {
-            condition(
-                "e.user = (SELECT id FROM users WHERE name = ?)",
-                vec![user.into()],
-            );
+            condition("e.user = (SELECT id FROM users WHERE name = ?)", vec![user.into()]);
         }
         if let Some(company) = self.company {
-            condition(
-                "e.company = (SELECT id FROM companies WHERE name = ?)",
-                vec![company.into()],
-            );
+            condition("e.company = (SELECT id FROM companies WHERE name = ?)", vec![company.into()]);
         }
         if let Some(direction) = self.direction {
             condition("e.direction = ?", vec![direction.to_owned().into()]);
@@ -292,10 +262,7 @@ impl EventFilter {
             condition("e.time < ?", vec![to.into()]);
         }
         if let Some(Cursor { time, id }) = self.after {
-            condition(
-                "e.time <= ? AND (e.time, e.id) < (?, ?)",
-                vec![time.into(), time.into(), id.into()],
-            );
+            condition("e.time <= ? AND (e.time, e.id) < (?, ?)", vec![time.into(), time.into(), id.into()]);
         }
         query.push_str(" ORDER BY e.time DESC, e.id DESC LIMIT ?");
         values.push(i64::try_from(limit).unwrap_or(i64::MAX).into());

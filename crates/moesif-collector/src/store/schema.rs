@@ -87,10 +87,7 @@ INSERT INTO counters VALUES ('events', 0), ('duplicates', 0), ('actions', 0);
 /// The one connection that writes. The log is folded back into the file every 16,000 pages: the more often, the
 /// more often the same pages are written. Makes the file and its tables when they are absent.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
-    let broken = |error| OpenError::Database {
-        path: path.to_owned(),
-        error,
-    };
+    let broken = |error| OpenError::Database { path: path.to_owned(), error };
     let mut database = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -101,16 +98,10 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let owner = number(&database, "PRAGMA application_id").map_err(broken)?;
     let tables = number(&database, "SELECT count(*) FROM sqlite_schema").map_err(broken)?;
     if tables > 0 && owner != APPLICATION && version <= VERSION {
-        return Err(OpenError::Foreign {
-            path: path.to_owned(),
-        });
+        return Err(OpenError::Foreign { path: path.to_owned() });
     }
     if version > VERSION {
-        return Err(OpenError::Newer {
-            path: path.to_owned(),
-            found: version,
-            known: VERSION,
-        });
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: VERSION });
     }
     database
         .execute_batch(

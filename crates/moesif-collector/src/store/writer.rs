@@ -49,13 +49,7 @@ impl Job {
         permit: OwnedSemaphorePermit,
         answer: oneshot::Sender<Result<(), WriteError>>,
     ) -> Self {
-        Self {
-            application,
-            received,
-            work,
-            answer,
-            _permit: permit,
-        }
+        Self { application, received, work, answer, _permit: permit }
     }
 }
 
@@ -84,7 +78,9 @@ pub(super) fn start(
         let _ended = ended;
         let _lock = lock;
         if let Err(error) = run(&database, &mut queue) {
-            eprintln!("moesif-collector: the database cannot be written any more: {error}; restart the collector");
+            eprintln!(
+                "moesif-collector: the database cannot be written any more: {error}; restart the collector"
+            );
         }
     })?;
     Ok(WriterThread { done })
@@ -203,9 +199,8 @@ impl<'db> Tables<'db> {
     fn store(&mut self, group: &[Job]) -> rusqlite::Result<()> {
         let transaction =
             rusqlite::Transaction::new_unchecked(self.database, rusqlite::TransactionBehavior::Immediate)?;
-        self.block_id = transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM blocks", [], |row| {
-            row.get(0)
-        })?;
+        self.block_id =
+            transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM blocks", [], |row| row.get(0))?;
         let mut counted = Counted::default();
         for job in group {
             let application = self.applications.id(&job.application)?;
@@ -228,11 +223,9 @@ impl<'db> Tables<'db> {
             }
         }
         self.close_block()?;
-        for (name, more) in [
-            ("events", counted.events),
-            ("duplicates", counted.duplicates),
-            ("actions", counted.actions),
-        ] {
+        for (name, more) in
+            [("events", counted.events), ("duplicates", counted.duplicates), ("actions", counted.actions)]
+        {
             if more > 0 {
                 self.count.execute(params![name, more])?;
             }
@@ -275,21 +268,15 @@ impl<'db> Tables<'db> {
         }
         counted.events += 1;
         self.block.push(&event.document);
-        if self.block.is_full() {
-            self.close_block()
-        } else {
-            Ok(())
-        }
+        if self.block.is_full() { self.close_block() } else { Ok(()) }
     }
 
     fn close_block(&mut self) -> rusqlite::Result<()> {
         if self.block.is_empty() {
             return Ok(());
         }
-        let data = self
-            .block
-            .close()
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        let data =
+            self.block.close().map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         self.insert_block.execute(params![self.block_id, data])?;
         self.block_id += 1;
         Ok(())
@@ -332,13 +319,7 @@ impl<'db> Tables<'db> {
         merge(&mut document, object(&profile.document));
         let document = Value::Object(document).to_string();
         let id: i64 = self.put_profile.query_row(
-            params![
-                profile.kind.as_str(),
-                profile.key,
-                application,
-                received,
-                document
-            ],
+            params![profile.kind.as_str(), profile.key, application, received, document],
             |row| row.get(0),
         )?;
         for token in &profile.tokens {

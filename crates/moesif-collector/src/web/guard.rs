@@ -31,10 +31,7 @@ pub(crate) async fn check(State(shared): State<Shared>, request: Request, next: 
         Err(denied) => Refusal::new(StatusCode::FORBIDDEN, &denied).into_response(),
     };
     let headers = response.headers_mut();
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(
         HeaderName::from_static("cross-origin-resource-policy"),
         HeaderValue::from_static("same-origin"),
@@ -80,9 +77,7 @@ fn names(address: SocketAddr, host: &str) -> bool {
         SocketAddr::V4(v4) => v4.ip().to_string(),
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
-    ["localhost", "127.0.0.1", "[::1]", &own]
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(name))
+    ["localhost", "127.0.0.1", "[::1]", &own].iter().any(|known| known.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]
@@ -103,21 +98,13 @@ mod tests {
         for good in ["localhost:9500", "127.0.0.1:9500", "[::1]:9500", "LOCALHOST:9500"] {
             assert!(host(good), "{good}");
         }
-        for bad in [
-            "",
-            "localhost",
-            "localhost:80",
-            "evil.example:9500",
-            "127.0.0.1.evil.example:9500",
-            "x:9500",
-        ] {
+        for bad in
+            ["", "localhost", "localhost:80", "evil.example:9500", "127.0.0.1.evil.example:9500", "x:9500"]
+        {
             assert!(!host(bad), "{bad}");
         }
         assert!(!verdict("127.0.0.1:9500", &[]));
-        assert!(!verdict(
-            "127.0.0.1:1",
-            &[(header::HOST, "localhost:1"), (header::HOST, "localhost:1")]
-        ));
+        assert!(!verdict("127.0.0.1:1", &[(header::HOST, "localhost:1"), (header::HOST, "localhost:1")]));
         assert!(verdict("127.0.0.1:80", &[(header::HOST, "localhost")]));
         assert!(verdict("0.0.0.0:9500", &[(header::HOST, "collector.example")]));
     }

@@ -19,18 +19,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 /// The routes of the page.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route(
-            "/",
-            get(async || file("text/html; charset=utf-8", include_str!("page.html"))),
-        )
-        .route(
-            "/page.js",
-            get(async || file("text/javascript; charset=utf-8", include_str!("page.js"))),
-        )
-        .route(
-            "/page.css",
-            get(async || file("text/css; charset=utf-8", include_str!("page.css"))),
-        )
+        .route("/", get(async || file("text/html; charset=utf-8", include_str!("page.html"))))
+        .route("/page.js", get(async || file("text/javascript; charset=utf-8", include_str!("page.js"))))
+        .route("/page.css", get(async || file("text/css; charset=utf-8", include_str!("page.css"))))
 }
 
 fn file(media_type: &'static str, text: &'static str) -> Response {

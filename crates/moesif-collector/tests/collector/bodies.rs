@@ -12,10 +12,7 @@ const LIMIT: usize = 50 * MIB;
 /// The most memory the process has had, in bytes.
 fn peak(collector: &Collector) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", collector.pid())).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
@@ -50,14 +47,8 @@ fn a_refused_body_is_read_on_so_that_the_refusal_is_seen() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let body = vec![b' '; 20 * MIB];
-    assert_eq!(
-        collector.call("POST", "/v1/events").body(&body).send().status,
-        401
-    );
-    let unknown = collector
-        .call("POST", "/v1/events")
-        .application("a")
-        .header("Content-Encoding", "br");
+    assert_eq!(collector.call("POST", "/v1/events").body(&body).send().status, 401);
+    let unknown = collector.call("POST", "/v1/events").application("a").header("Content-Encoding", "br");
     let reply = unknown.body(&body).send();
     assert_eq!(reply.status, 415);
     assert!(reply.error().contains("`br`"));
@@ -98,14 +89,8 @@ fn an_array_of_nothing_costs_no_multiple_of_itself() {
         write!(text, "\"{n}\":0,").unwrap();
         text
     }) + "\"x\":0}";
-    let reply = collector.post(
-        "/v1/events",
-        event("t").to_string().replace(r#"{"Accept":"*/*"}"#, &headers),
-    );
-    assert_eq!(
-        (reply.status, &reply.json()["rejected"][0]["field"]),
-        (400, &json!("request.headers"))
-    );
+    let reply = collector.post("/v1/events", event("t").to_string().replace(r#"{"Accept":"*/*"}"#, &headers));
+    assert_eq!((reply.status, &reply.json()["rejected"][0]["field"]), (400, &json!("request.headers")));
     assert!(peak(&collector) < 5 * LIMIT, "{} MiB", peak(&collector) / MIB);
 }
 
@@ -118,11 +103,7 @@ fn a_profile_or_action_over_a_megabyte_is_refused_alone() {
     let action = format!(r#"[{{"action_name":"a","request":{{"uri":"u"}},"metadata":{{"x":{zeros}}}}}]"#);
     for (path, body, status) in [("/v1/users/batch", user, 201), ("/v1/actions/batch", action, 400)] {
         let reply = collector.post(path, body);
-        assert_eq!(
-            (reply.status, &reply.json()["rejected"][0]["index"]),
-            (status, &json!(0)),
-            "{path}"
-        );
+        assert_eq!((reply.status, &reply.json()["rejected"][0]["index"]), (status, &json!(0)), "{path}");
     }
     assert_eq!(collector.get("/api/users/b").status, 200);
     assert!(peak(&collector) < 4 * LIMIT, "{} MiB", peak(&collector) / MIB);
@@ -133,15 +114,10 @@ fn a_damaged_compressed_body_is_400() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let whole = gzip(event("t").to_string());
-    for (coding, body) in [
-        ("gzip", &whole[..whole.len() / 2]),
-        ("gzip", b"{}".as_slice()),
-        ("deflate", &[0xff; 9]),
-    ] {
-        let call = collector
-            .call("POST", "/v1/events")
-            .application("a")
-            .header("Content-Encoding", coding);
+    for (coding, body) in
+        [("gzip", &whole[..whole.len() / 2]), ("gzip", b"{}".as_slice()), ("deflate", &[0xff; 9])]
+    {
+        let call = collector.call("POST", "/v1/events").application("a").header("Content-Encoding", coding);
         let reply = call.body(body).send();
         assert_eq!(reply.status, 400, "{coding}");
         assert!(reply.error().contains(coding));
@@ -161,27 +137,16 @@ fn what_a_json_tree_cannot_hold_costs_nobody_anything() {
         r#"{"a": 1, "a": 2}"#.to_owned(),
         "12345678901234567890.10".to_owned(),
     ];
-    let elements: Vec<String> = bodies
-        .iter()
-        .enumerate()
-        .map(|(n, body)| event_with_body(&format!("t-{n}"), body))
-        .collect();
+    let elements: Vec<String> =
+        bodies.iter().enumerate().map(|(n, body)| event_with_body(&format!("t-{n}"), body)).collect();
     let reply = collector.post("/v1/events/batch", format!("[{}]", elements.join(",")));
     assert_eq!((reply.status, reply.text().as_str()), (201, "{}"));
     let listed = collector.all_events("limit=10");
     assert_eq!(listed.len(), bodies.len());
     for row in listed {
-        let n: usize = row["transaction_id"]
-            .as_str()
-            .unwrap()
-            .trim_start_matches("t-")
-            .parse()
-            .unwrap();
+        let n: usize = row["transaction_id"].as_str().unwrap().trim_start_matches("t-").parse().unwrap();
         let whole = collector.get(&format!("/api/events/{}", row["id"])).text();
-        assert!(
-            whole.contains(&format!(r#""body":{},"#, bodies[n])),
-            "body {n} came back altered"
-        );
+        assert!(whole.contains(&format!(r#""body":{},"#, bodies[n])), "body {n} came back altered");
     }
 }
 
@@ -208,15 +173,10 @@ fn an_event_over_a_megabyte_is_kept_with_its_bodies_cut() {
     collector.keep("/v1/events", &large);
     let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
     assert_eq!(kept["request"]["transfer_encoding"], "base64");
-    let bytes = STANDARD
-        .decode(kept["request"]["body"].as_str().unwrap())
-        .unwrap();
+    let bytes = STANDARD.decode(kept["request"]["body"].as_str().unwrap()).unwrap();
     assert_eq!(bytes.len(), 450 * 1024);
     assert!(bytes.starts_with(br#"{"text":"xxx"#));
-    assert_eq!(
-        kept["request"]["content_length"],
-        json!({ "text": text }).to_string().len()
-    );
+    assert_eq!(kept["request"]["content_length"], json!({ "text": text }).to_string().len());
     assert_eq!(kept["request"]["headers"]["X-Moesif-Body-Truncated"], "1");
     assert_eq!(kept["response"]["body"], json!({"small": true}));
     assert_eq!(kept["response"]["headers"].get("X-Moesif-Body-Truncated"), None);
@@ -226,9 +186,7 @@ fn an_event_over_a_megabyte_is_kept_with_its_bodies_cut() {
     encoded["response"]["transfer_encoding"] = json!("base64");
     collector.keep("/v1/events", &encoded);
     let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
-    let bytes = STANDARD
-        .decode(kept["response"]["body"].as_str().unwrap())
-        .unwrap();
+    let bytes = STANDARD.decode(kept["response"]["body"].as_str().unwrap()).unwrap();
     assert_eq!(bytes, vec![7; 450 * 1024]);
     assert_eq!(kept["response"]["content_length"], 2 * MIB);
 

@@ -78,20 +78,14 @@ impl Collector {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let complaint = || fs::read_to_string(&stderr).unwrap_or_default();
         let address = line
             .strip_prefix("listening on http://")
             .unwrap_or_else(|| panic!("first line was {line:?}, standard error {:?}", complaint()))
             .trim_end()
             .to_owned();
-        Self {
-            child,
-            address,
-            stderr,
-        }
+        Self { child, address, stderr }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -110,13 +104,7 @@ impl Collector {
 
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.pid().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-s", name, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
@@ -139,12 +127,7 @@ impl Collector {
     /// A call with the Host header a browser would send.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call<'_> {
         let head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
-        Call {
-            collector: self,
-            head,
-            host: self.address.clone(),
-            body: Vec::new(),
-        }
+        Call { collector: self, head, host: self.address.clone(), body: Vec::new() }
     }
 
     pub(crate) fn get(&self, path: &str) -> Reply {
@@ -165,11 +148,7 @@ impl Collector {
     /// Posts what must be kept whole.
     pub(crate) fn keep(&self, path: &str, body: &Value) {
         let reply = self.post(path, body.to_string());
-        assert_eq!(
-            (reply.status, reply.text().as_str()),
-            (201, "{}"),
-            "{path} {body}"
-        );
+        assert_eq!((reply.status, reply.text().as_str()), (201, "{}"), "{path} {body}");
     }
 
     /// All events, page by page.
@@ -226,10 +205,7 @@ impl Call<'_> {
     pub(crate) fn send(self) -> Reply {
         let mut stream = self.collector.connect();
         let length = self.body.len();
-        let head = format!(
-            "{}Host: {}\r\nContent-Length: {length}\r\n\r\n",
-            self.head, self.host
-        );
+        let head = format!("{}Host: {}\r\nContent-Length: {length}\r\n\r\n", self.head, self.host);
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(&self.body).unwrap();
         Reply::read(&mut stream)
@@ -238,10 +214,7 @@ impl Call<'_> {
     /// Sends the body in chunks of a mebibyte, its size unsaid.
     pub(crate) fn send_chunked(self) -> Reply {
         let mut stream = self.collector.connect();
-        let head = format!(
-            "{}Host: {}\r\nTransfer-Encoding: chunked\r\n\r\n",
-            self.head, self.host
-        );
+        let head = format!("{}Host: {}\r\nTransfer-Encoding: chunked\r\n\r\n", self.head, self.host);
         stream.write_all(head.as_bytes()).unwrap();
         for chunk in self.body.chunks(MIB) {
             write!(stream, "{:x}\r\n", chunk.len()).unwrap();
@@ -255,10 +228,7 @@ impl Call<'_> {
     /// Says that `length` bytes follow and sends none of them.
     pub(crate) fn send_only_head(self, length: u64) -> Reply {
         let mut stream = self.collector.connect();
-        let head = format!(
-            "{}Host: {}\r\nContent-Length: {length}\r\n\r\n",
-            self.head, self.host
-        );
+        let head = format!("{}Host: {}\r\nContent-Length: {length}\r\n\r\n", self.head, self.host);
         stream.write_all(head.as_bytes()).unwrap();
         Reply::read(&mut stream)
     }
@@ -276,10 +246,7 @@ impl Reply {
     pub(crate) fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes
-            .windows(4)
-            .position(|window| window == b"\r\n\r\n")
-            .expect("a whole head");
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head");
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -287,18 +254,11 @@ impl Reply {
             .map(|line| line.split_once(": ").unwrap())
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        Self {
-            status,
-            headers,
-            body: bytes[end + 4..].to_vec(),
-        }
+        Self { status, headers, body: bytes[end + 4..].to_vec() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(given, _)| given == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -311,10 +271,7 @@ impl Reply {
 
     /// The sentence of a refusal, which every refusal has.
     pub(crate) fn error(&self) -> String {
-        self.json()["error"]
-            .as_str()
-            .unwrap_or_else(|| panic!("no error in {}", self.text()))
-            .to_owned()
+        self.json()["error"].as_str().unwrap_or_else(|| panic!("no error in {}", self.text())).to_owned()
     }
 }
 

@@ -8,16 +8,10 @@ use crate::harness::{Collector, Directory, event, gzip, raw_deflate, zlib};
 fn samples() -> [(&'static str, Value); 5] {
     [
         ("events", event(Value::Null)),
-        (
-            "actions",
-            json!({"action_name": "Clicked", "request": {"uri": "https://h/p"}}),
-        ),
+        ("actions", json!({"action_name": "Clicked", "request": {"uri": "https://h/p"}})),
         ("users", json!({"user_id": "u-1"})),
         ("companies", json!({"company_id": "acme"})),
-        (
-            "subscriptions",
-            json!({"subscription_id": "s-1", "company_id": "acme", "status": "active"}),
-        ),
+        ("subscriptions", json!({"subscription_id": "s-1", "company_id": "acme", "status": "active"})),
     ]
 }
 
@@ -53,11 +47,7 @@ fn every_route_takes_every_coding_with_and_without_the_prefix() {
                         call = call.header("Content-Encoding", coding);
                     }
                     let reply = call.body(body).send();
-                    assert_eq!(
-                        (reply.status, reply.text().as_str()),
-                        (201, "{}"),
-                        "{path} {coding:?}"
-                    );
+                    assert_eq!((reply.status, reply.text().as_str()), (201, "{}"), "{path} {coding:?}");
                     assert_eq!(reply.header("content-type"), Some("application/json"));
                     assert!(reply.header("x-moesif-config-etag").is_some(), "{path}");
                     assert!(reply.header("x-moesif-rules-tag").is_some(), "{path}");
@@ -70,10 +60,7 @@ fn every_route_takes_every_coding_with_and_without_the_prefix() {
     let stats = collector.read("/api/stats");
     assert_eq!(stats["events"], sent / 5);
     assert_eq!(stats["actions"], sent / 5);
-    assert_eq!(
-        collector.get("/collector/health/probe").json(),
-        json!({"status": true, "region": "local"})
-    );
+    assert_eq!(collector.get("/collector/health/probe").json(), json!({"status": true, "region": "local"}));
 }
 
 #[test]
@@ -81,23 +68,13 @@ fn nothing_is_taken_without_an_application_id() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for (name, element) in samples() {
-        for (suffix, body) in [
-            ("", element.to_string()),
-            ("/batch", json!([element]).to_string()),
-        ] {
-            let reply = collector
-                .call("POST", &format!("/v1/{name}{suffix}"))
-                .body(body)
-                .send();
+        for (suffix, body) in [("", element.to_string()), ("/batch", json!([element]).to_string())] {
+            let reply = collector.call("POST", &format!("/v1/{name}{suffix}")).body(body).send();
             assert_eq!(reply.status, 401, "{name}{suffix}");
             assert!(reply.error().contains("X-Moesif-Application-Id"));
         }
     }
-    let empty = collector
-        .call("POST", "/v1/events")
-        .application(" ")
-        .body("{}")
-        .send();
+    let empty = collector.call("POST", "/v1/events").application(" ").body("{}").send();
     assert_eq!(empty.status, 401);
     assert_eq!(collector.get("/v1/config").status, 401);
     assert_eq!(collector.get("/v1/rules").status, 401);
@@ -116,19 +93,11 @@ fn each_element_of_a_batch_is_judged_alone() {
     let reply = collector.post("/v1/events/batch", batch.to_string());
     assert_eq!(reply.status, 201);
     let rejected = reply.json()["rejected"].clone();
-    let named: Vec<_> = rejected
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| (one["index"].clone(), one["field"].clone()))
-        .collect();
+    let named: Vec<_> =
+        rejected.as_array().unwrap().iter().map(|one| (one["index"].clone(), one["field"].clone())).collect();
     assert_eq!(
         named,
-        [
-            (json!(1), json!("request.time")),
-            (json!(2), json!("")),
-            (json!(3), json!("response.status"))
-        ]
+        [(json!(1), json!("request.time")), (json!(2), json!("")), (json!(3), json!("response.status"))]
     );
     assert!(rejected[2]["error"].as_str().unwrap().contains("teapot"));
     let kept = collector.read("/api/events");
@@ -149,37 +118,12 @@ fn when_nothing_is_kept_it_is_400_with_the_same_list() {
         ("/v1/users/batch", r#"[{"user_id": null}]"#, 0, "user_id"),
         ("/v1/users", r#"{"user_id": "u", "metadata": 3}"#, 0, "metadata"),
         ("/v1/companies", "{}", 0, "company_id"),
-        (
-            "/v1/subscriptions",
-            r#"{"company_id": "acme", "status": "active"}"#,
-            0,
-            "subscription_id",
-        ),
-        (
-            "/v1/subscriptions",
-            r#"{"subscription_id": "s", "status": "active"}"#,
-            0,
-            "company_id",
-        ),
-        (
-            "/v1/subscriptions",
-            r#"{"subscription_id": "s", "company_id": "acme"}"#,
-            0,
-            "status",
-        ),
-        (
-            "/v1/actions",
-            r#"{"request": {"uri": "https://h/"}}"#,
-            0,
-            "action_name",
-        ),
+        ("/v1/subscriptions", r#"{"company_id": "acme", "status": "active"}"#, 0, "subscription_id"),
+        ("/v1/subscriptions", r#"{"subscription_id": "s", "status": "active"}"#, 0, "company_id"),
+        ("/v1/subscriptions", r#"{"subscription_id": "s", "company_id": "acme"}"#, 0, "status"),
+        ("/v1/actions", r#"{"request": {"uri": "https://h/"}}"#, 0, "action_name"),
         ("/v1/actions", r#"{"action_name": "a"}"#, 0, "request"),
-        (
-            "/v1/actions/batch",
-            r#"[{"action_name": "a", "request": {}}]"#,
-            0,
-            "request.uri",
-        ),
+        ("/v1/actions/batch", r#"[{"action_name": "a", "request": {}}]"#, 0, "request.uri"),
         (
             "/v1/actions",
             r#"{"action_name": "a", "request": {"uri": "https://h/", "time": "soon"}}"#,
@@ -217,11 +161,9 @@ fn a_document_that_is_not_json_or_of_the_wrong_shape_is_an_error() {
     }
     assert!(collector.post("/v1/events", b"\"\xff\"").error().contains("JSON"));
     assert!(collector.post("/v1/events/batch", "{}").error().contains("array"));
-    for (path, body) in [
-        ("/v1/events/batch", "[]"),
-        ("/v1/users/batch", " [ ] "),
-        ("/v1/events/batch", "\u{feff}[]"),
-    ] {
+    for (path, body) in
+        [("/v1/events/batch", "[]"), ("/v1/users/batch", " [ ] "), ("/v1/events/batch", "\u{feff}[]")]
+    {
         assert_eq!(collector.post(path, body).status, 201, "{path} {body}");
     }
 }
@@ -241,10 +183,8 @@ fn what_the_sender_left_out_is_filled_in() {
     let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
     assert_eq!(kept["request"]["ip_address"], "203.0.113.7");
 
-    collector.keep(
-        "/v1/actions",
-        &json!({"action_name": "a", "request": {"uri": "https://h/"}, "user_id": 17}),
-    );
+    collector
+        .keep("/v1/actions", &json!({"action_name": "a", "request": {"uri": "https://h/"}, "user_id": 17}));
     let action = collector.read("/api/actions?limit=1")["actions"][0].clone();
     assert_eq!(action["request"]["ip_address"], "127.0.0.1");
     assert!(action["request"]["time"].as_str().unwrap().ends_with('Z'));
@@ -265,12 +205,7 @@ fn an_old_event_is_kept() {
 fn a_browser_of_any_origin_may_send_but_not_read() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
-    for path in [
-        "/v1/events",
-        "/v1/users/batch",
-        "/v1/config",
-        "/collector/v1/actions",
-    ] {
+    for path in ["/v1/events", "/v1/users/batch", "/v1/config", "/collector/v1/actions"] {
         let reply = collector
             .call("OPTIONS", path)
             .host("evil.example")
@@ -279,18 +214,8 @@ fn a_browser_of_any_origin_may_send_but_not_read() {
             .send();
         assert_eq!(reply.status, 204, "{path}");
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
-        assert!(
-            reply
-                .header("access-control-allow-headers")
-                .unwrap()
-                .contains("X-Moesif-Application-Id")
-        );
-        assert!(
-            reply
-                .header("access-control-allow-methods")
-                .unwrap()
-                .contains("POST")
-        );
+        assert!(reply.header("access-control-allow-headers").unwrap().contains("X-Moesif-Application-Id"));
+        assert!(reply.header("access-control-allow-methods").unwrap().contains("POST"));
     }
     let sent = collector
         .call("POST", "/v1/events")
@@ -301,11 +226,7 @@ fn a_browser_of_any_origin_may_send_but_not_read() {
         .send();
     assert_eq!(sent.status, 201);
     for path in ["/", "/page.js", "/api/events", "/api/stats"] {
-        assert_eq!(
-            collector.get(path).header("access-control-allow-origin"),
-            None,
-            "{path}"
-        );
+        assert_eq!(collector.get(path).header("access-control-allow-origin"), None, "{path}");
         assert_ne!(collector.call("OPTIONS", path).send().status, 204, "{path}");
     }
 }

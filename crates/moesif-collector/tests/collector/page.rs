@@ -12,20 +12,10 @@ fn the_page_allows_nothing_but_its_own_files() {
         ("/page.css", "text/css; charset=utf-8"),
     ] {
         let reply = collector.get(path);
-        assert_eq!(
-            (reply.status, reply.header("content-type")),
-            (200, Some(media_type)),
-            "{path}"
-        );
+        assert_eq!((reply.status, reply.header("content-type")), (200, Some(media_type)), "{path}");
         let policy = reply.header("content-security-policy").unwrap();
-        assert!(
-            policy.contains("default-src 'none'") && policy.contains("script-src 'self'"),
-            "{policy}"
-        );
-        assert!(
-            policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"),
-            "{policy}"
-        );
+        assert!(policy.contains("default-src 'none'") && policy.contains("script-src 'self'"), "{policy}");
+        assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("unsafe"), "{policy}");
         assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(reply.header("cross-origin-resource-policy"), Some("same-origin"));
     }
@@ -33,17 +23,8 @@ fn the_page_allows_nothing_but_its_own_files() {
     assert!(page.contains(r#"<script type="module" src="/page.js">"#));
     assert!(!page.contains("onclick") && !page.contains("<style"));
     let script = collector.get("/page.js").text();
-    for markup in [
-        "innerHTML",
-        "outerHTML",
-        "insertAdjacentHTML",
-        "document.write",
-        "eval(",
-    ] {
-        assert!(
-            !script.contains(markup),
-            "captured text would be read as markup by {markup}"
-        );
+    for markup in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+        assert!(!script.contains(markup), "captured text would be read as markup by {markup}");
     }
 }
 
@@ -63,36 +44,16 @@ fn another_name_for_this_machine_reads_nothing() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let port = collector.address.rsplit(':').next().unwrap();
-    for path in [
-        "/",
-        "/page.js",
-        "/api/events",
-        "/api/events/1",
-        "/api/stats",
-        "/api/users/u",
-        "/api/actions",
-    ] {
-        for host in [
-            "evil.example",
-            &format!("evil.example:{port}"),
-            "127.0.0.1",
-            "127.0.0.1:1",
-            "",
-        ] {
+    for path in
+        ["/", "/page.js", "/api/events", "/api/events/1", "/api/stats", "/api/users/u", "/api/actions"]
+    {
+        for host in ["evil.example", &format!("evil.example:{port}"), "127.0.0.1", "127.0.0.1:1", ""] {
             let reply = collector.call("GET", path).host(host).send();
             assert_eq!(reply.status, 403, "{path} as {host:?}");
             assert!(!reply.error().is_empty());
         }
-        for host in [
-            format!("localhost:{port}"),
-            format!("127.0.0.1:{port}"),
-            format!("[::1]:{port}"),
-        ] {
-            assert_ne!(
-                collector.call("GET", path).host(&host).send().status,
-                403,
-                "{path} as {host}"
-            );
+        for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+            assert_ne!(collector.call("GET", path).host(&host).send().status, 403, "{path} as {host}");
         }
     }
 }
@@ -102,16 +63,10 @@ fn a_page_of_another_site_reads_nothing() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let own = format!("http://{}", collector.address);
-    for (origin, status) in [
-        (own.as_str(), 200),
-        ("https://evil.example", 403),
-        ("null", 403),
-        ("http://localhost:1", 403),
-    ] {
-        let reply = collector
-            .call("GET", "/api/events")
-            .header("Origin", origin)
-            .send();
+    for (origin, status) in
+        [(own.as_str(), 200), ("https://evil.example", 403), ("null", 403), ("http://localhost:1", 403)]
+    {
+        let reply = collector.call("GET", "/api/events").header("Origin", origin).send();
         assert_eq!(reply.status, status, "{origin}");
     }
 }
@@ -121,14 +76,7 @@ fn beyond_loopback_any_host_may_be_the_right_one() {
     let directory = Directory::new();
     let mut collector = Collector::listening(&directory, "0.0.0.0:0");
     collector.address = collector.address.replace("0.0.0.0", "127.0.0.1");
-    assert_eq!(
-        collector
-            .call("GET", "/api/events")
-            .host("collector.example")
-            .send()
-            .status,
-        200
-    );
+    assert_eq!(collector.call("GET", "/api/events").host("collector.example").send().status, 200);
     let foreign = collector
         .call("GET", "/api/events")
         .host("collector.example")

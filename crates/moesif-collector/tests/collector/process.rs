@@ -13,11 +13,7 @@ use crate::harness::{Collector, Directory, Reply, event, run};
 /// One line on standard error, nothing on standard output, exit code 2.
 fn refused(arguments: &[&str], named: &[&str]) {
     let (code, out, said) = run(arguments);
-    assert_eq!(
-        (code, out.as_str(), said.lines().count()),
-        (Some(2), "", 1),
-        "{arguments:?}: {said}"
-    );
+    assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{arguments:?}: {said}");
     for text in named {
         assert!(said.contains(text), "{arguments:?}: {said}");
     }
@@ -27,22 +23,13 @@ fn refused(arguments: &[&str], named: &[&str]) {
 fn help_and_version_are_printed() {
     let (code, out, said) = run(&["--help"]);
     assert_eq!((code, said.as_str()), (Some(0), ""));
-    for option in [
-        "--listen",
-        "--data",
-        "127.0.0.1:9500",
-        "./moesif-data",
-        "--version",
-    ] {
+    for option in ["--listen", "--data", "127.0.0.1:9500", "./moesif-data", "--version"] {
         assert!(out.contains(option), "{option}");
     }
     let (code, out, _) = run(&["-V"]);
     assert_eq!(
         (code, out.as_str()),
-        (
-            Some(0),
-            concat!("moesif-collector ", env!("CARGO_PKG_VERSION"), "\n")
-        )
+        (Some(0), concat!("moesif-collector ", env!("CARGO_PKG_VERSION"), "\n"))
     );
 }
 
@@ -60,10 +47,7 @@ fn a_port_in_use_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let data = directory.data();
-    refused(
-        &["--listen", &address, "--data", data.to_str().unwrap()],
-        &[&address, "in use", "--listen"],
-    );
+    refused(&["--listen", &address, "--data", data.to_str().unwrap()], &[&address, "in use", "--listen"]);
 }
 
 #[test]
@@ -83,10 +67,7 @@ fn a_second_collector_on_the_same_data_is_refused() {
     let first = Collector::start(&directory);
     let data = directory.data();
     let data = data.to_str().unwrap();
-    refused(
-        &["--listen", "127.0.0.1:0", "--data", data],
-        &[data, "another collector"],
-    );
+    refused(&["--listen", "127.0.0.1:0", "--data", data], &[data, "another collector"]);
     first.kill_9();
     Collector::start(&directory);
 }
@@ -95,10 +76,7 @@ fn a_second_collector_on_the_same_data_is_refused() {
 fn captured_traffic_is_its_owners_only() {
     let directory = Directory::new();
     let _collector = Collector::start(&directory);
-    assert_eq!(
-        fs::metadata(directory.data()).unwrap().permissions().mode() & 0o777,
-        0o700
-    );
+    assert_eq!(fs::metadata(directory.data()).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[test]

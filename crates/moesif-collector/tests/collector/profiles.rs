@@ -7,10 +7,7 @@ use crate::harness::{Collector, Directory};
 /// A profile without the time the server may have filled in.
 fn profile(collector: &Collector, path: &str) -> Value {
     let mut profile = collector.read(path);
-    assert!(
-        profile.as_object_mut().unwrap().remove("modified_time").is_some(),
-        "{path}"
-    );
+    assert!(profile.as_object_mut().unwrap().remove("modified_time").is_some(), "{path}");
     profile
 }
 
@@ -44,10 +41,9 @@ fn a_profile_is_merged_field_by_field_and_null_erases_nothing() {
 fn session_tokens_accumulate_as_a_set() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
-    for (path, id, shown) in [
-        ("/v1/users", "user_id", "/api/users/x"),
-        ("/v1/companies", "company_id", "/api/companies/x"),
-    ] {
+    for (path, id, shown) in
+        [("/v1/users", "user_id", "/api/users/x"), ("/v1/companies", "company_id", "/api/companies/x")]
+    {
         for token in [json!("b"), json!("a"), json!("b"), Value::Null, json!(["c", "a"])] {
             collector.keep(path, &json!({id: "x", "session_token": token}));
         }
@@ -59,23 +55,14 @@ fn session_tokens_accumulate_as_a_set() {
 fn each_kind_is_served_under_its_own_id() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
-    collector.keep(
-        "/v1/companies",
-        &json!({"company_id": "a/b c", "company_domain": "acme.example"}),
-    );
-    assert_eq!(
-        profile(&collector, "/api/companies/a%2Fb%20c")["company_domain"],
-        "acme.example"
-    );
+    collector.keep("/v1/companies", &json!({"company_id": "a/b c", "company_domain": "acme.example"}));
+    assert_eq!(profile(&collector, "/api/companies/a%2Fb%20c")["company_domain"], "acme.example");
     let subscription = json!({
         "subscription_id": "s-1", "company_id": "acme", "status": "active", "items": [{"plan_id": "p"}],
         "current_period_start": "2026-01-01T00:00:00"
     });
     collector.keep("/v1/subscriptions", &subscription);
-    collector.keep(
-        "/v1/subscriptions/batch",
-        &json!([{"subscription_id": "s-1", "company_id": "acme"}]),
-    );
+    collector.keep("/v1/subscriptions/batch", &json!([{"subscription_id": "s-1", "company_id": "acme"}]));
     assert_eq!(profile(&collector, "/api/subscriptions/s-1"), subscription);
     for path in ["/api/users/acme", "/api/companies/s-1", "/api/subscriptions/acme"] {
         let reply = collector.get(path);
@@ -90,21 +77,12 @@ fn profiles_of_two_application_ids_do_not_mix() {
     let collector = Collector::start(&directory);
     for (application, plan) in [("one", "free"), ("two", "paid")] {
         let user = json!({"user_id": "u", "metadata": {application: plan}});
-        let reply = collector
-            .call("POST", "/v1/users")
-            .application(application)
-            .body(user.to_string())
-            .send();
+        let reply =
+            collector.call("POST", "/v1/users").application(application).body(user.to_string()).send();
         assert_eq!(reply.status, 201);
     }
-    assert_eq!(
-        collector.read("/api/users/u?app=one")["metadata"],
-        json!({"one": "free"})
-    );
-    assert_eq!(
-        collector.read("/api/users/u?app=two")["metadata"],
-        json!({"two": "paid"})
-    );
+    assert_eq!(collector.read("/api/users/u?app=one")["metadata"], json!({"one": "free"}));
+    assert_eq!(collector.read("/api/users/u?app=two")["metadata"], json!({"two": "paid"}));
     assert_eq!(collector.read("/api/users/u")["metadata"], json!({"two": "paid"}));
     assert_eq!(collector.get("/api/users/u?app=three").status, 404);
 }
@@ -113,19 +91,10 @@ fn profiles_of_two_application_ids_do_not_mix() {
 fn a_stated_modified_time_stays_and_an_absent_one_is_filled() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
-    collector.keep(
-        "/v1/users",
-        &json!({"user_id": "u", "modified_time": "2020-01-01T00:00:00.000Z"}),
-    );
-    assert_eq!(
-        collector.read("/api/users/u")["modified_time"],
-        "2020-01-01T00:00:00.000Z"
-    );
+    collector.keep("/v1/users", &json!({"user_id": "u", "modified_time": "2020-01-01T00:00:00.000Z"}));
+    assert_eq!(collector.read("/api/users/u")["modified_time"], "2020-01-01T00:00:00.000Z");
     collector.keep("/v1/users", &json!({"user_id": "u", "modified_time": null}));
-    assert_ne!(
-        collector.read("/api/users/u")["modified_time"],
-        "2020-01-01T00:00:00.000Z"
-    );
+    assert_ne!(collector.read("/api/users/u")["modified_time"], "2020-01-01T00:00:00.000Z");
     let reply = collector.post("/v1/users", r#"{"user_id": "u", "modified_time": "yesterday"}"#);
     assert_eq!(reply.json()["rejected"][0]["field"], "modified_time");
 }

@@ -27,14 +27,8 @@ fn filled(directory: &Directory) -> Collector {
 
 /// The numbers of the events a query finds, in its order.
 fn found(collector: &Collector, query: &str) -> Vec<usize> {
-    let number = |row: &Value| {
-        row["transaction_id"]
-            .as_str()
-            .unwrap()
-            .trim_start_matches("t-")
-            .parse()
-            .unwrap()
-    };
+    let number =
+        |row: &Value| row["transaction_id"].as_str().unwrap().trim_start_matches("t-").parse().unwrap();
     collector.all_events(query).iter().map(number).collect()
 }
 
@@ -74,19 +68,10 @@ fn an_event_without_response_user_or_query_is_listed_too() {
         &json!({"request": {"time": "2026-11-21T08:51:26", "uri": "https://h", "verb": "GET", "headers": {}}}),
     );
     let row = collector.read("/api/events")["events"][0].clone();
-    assert_eq!(
-        (&row["uri"], &row["route"], &row["weight"]),
-        (&json!("https://h"), &json!("/"), &json!(1))
-    );
-    for field in [
-        "status",
-        "duration_ms",
-        "user_id",
-        "company_id",
-        "direction",
-        "transaction_id",
-        "response_bytes",
-    ] {
+    assert_eq!((&row["uri"], &row["route"], &row["weight"]), (&json!("https://h"), &json!("/"), &json!(1)));
+    for field in
+        ["status", "duration_ms", "user_id", "company_id", "direction", "transaction_id", "response_bytes"]
+    {
         assert_eq!(row[field], Value::Null, "{field}");
     }
 }
@@ -136,10 +121,7 @@ fn pages_follow_each_other_without_gaps_while_events_arrive() {
     assert_eq!(last["events"].as_array().unwrap().len(), 2);
     assert_eq!(last["next"], Value::Null);
     let exact = collector.read("/api/events?limit=13");
-    assert_eq!(
-        (exact["events"].as_array().unwrap().len(), &exact["next"]),
-        (13, &Value::Null)
-    );
+    assert_eq!((exact["events"].as_array().unwrap().len(), &exact["next"]), (13, &Value::Null));
 }
 
 #[test]
@@ -171,23 +153,11 @@ fn a_bad_parameter_is_named_with_its_value_and_what_was_expected() {
         let reply = collector.get(path);
         let body = reply.json();
         assert_eq!(reply.status, 400, "{path}");
-        assert_eq!(
-            (&body["parameter"], &body["value"]),
-            (&json!(parameter), &json!(value)),
-            "{path}"
-        );
-        assert!(
-            reply.error().contains(parameter) && reply.error().contains(value),
-            "{path}"
-        );
+        assert_eq!((&body["parameter"], &body["value"]), (&json!(parameter), &json!(value)), "{path}");
+        assert!(reply.error().contains(parameter) && reply.error().contains(value), "{path}");
         assert!(!body["expected"].as_str().unwrap().is_empty());
     }
-    for path in [
-        "/api/events/0",
-        "/api/events/1",
-        "/api/events/x",
-        "/api/events/99999999999999999999",
-    ] {
+    for path in ["/api/events/0", "/api/events/1", "/api/events/x", "/api/events/99999999999999999999"] {
         let reply = collector.get(path);
         assert_eq!(reply.status, 404, "{path}");
         assert!(!reply.error().is_empty());

@@ -24,19 +24,9 @@ fn every_reply_has_the_tags_and_they_change_only_with_the_content() {
     assert_eq!((rules.status, rules.json()), (200, json!([])));
     let first = tags(&config);
     assert_eq!(first, tags(&rules));
-    for path in [
-        "/v1/events",
-        "/v1/users",
-        "/v1/companies",
-        "/v1/subscriptions",
-        "/v1/actions",
-    ] {
+    for path in ["/v1/events", "/v1/users", "/v1/companies", "/v1/subscriptions", "/v1/actions"] {
         for suffix in ["", "/batch"] {
-            assert_eq!(
-                tags(&collector.post(&format!("{path}{suffix}"), "[]")),
-                first,
-                "{path}{suffix}"
-            );
+            assert_eq!(tags(&collector.post(&format!("{path}{suffix}"), "[]")), first, "{path}{suffix}");
         }
     }
 
@@ -61,11 +51,7 @@ fn every_reply_has_the_tags_and_they_change_only_with_the_content() {
 
     drop(collector);
     let collector = Collector::start(&directory);
-    assert_eq!(
-        tags(&get(&collector, "/v1/rules")),
-        with_rule,
-        "a restart changed a tag"
-    );
+    assert_eq!(tags(&get(&collector, "/v1/rules")), with_rule, "a restart changed a tag");
     fs::remove_file(path).unwrap();
     assert_eq!(tags(&get(&collector, "/v1/config")).0, first.0);
 }
@@ -91,10 +77,7 @@ fn a_broken_file_keeps_the_last_good_one_and_is_named_once() {
     }
     let said = collector.stderr();
     assert_eq!(said.lines().count(), 5, "{said}");
-    assert!(
-        said.lines().all(|line| line.contains(path.to_str().unwrap())),
-        "{said}"
-    );
+    assert!(said.lines().all(|line| line.contains(path.to_str().unwrap())), "{said}");
     fs::write(&path, "[]").unwrap();
     assert_eq!(get(&collector, "/v1/rules").json(), json!([]));
 }
@@ -107,19 +90,12 @@ fn a_client_that_has_the_current_version_is_told_so() {
     let tag = tags(&reply).0;
     assert_eq!(reply.header("etag"), Some(format!("\"{tag}\"").as_str()));
     for given in [tag.clone(), format!("\"{tag}\""), format!("\"x\", W/\"{tag}\"")] {
-        let reply = collector
-            .call("GET", "/v1/config")
-            .application("a")
-            .header("If-None-Match", &given)
-            .send();
+        let reply =
+            collector.call("GET", "/v1/config").application("a").header("If-None-Match", &given).send();
         assert_eq!((reply.status, reply.text().as_str()), (304, ""), "{given}");
         assert_eq!(tags(&reply).0, tag);
     }
-    let other = collector
-        .call("GET", "/v1/config")
-        .application("a")
-        .header("If-None-Match", "\"x\"")
-        .send();
+    let other = collector.call("GET", "/v1/config").application("a").header("If-None-Match", "\"x\"").send();
     assert_eq!(other.status, 200);
 }
 
@@ -127,8 +103,5 @@ fn a_client_that_has_the_current_version_is_told_so() {
 fn health_needs_no_application_id() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
-    assert_eq!(
-        collector.read("/health/probe"),
-        json!({"status": true, "region": "local"})
-    );
+    assert_eq!(collector.read("/health/probe"), json!({"status": true, "region": "local"}));
 }

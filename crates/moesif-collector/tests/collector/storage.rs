@@ -57,9 +57,7 @@ fn try_post(address: &str, body: &str) -> bool {
         body.len()
     );
     let mut reply = String::new();
-    let _cut_off = stream
-        .write_all(head.as_bytes())
-        .and_then(|()| stream.write_all(body.as_bytes()));
+    let _cut_off = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
     let _cut_off = stream.read_to_string(&mut reply);
     reply.starts_with("HTTP/1.1 201")
 }
@@ -69,9 +67,7 @@ fn a_transaction_is_stored_once_an_application_id() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let post = |application: &str, events: &[Value]| {
-        let call = collector
-            .call("POST", "/v1/events/batch")
-            .application(application);
+        let call = collector.call("POST", "/v1/events/batch").application(application);
         let reply = call.body(json!(events).to_string()).send();
         assert_eq!((reply.status, reply.text().as_str()), (201, "{}"));
     };
@@ -80,10 +76,7 @@ fn a_transaction_is_stored_once_an_application_id() {
     assert_eq!(collector.all_events("").len(), 3);
     post("two", &[event("t-1")]);
     assert_eq!(collector.all_events("").len(), 4);
-    post(
-        "one",
-        &[event(Value::Null), event(Value::Null), event(""), event("")],
-    );
+    post("one", &[event(Value::Null), event(Value::Null), event(""), event("")]);
     assert_eq!(collector.all_events("").len(), 8);
     let stats = collector.read("/api/stats");
     assert_eq!((&stats["events"], &stats["duplicates"]), (&json!(8), &json!(2)));
@@ -91,13 +84,7 @@ fn a_transaction_is_stored_once_an_application_id() {
     let action = json!({"action_name": "a", "request": {"uri": "https://h/"}, "transaction_id": "t-1"});
     collector.keep("/v1/actions/batch", &json!([action, action]));
     collector.keep("/v1/actions", &action);
-    assert_eq!(
-        collector.read("/api/actions")["actions"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(collector.read("/api/actions")["actions"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -121,19 +108,15 @@ fn concurrent_senders_share_commits_and_lose_nothing() {
             let collector = &collector;
             scope.spawn(move || {
                 for batch in 0..10 {
-                    let events: Vec<Value> = (0..20)
-                        .map(|n| event(format!("{sender}-{batch}-{n}").as_str()))
-                        .collect();
+                    let events: Vec<Value> =
+                        (0..20).map(|n| event(format!("{sender}-{batch}-{n}").as_str())).collect();
                     collector.keep("/v1/events/batch", &json!(events));
                 }
             });
         }
     });
-    let ids: HashSet<String> = collector
-        .all_events("limit=777")
-        .iter()
-        .map(|row| row["transaction_id"].to_string())
-        .collect();
+    let ids: HashSet<String> =
+        collector.all_events("limit=777").iter().map(|row| row["transaction_id"].to_string()).collect();
     assert_eq!(ids.len(), 1600);
     assert_eq!(collector.read("/api/stats")["events"], 1600);
 }
@@ -148,11 +131,7 @@ fn an_event_larger_than_a_block_and_its_neighbours_come_back() {
         one
     };
     let sizes = [10, 400_000, 10, 250_000, 20_000, 1];
-    let batch: Vec<Value> = sizes
-        .iter()
-        .enumerate()
-        .map(|(n, size)| event_of(size + n))
-        .collect();
+    let batch: Vec<Value> = sizes.iter().enumerate().map(|(n, size)| event_of(size + n)).collect();
     collector.keep("/v1/events/batch", &json!(batch));
     for row in collector.all_events("") {
         let whole = collector.read(&format!("/api/events/{}", row["id"]));
@@ -172,26 +151,14 @@ fn a_database_of_a_newer_version_or_of_somebody_else_is_refused() {
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
     let (code, out, said) = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-    assert_eq!(
-        (code, out.as_str(), said.lines().count()),
-        (Some(2), "", 1),
-        "{said}"
-    );
-    assert!(
-        said.contains("99") && said.contains(path.to_str().unwrap()) && said.contains("newer"),
-        "{said}"
-    );
+    assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{said}");
+    assert!(said.contains("99") && said.contains(path.to_str().unwrap()) && said.contains("newer"), "{said}");
     let database = rusqlite::Connection::open(&path).unwrap();
-    let version: i64 = database
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .unwrap();
+    let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 99, "the newer database was touched");
     drop(database);
 
-    for junk in [
-        "not a database, though long enough to look at: ".repeat(100),
-        String::new(),
-    ] {
+    for junk in ["not a database, though long enough to look at: ".repeat(100), String::new()] {
         for suffix in ["", "-wal", "-shm"] {
             let _absent = std::fs::remove_file(data.join(format!("collector.db{suffix}")));
         }
@@ -202,11 +169,7 @@ fn a_database_of_a_newer_version_or_of_somebody_else_is_refused() {
             std::fs::write(&path, junk).unwrap();
         }
         let (code, out, said) = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-        assert_eq!(
-            (code, out.as_str(), said.lines().count()),
-            (Some(2), "", 1),
-            "{said}"
-        );
+        assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{said}");
         assert!(said.contains(path.to_str().unwrap()), "{said}");
     }
 }

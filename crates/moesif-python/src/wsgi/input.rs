@@ -20,11 +20,7 @@ pub(super) fn record_input(environ: &Bound<'_, PyDict>, record: &Record, read_fi
         Some(length) => read_ahead(&stream, record, length),
         None => Bound::new(
             py,
-            RecordedInput {
-                inner: stream.unbind(),
-                record: record.clone(),
-                position: AtomicU64::new(0),
-            },
+            RecordedInput { inner: stream.unbind(), record: record.clone(), position: AtomicU64::new(0) },
         )
         .map(Bound::into_any),
     };
@@ -61,19 +57,12 @@ fn read_ahead<'py>(stream: &Bound<'py, PyAny>, record: &Record, length: u64) -> 
         }
     }
     record.update(|exchange| exchange.record_request_body(0, &body));
-    let replay = py
-        .import("io")?
-        .call_method1("BytesIO", (PyBytes::new(py, &body),))?;
+    let replay = py.import("io")?.call_method1("BytesIO", (PyBytes::new(py, &body),))?;
     match failure {
         None => Ok(replay),
-        Some(failure) => Ok(Bound::new(
-            py,
-            InterruptedInput {
-                replay: replay.unbind(),
-                failure,
-            },
-        )?
-        .into_any()),
+        Some(failure) => {
+            Ok(Bound::new(py, InterruptedInput { replay: replay.unbind(), failure })?.into_any())
+        }
     }
 }
 
@@ -92,8 +81,7 @@ impl RecordedInput {
             let data = data.as_bytes();
             let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
             let offset = self.position.fetch_add(length, Ordering::Relaxed);
-            self.record
-                .update(|exchange| exchange.record_request_body(offset, data));
+            self.record.update(|exchange| exchange.record_request_body(offset, data));
         }
     }
 
@@ -103,10 +91,7 @@ impl RecordedInput {
         arguments: &Bound<'py, PyTuple>,
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let data = self
-            .inner
-            .bind(name.py())
-            .call_method(name, arguments, keywords)?;
+        let data = self.inner.bind(name.py()).call_method(name, arguments, keywords)?;
         self.record(&data);
         Ok(data)
     }
@@ -139,10 +124,7 @@ impl RecordedInput {
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = arguments.py();
-        let lines = self
-            .inner
-            .bind(py)
-            .call_method(intern!(py, "readlines"), arguments, keywords)?;
+        let lines = self.inner.bind(py).call_method(intern!(py, "readlines"), arguments, keywords)?;
         for line in lines.try_iter()? {
             self.record(&line?);
         }
@@ -180,19 +162,11 @@ impl RecordedInput {
 
     fn _readinto<'py>(&self, buffer: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = buffer.py();
-        let count = self
-            .inner
-            .bind(py)
-            .call_method1(intern!(py, "readinto"), (buffer,))?;
+        let count = self.inner.bind(py).call_method1(intern!(py, "readinto"), (buffer,))?;
         if let Ok(length) = count.extract::<usize>() {
             let view = py.import("builtins")?.call_method1("memoryview", (buffer,))?;
             let slice = py.import("builtins")?.call_method1("slice", (length,))?;
-            self.record(
-                &view
-                    .call_method1("cast", ("B",))?
-                    .get_item(slice)?
-                    .call_method0("tobytes")?,
-            );
+            self.record(&view.call_method1("cast", ("B",))?.get_item(slice)?.call_method0("tobytes")?);
         }
         Ok(count)
     }
@@ -200,11 +174,7 @@ impl RecordedInput {
     #[pyo3(signature = (*arguments))]
     fn _seek<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let inner = self.inner.bind(arguments.py());
-        let tell = || {
-            inner
-                .call_method0("tell")
-                .and_then(|position| position.extract::<i64>())
-        };
+        let tell = || inner.call_method0("tell").and_then(|position| position.extract::<i64>());
         let before = tell()?;
         let result = inner.call_method1("seek", arguments)?;
         let moved = tell()? - before;
@@ -240,11 +210,7 @@ impl InterruptedInput {
             return self.fail(py);
         };
         let data = self.replay.bind(py).call_method1("read", (wanted,))?;
-        if data.len()? < wanted {
-            self.fail(py)
-        } else {
-            Ok(data)
-        }
+        if data.len()? < wanted { self.fail(py) } else { Ok(data) }
     }
 
     #[pyo3(signature = (size=None))]

@@ -14,7 +14,7 @@ mod start_response;
 
 use std::sync::OnceLock;
 
-use moesif::{Client, Exchange, Integration, process};
+use moesif::{Client, Exchange, Integration};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -50,9 +50,7 @@ impl WsgiMiddleware {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self {
-            configured: OnceLock::new(),
-        }
+        Self { configured: OnceLock::new() }
     }
 
     /// Checks the settings and takes the application. Makes no network call and starts nothing.
@@ -152,7 +150,7 @@ impl Configured {
         environ: &Bound<'py, PyDict>,
     ) -> Option<Call> {
         let py = environ.py();
-        log::drain(py, process::runtime().diagnostics());
+        log::drain(py);
         let begun = record::guarded(|| {
             let mut exchange = self.client.begin();
             let head = environ::read(environ, &mut exchange);

@@ -50,9 +50,7 @@ impl Record {
         if data.is_empty() {
             return;
         }
-        let kept = self
-            .update(|exchange| exchange.record_response_body(data))
-            .unwrap_or(0);
+        let kept = self.update(|exchange| exchange.record_response_body(data)).unwrap_or(0);
         if kept == data.len() {
             drop(chunks.append(chunk));
         } else if let Some(prefix) = data.get(..kept).filter(|prefix| !prefix.is_empty()) {
@@ -77,9 +75,7 @@ impl Functions {
     pub(super) fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>) -> Self {
         const RESPONSE_HEADERS: usize = 2;
         let takes_headers = |callback: &Option<Callback>| {
-            callback
-                .as_ref()
-                .is_none_or(|callback| callback.takes_argument(py, RESPONSE_HEADERS))
+            callback.as_ref().is_none_or(|callback| callback.takes_argument(py, RESPONSE_HEADERS))
         };
         let identify_user = Callback::new(given, "IDENTIFY_USER");
         let identify_company = Callback::new(given, "IDENTIFY_COMPANY");
@@ -95,14 +91,8 @@ impl Functions {
     }
 
     fn all(&self) -> [Option<&Callback>; 5] {
-        [
-            &self.skip,
-            &self.identify_user,
-            &self.identify_company,
-            &self.get_metadata,
-            &self.get_session_token,
-        ]
-        .map(Option::as_ref)
+        [&self.skip, &self.identify_user, &self.identify_company, &self.get_metadata, &self.get_session_token]
+            .map(Option::as_ref)
     }
 
     /// Whether any is set.
@@ -111,10 +101,7 @@ impl Functions {
     }
 
     pub(super) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.all()
-            .into_iter()
-            .flatten()
-            .try_for_each(|callback| callback.traverse(visit))
+        self.all().into_iter().flatten().try_for_each(|callback| callback.traverse(visit))
     }
 
     /// Asks the functions about a call. `false` means that the application wants it left out.
@@ -127,9 +114,7 @@ impl Functions {
         let py = app.py();
         let call = PyTuple::new(py, [app, environ.as_any()])?;
         if let Some(skip) = &self.skip
-            && skip
-                .call(py, &call, |result| Ok(Some(result.is_truthy()?)))?
-                .unwrap_or(false)
+            && skip.call(py, &call, |result| Ok(Some(result.is_truthy()?)))?.unwrap_or(false)
         {
             return Ok(false);
         }
@@ -145,22 +130,20 @@ impl Functions {
             exchange.set_user_id(id);
         }
         if let Some(identify) = &self.identify_company
-            && let Some(id) = identify.call(
-                py,
-                arguments(self.identify_company_takes_headers),
-                convert::id_text,
-            )?
+            && let Some(id) =
+                identify.call(py, arguments(self.identify_company_takes_headers), convert::id_text)?
         {
             exchange.set_company_id(id);
         }
         if let Some(get) = &self.get_metadata
-            && let Some(metadata) = get.call(py, &call, |result| {
-                if result.is_none() {
-                    Ok(None)
-                } else {
-                    json::object(result).map(Some)
-                }
-            })?
+            && let Some(metadata) =
+                get.call(
+                    py,
+                    &call,
+                    |result| {
+                        if result.is_none() { Ok(None) } else { json::object(result).map(Some) }
+                    },
+                )?
         {
             exchange.set_metadata(metadata);
         }
@@ -206,11 +189,7 @@ pub(super) fn publish_request_body(record: &Record, environ: &Bound<'_, PyDict>)
     // Python runs below: the exchange is out of its lock meanwhile.
     if let Some(exchange) = record.take() {
         publish(&exchange, environ);
-        record
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(exchange);
+        record.0.lock().unwrap_or_else(PoisonError::into_inner).replace(exchange);
     }
 }
 
@@ -225,9 +204,7 @@ fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
         return;
     };
     let base64 = |bytes: &[u8]| -> PyResult<Bound<'_, PyAny>> {
-        let encoded = py
-            .import("base64")?
-            .call_method1("b64encode", (PyBytes::new(py, bytes),))?;
+        let encoded = py.import("base64")?.call_method1("b64encode", (PyBytes::new(py, bytes),))?;
         encoded.call_method1("decode", ("ascii",))
     };
     let value = match &body {
@@ -243,8 +220,6 @@ fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
 /// Functions may read the body from `wsgi.input` as the application did.
 fn make_readable(environ: &Bound<'_, PyDict>, body: &[u8]) -> PyResult<()> {
     let py = environ.py();
-    let stream = py
-        .import("io")?
-        .call_method1("BytesIO", (PyBytes::new(py, body),))?;
+    let stream = py.import("io")?.call_method1("BytesIO", (PyBytes::new(py, body),))?;
     environ.set_item(intern!(py, "wsgi.input"), stream)
 }

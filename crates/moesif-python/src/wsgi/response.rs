@@ -37,21 +37,14 @@ impl ResponseIterator {
     }
 
     fn iterator<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let there = self
-            .iterator
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_ref()
-            .map(|it| it.clone_ref(py));
+        let there =
+            self.iterator.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|it| it.clone_ref(py));
         if let Some(iterator) = there {
             return Ok(iterator.into_bound(py));
         }
         let iterator = self.iterable.bind(py).try_iter()?;
-        let before = self
-            .iterator
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(iterator.clone().unbind());
+        let before =
+            self.iterator.lock().unwrap_or_else(PoisonError::into_inner).replace(iterator.clone().unbind());
         drop(before);
         Ok(iterator)
     }
@@ -145,10 +138,7 @@ pub(super) fn is_sized(iterable: &Bound<'_, PyAny>) -> bool {
     }
     let is_sized = class.hasattr(intern!(iterable.py(), "__len__")).unwrap_or(false);
     if !is_sized {
-        let before = UNSIZED
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(class.unbind());
+        let before = UNSIZED.lock().unwrap_or_else(PoisonError::into_inner).replace(class.unbind());
         drop(before);
     }
     is_sized

@@ -49,9 +49,7 @@ impl StartResponse {
             })
         });
         if !is_set {
-            let id = self
-                .record
-                .update(|exchange| exchange.response_transaction_id().map(str::to_owned));
+            let id = self.record.update(|exchange| exchange.response_transaction_id().map(str::to_owned));
             if let Some(id) = id.flatten() {
                 headers.append((intern!(py, TRANSACTION_ID), id))?;
             }
@@ -66,32 +64,36 @@ impl StartResponse {
     fn accepted(&self, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyList>) {
         let py = status.py();
         let mapped = PyDict::new(py);
-        self.record.update(moesif::Exchange::clear_response_head);
-        for field in headers.iter() {
-            let Ok((name, value)) = field.extract::<(Bound<'_, PyString>, Bound<'_, PyString>)>() else {
-                continue;
-            };
-            with_text(&name, |name| {
-                with_text(&value, |value| {
-                    self.record
-                        .update(|exchange| exchange.add_response_header(name, value));
-                });
-            });
-            drop(merge(&mapped, &name, &value));
+        let fields: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> =
+            headers.iter().filter_map(|field| field.extract().ok()).collect();
+        for (name, value) in &fields {
+            drop(merge(&mapped, name, value));
         }
-        let code = with_text(status, |status| {
-            status.split_ascii_whitespace().next()?.parse().ok()
-        })
-        .flatten();
-        if let Some(code) = code {
-            self.record.update(|exchange| exchange.set_status(code));
-        }
-        drop(
-            self.environ
-                .bind(py)
-                .set_item(intern!(py, "moesif.response_headers"), mapped),
-        );
+        let code = with_text(status, |status| status.split_ascii_whitespace().next()?.parse().ok()).flatten();
+        self.record.update(|exchange| {
+            exchange.clear_response_head();
+            for (name, value) in &fields {
+                with_text(name, |name| with_text(value, |value| exchange.add_response_header(name, value)));
+            }
+            if let Some(code) = code {
+                exchange.set_status(code);
+            }
+        });
+        drop(self.environ.bind(py).set_item(intern!(py, "moesif.response_headers"), mapped));
     }
+}
+
+/// The headers as a list of our own. `None` for what is no sequence of headers: that is for the server to refuse, in
+/// its own words.
+fn copy_of<'py>(headers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyList>> {
+    if let Ok(list) = headers.cast::<PyList>() {
+        return Some(list.get_slice(0, list.len()));
+    }
+    if headers.cast::<PyString>().is_ok() {
+        return None;
+    }
+    let list = headers.py().get_type::<PyList>().call1((headers.try_iter().ok()?,)).ok()?;
+    list.cast_into().ok()
 }
 
 /// Adds a header to the mapping functions see; a repeated one is joined as the collector's contract joins it.
@@ -121,15 +123,7 @@ impl StartResponse {
         let py = slf.py();
         let this = slf.get();
         let inner = this.inner.bind(py);
-        // What is no sequence is for the server to refuse, in its own words.
-        let copied = match headers.cast::<PyString>() {
-            Ok(_) => None,
-            Err(_) => headers
-                .try_iter()
-                .ok()
-                .and_then(|_| py.get_type::<PyList>().call1((headers,)).ok()),
-        };
-        let copied = copied.and_then(|copied| copied.cast_into::<PyList>().ok());
+        let copied = copy_of(headers);
         let passed = match &copied {
             Some(copied) => {
                 this.extended(py, copied)?;
@@ -147,11 +141,7 @@ impl StartResponse {
         if write.is_none() {
             return Ok(write);
         }
-        let before = this
-            .write
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(write.unbind());
+        let before = this.write.lock().unwrap_or_else(PoisonError::into_inner).replace(write.unbind());
         drop(before);
         slf.getattr(intern!(py, "write")).map(Bound::into_any)
     }

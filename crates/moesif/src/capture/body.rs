@@ -40,10 +40,7 @@ impl CapturedBody {
         let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
         self.passed = self.passed.max(offset.saturating_add(length));
         let kept = self.bytes.len();
-        let Some(known) = usize::try_from(offset)
-            .ok()
-            .and_then(|offset| kept.checked_sub(offset))
-        else {
+        let Some(known) = usize::try_from(offset).ok().and_then(|offset| kept.checked_sub(offset)) else {
             self.cut = true;
             return;
         };
@@ -91,11 +88,7 @@ impl CapturedBody {
         let size = self.passed.max(declared.unwrap_or(0));
         let content_length = (self.passed > 0 || declared.is_some()).then_some(size);
         if self.bytes.is_empty() {
-            return BodyView {
-                body: None,
-                truncated: self.passed > 0,
-                content_length,
-            };
+            return BodyView { body: None, truncated: self.passed > 0, content_length };
         }
         if kept < size {
             return BodyView {
@@ -109,11 +102,7 @@ impl CapturedBody {
             Ok(value) => (Body::Json(value), false),
             Err(content) => base64_prefix(content, limit),
         };
-        BodyView {
-            body: Some(body),
-            truncated,
-            content_length,
-        }
+        BodyView { body: Some(body), truncated, content_length }
     }
 }
 
@@ -160,29 +149,21 @@ fn decompress<'a>(bytes: &'a [u8], content_encoding: Option<&str>, limit: usize)
 fn read_capped(decoder: impl Read, limit: usize) -> Option<Vec<u8>> {
     let cap = u64::try_from(limit).unwrap_or(u64::MAX);
     let mut content = Vec::new();
-    decoder
-        .take(cap.saturating_add(1))
-        .read_to_end(&mut content)
-        .ok()?;
+    decoder.take(cap.saturating_add(1)).read_to_end(&mut content).ok()?;
     (content.len() <= limit).then_some(content)
 }
 
 /// The content as a JSON object or array, or the content back. A byte order mark and white space around it are not
 /// part of the value.
 fn json(content: Cow<'_, [u8]>) -> Result<Cow<'_, RawValue>, Cow<'_, [u8]>> {
-    let trimmed = content
-        .strip_prefix(b"\xEF\xBB\xBF")
-        .unwrap_or(&content)
-        .trim_ascii();
+    let trimmed = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&content).trim_ascii();
     if !trimmed.starts_with(b"{") && !trimmed.starts_with(b"[") || depth_exceeds(trimmed, MAX_JSON_DEPTH) {
         return Err(content);
     }
     match content {
         Cow::Borrowed(bytes) => {
             let trimmed = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii();
-            serde_json::from_slice(trimmed)
-                .map(Cow::Borrowed)
-                .map_err(|_| Cow::Borrowed(bytes))
+            serde_json::from_slice(trimmed).map(Cow::Borrowed).map_err(|_| Cow::Borrowed(bytes))
         }
         Cow::Owned(bytes) => match serde_json::from_slice::<Box<RawValue>>(
             bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes).trim_ascii(),
@@ -269,24 +250,14 @@ mod tests {
         let mut zlib = ZlibEncoder::new(Vec::new(), Compression::fast());
         zlib.write_all(json).unwrap();
         assert_eq!(emitted(&zlib.finish().unwrap(), Some("deflate")).0, r#"{"a":1}"#);
-        assert_eq!(
-            emitted(b"not gzip", Some("gzip")),
-            ("\"bm90IGd6aXA=\"".to_owned(), "base64")
-        );
+        assert_eq!(emitted(b"not gzip", Some("gzip")), ("\"bm90IGd6aXA=\"".to_owned(), "base64"));
     }
 
     #[test]
     fn what_is_not_a_json_document_is_base64() {
-        for content in [
-            &b"{\"a\": NaN}"[..],
-            b"17",
-            b"\"text\"",
-            b"{",
-            b"a=1&b=2",
-            b"\xff\xfe",
-            b"[1] [2]",
-            b" ",
-        ] {
+        for content in
+            [&b"{\"a\": NaN}"[..], b"17", b"\"text\"", b"{", b"a=1&b=2", b"\xff\xfe", b"[1] [2]", b" "]
+        {
             assert_eq!(emitted(content, None).1, "base64", "{content:?}");
         }
         let deep = [vec![b'['; 5000], vec![b']'; 5000]].concat();
@@ -309,10 +280,7 @@ mod tests {
         let view = body.view(None, None, 8);
         assert!(view.truncated);
         assert_eq!(view.content_length, Some(18));
-        assert_eq!(
-            serde_json::to_string(&view.body.unwrap()).unwrap(),
-            "\"eyJhIjoi\""
-        );
+        assert_eq!(serde_json::to_string(&view.body.unwrap()).unwrap(), "\"eyJhIjoi\"");
         let none = captured(&[b"abc"], 0);
         let view = none.view(None, None, 0);
         assert!(view.body.is_none() && view.truncated);

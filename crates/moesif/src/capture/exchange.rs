@@ -93,10 +93,7 @@ impl Exchange {
     pub fn set_uri_parts(&mut self, parts: &UriParts<'_>) {
         let start = self.arena.len();
         parts.write(&mut self.arena);
-        self.uri = Span {
-            start,
-            end: self.arena.len(),
-        };
+        self.uri = Span { start, end: self.arena.len() };
     }
 
     /// The address the connection came from.
@@ -114,10 +111,7 @@ impl Exchange {
     pub fn add_cgi_request_header(&mut self, cgi_name: &str, value: &str) {
         let start = self.arena.len();
         push_header_name(&mut self.arena, cgi_name);
-        let name = Span {
-            start,
-            end: self.arena.len(),
-        };
+        let name = Span { start, end: self.arena.len() };
         let value = self.push_native(value);
         self.request_headers.push((name, value));
     }
@@ -155,12 +149,7 @@ impl Exchange {
 
     /// Records a part of the request body that the application read from position `offset`.
     pub fn record_request_body(&mut self, offset: u64, chunk: &[u8]) {
-        self.request_body.record_at(
-            offset,
-            chunk,
-            self.policy.request_max_body_size,
-            &mut self.reservation,
-        );
+        self.request_body.record_at(offset, chunk, self.policy.request_max_body_size, &mut self.reservation);
     }
 
     /// Records the next part of the response body. Returns how many bytes of it are within the capture limit.
@@ -331,10 +320,7 @@ impl Exchange {
             body = view.body;
         }
         let took = self.took.unwrap_or_default().as_millis();
-        let ended = self
-            .arrived
-            .as_millis()
-            .saturating_add(i64::try_from(took).unwrap_or(i64::MAX));
+        let ended = self.arrived.as_millis().saturating_add(i64::try_from(took).unwrap_or(i64::MAX));
         Some(Response {
             time: Timestamp::from_millis(ended),
             status,
@@ -355,18 +341,11 @@ impl Exchange {
     fn push(&mut self, text: &str) -> Span {
         let start = self.arena.len();
         self.arena.push_str(text);
-        Span {
-            start,
-            end: self.arena.len(),
-        }
+        Span { start, end: self.arena.len() }
     }
 
     fn push_native(&mut self, text: &str) -> Span {
-        if text.is_ascii() {
-            self.push(text)
-        } else {
-            self.push(&native_text(text))
-        }
+        if text.is_ascii() { self.push(text) } else { self.push(&native_text(text)) }
     }
 
     fn text(&self, span: Span) -> &str {
@@ -378,9 +357,7 @@ impl Exchange {
 /// unnoticed.
 fn is_transaction_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// Removes everything a mask might have removed: bodies, headers and the query.
@@ -466,10 +443,7 @@ mod tests {
 
     #[test]
     fn without_log_body_sizes_are_still_told() {
-        let mut exchange = exchange(Policy {
-            log_body: false,
-            ..policy()
-        });
+        let mut exchange = exchange(Policy { log_body: false, ..policy() });
         exchange.record_request_body(0, b"secret");
         exchange.set_status(200);
         exchange.record_response_body(b"secret");
@@ -481,10 +455,7 @@ mod tests {
 
     #[test]
     fn a_mask_that_cannot_be_applied_removes_the_content() {
-        let mut exchange = exchange(Policy {
-            strip_content: true,
-            ..policy()
-        });
+        let mut exchange = exchange(Policy { strip_content: true, ..policy() });
         exchange.add_request_header("X-Secret", "secret");
         exchange.record_request_body(0, b"{\"secret\":1}");
         exchange.set_status(200);

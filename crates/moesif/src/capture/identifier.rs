@@ -38,16 +38,11 @@ impl Identifiers {
             getrandom::u64().unwrap_or_else(|_| {
                 let now = std::time::SystemTime::now()
                     .duration_since(std::time::UNIX_EPOCH)
-                    .map_or(salt, |since| {
-                        u64::from(since.subsec_nanos()) ^ since.as_secs().rotate_left(32)
-                    });
+                    .map_or(salt, |since| u64::from(since.subsec_nanos()) ^ since.as_secs().rotate_left(32));
                 scramble(now ^ u64::from(std::process::id()).rotate_left(17) ^ salt)
             })
         };
-        Self {
-            seed: [word(0x6D6F_6573), word(0x6966_2D72)],
-            next: AtomicU64::new(0),
-        }
+        Self { seed: [word(0x6D6F_6573), word(0x6966_2D72)], next: AtomicU64::new(0) }
     }
 
     pub(crate) fn next(&self) -> TransactionId {
@@ -75,9 +70,7 @@ fn format_v4(bits: u128) -> [u8; 36] {
     for (position, out) in text.iter_mut().enumerate() {
         if !matches!(position, 8 | 13 | 18 | 23) {
             bits = bits.rotate_left(4);
-            *out = *b"0123456789abcdef"
-                .get(usize::from(bits.to_le_bytes()[0] & 0xF))
-                .unwrap_or(&b'0');
+            *out = *b"0123456789abcdef".get(usize::from(bits.to_le_bytes()[0] & 0xF)).unwrap_or(&b'0');
         }
     }
     text
@@ -109,9 +102,6 @@ mod tests {
     #[test]
     fn every_bit_is_written_where_it_belongs() {
         let text = format_v4(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
-        assert_eq!(
-            std::str::from_utf8(&text).unwrap(),
-            "01234567-89ab-4def-8123-456789abcdef"
-        );
+        assert_eq!(std::str::from_utf8(&text).unwrap(), "01234567-89ab-4def-8123-456789abcdef");
     }
 }

@@ -13,10 +13,7 @@ use serde_json::Value;
 /// `Bearer` and custom schemes carry a JWT or a bare payload whose field `field` (any case) is the id; `Basic`
 /// carries it before the colon. Names and schemes are compared in any case.
 pub(crate) fn identify_user(headers: &Headers<'_>, names: &[String], field: &str) -> Option<String> {
-    names
-        .iter()
-        .filter_map(|name| headers.get(name))
-        .find_map(|value| user_of(value, field))
+    names.iter().filter_map(|name| headers.get(name)).find_map(|value| user_of(value, field))
 }
 
 fn user_of(value: &str, field: &str) -> Option<String> {
@@ -29,9 +26,7 @@ fn user_of(value: &str, field: &str) -> Option<String> {
     if let Some(pair) = after_scheme(credentials, "Basic") {
         let pair = decode(pair)?;
         let user = pair.split(|byte| *byte == b':').next()?;
-        return String::from_utf8(user.to_vec())
-            .ok()
-            .filter(|user| !user.is_empty());
+        return String::from_utf8(user.to_vec()).ok().filter(|user| !user.is_empty());
     }
     payload_user(credentials.split('.').nth(1).unwrap_or(credentials), field)
 }
@@ -95,10 +90,7 @@ mod tests {
     }
 
     fn bearer(payload: &str) -> Option<String> {
-        identified(
-            &[("Authorization", &format!("Bearer {}", jwt(payload)))],
-            &["authorization"],
-        )
+        identified(&[("Authorization", &format!("Bearer {}", jwt(payload)))], &["authorization"])
     }
 
     #[test]
@@ -119,15 +111,7 @@ mod tests {
     fn values_become_text_and_nothing_becomes_none() {
         assert_eq!(bearer(r#"{"SUB":"u1"}"#).as_deref(), Some("u1"));
         assert_eq!(bearer(r#"{"sub":42}"#).as_deref(), Some("42"));
-        for payload in [
-            r#"{"sub":null}"#,
-            r#"{"sub":""}"#,
-            r#"{"sub":[1]}"#,
-            "{}",
-            "[]",
-            "not json",
-            "",
-        ] {
+        for payload in [r#"{"sub":null}"#, r#"{"sub":""}"#, r#"{"sub":[1]}"#, "{}", "[]", "not json", ""] {
             assert_eq!(bearer(payload), None, "{payload}");
         }
     }
@@ -136,33 +120,13 @@ mod tests {
     fn schemes_are_anchored_and_in_any_case() {
         let names = ["authorization"];
         let token = jwt(r#"{"sub":"u1"}"#);
-        for value in [
-            format!("bearer {token}"),
-            format!("BEARER\t{token}"),
-            token.clone(),
-        ] {
-            assert_eq!(
-                identified(&[("Authorization", &value)], &names).as_deref(),
-                Some("u1"),
-                "{value}"
-            );
+        for value in [format!("bearer {token}"), format!("BEARER\t{token}"), token.clone()] {
+            assert_eq!(identified(&[("Authorization", &value)], &names).as_deref(), Some("u1"), "{value}");
         }
         let basic = format!("basic {}", STANDARD.encode("ann:secret"));
-        assert_eq!(
-            identified(&[("Authorization", &basic)], &names).as_deref(),
-            Some("ann")
-        );
+        assert_eq!(identified(&[("Authorization", &basic)], &names).as_deref(), Some("ann"));
         let two_parts = format!("Bearer e30.{}", URL_SAFE_NO_PAD.encode(r#"{"sub":"u1"}"#));
-        for value in [
-            "Bearer",
-            "Bearer ",
-            "Basic",
-            "Basic Og==",
-            &two_parts,
-            "",
-            "Digest x",
-            "é",
-        ] {
+        for value in ["Bearer", "Bearer ", "Basic", "Basic Og==", &two_parts, "", "Digest x", "é"] {
             assert_eq!(identified(&[("Authorization", value)], &names), None, "{value}");
         }
     }

@@ -25,10 +25,7 @@ impl UriParts<'_> {
     /// Appends the URI. Whatever may not stand in a URI is percent-encoded; what is encoded already stays.
     pub(crate) fn write(&self, out: &mut String) {
         let scheme_is_valid = self.scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && self
-                .scheme
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+            && self.scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
         let scheme = if scheme_is_valid { self.scheme } else { "http" };
         out.push_str(scheme);
         out.push_str("://");
@@ -38,20 +35,13 @@ impl UriParts<'_> {
             out.push_str("localhost");
         } else {
             push_encoded(out, self.server_name, is_host, Percent::Keep);
-            let implied = matches!(
-                (scheme, self.server_port),
-                ("http", "80") | ("https", "443") | (_, "")
-            );
+            let implied = matches!((scheme, self.server_port), ("http", "80") | ("https", "443") | (_, ""));
             if !implied && self.server_port.bytes().all(|byte| byte.is_ascii_digit()) {
                 out.push(':');
                 out.push_str(self.server_port);
             }
         }
-        let path = if self.script_name.is_empty() {
-            self.path_info
-        } else {
-            self.script_name
-        };
+        let path = if self.script_name.is_empty() { self.path_info } else { self.script_name };
         if !path.starts_with('/') {
             out.push('/');
         }
@@ -99,15 +89,12 @@ fn push_encoded(out: &mut String, text: &str, allowed: fn(u8) -> bool, percent: 
     while let Some((&byte, after)) = rest.split_first() {
         let escape = percent == Percent::Keep
             && byte == b'%'
-            && after
-                .get(..2)
-                .is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+            && after.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         if escape || allowed(byte) {
             out.push(char::from(byte));
         } else {
-            const HEX: [char; 16] = [
-                '0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F',
-            ];
+            const HEX: [char; 16] =
+                ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
             out.push('%');
             for digit in [byte >> 4, byte & 0xF] {
                 out.extend(HEX.get(usize::from(digit)));
@@ -145,34 +132,11 @@ mod tests {
 
     #[test]
     fn the_server_name_stands_in_for_a_missing_host() {
-        let parts = UriParts {
-            scheme: "http",
-            server_name: "srv",
-            server_port: "80",
-            ..UriParts::default()
-        };
+        let parts = UriParts { scheme: "http", server_name: "srv", server_port: "80", ..UriParts::default() };
         assert_eq!(uri(parts), "http://srv/");
-        assert_eq!(
-            uri(UriParts {
-                server_port: "8080",
-                ..parts
-            }),
-            "http://srv:8080/"
-        );
-        assert_eq!(
-            uri(UriParts {
-                scheme: "https",
-                ..parts
-            }),
-            "https://srv:80/"
-        );
-        assert_eq!(
-            uri(UriParts {
-                path_info: "*",
-                ..parts
-            }),
-            "http://srv/*"
-        );
+        assert_eq!(uri(UriParts { server_port: "8080", ..parts }), "http://srv:8080/");
+        assert_eq!(uri(UriParts { scheme: "https", ..parts }), "https://srv:80/");
+        assert_eq!(uri(UriParts { path_info: "*", ..parts }), "http://srv/*");
         assert_eq!(uri(UriParts::default()), "http://localhost/");
     }
 
@@ -187,10 +151,7 @@ mod tests {
             ..UriParts::default()
         });
         assert!(uri.starts_with("http://"));
-        assert!(
-            uri.bytes().all(|byte| is_query(byte) || b"[]%".contains(&byte)),
-            "{uri}"
-        );
+        assert!(uri.bytes().all(|byte| is_query(byte) || b"[]%".contains(&byte)), "{uri}");
         uri.split('%').skip(1).for_each(|rest| {
             assert!(rest.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit), "{rest}");
         });

@@ -30,10 +30,7 @@ pub(super) fn encode(
 ) -> Encoded {
     json.clear();
     json.push(b'[');
-    let mut encoded = Encoded {
-        written: 0,
-        unserializable: 0,
-    };
+    let mut encoded = Encoded { written: 0, unserializable: 0 };
     for exchange in events.iter().take(max_events) {
         let before = json.len();
         if encoded.written > 0 {

@@ -47,10 +47,7 @@ pub struct Reservation {
 
 impl Reservation {
     pub(crate) fn new(budget: &Arc<Budget>) -> Self {
-        Self {
-            budget: Arc::clone(budget),
-            bytes: 0,
-        }
+        Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
     /// Takes `more` bytes, or none and says `false`.

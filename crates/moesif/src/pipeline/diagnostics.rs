@@ -30,10 +30,13 @@ pub struct Diagnostic {
     pub message: String,
 }
 
+/// Whether there may be messages. Beside the ring, so that a request needs nothing but this flag to know that there are
+/// none; a child of a fork that inherits it set finds its own ring empty.
+static WAITING: AtomicBool = AtomicBool::new(false);
+
 /// A bounded ring of messages.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
-    waiting: AtomicBool,
     ring: Mutex<VecDeque<Diagnostic>>,
 }
 
@@ -44,16 +47,20 @@ impl Diagnostics {
             ring.pop_front();
         }
         ring.push_back(Diagnostic { severity, message });
-        self.waiting.store(true, Ordering::Release);
+        WAITING.store(true, Ordering::Release);
     }
 
-    /// Takes all messages. One load of a flag when there are none.
-    #[must_use]
-    pub fn drain(&self) -> Vec<Diagnostic> {
-        if !self.waiting.load(Ordering::Relaxed) || !self.waiting.swap(false, Ordering::AcqRel) {
-            return Vec::new();
-        }
+    fn take(&self) -> Vec<Diagnostic> {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         ring.drain(..).collect()
     }
+}
+
+/// Takes all messages of this process. One load of a flag when there are none.
+#[must_use]
+pub fn drain_diagnostics() -> Vec<Diagnostic> {
+    if !WAITING.load(Ordering::Relaxed) || !WAITING.swap(false, Ordering::AcqRel) {
+        return Vec::new();
+    }
+    crate::process::runtime().diagnostics().take()
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use budget::{Budget, Reservation};
-pub use diagnostics::{Diagnostic, Diagnostics, Severity};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity, drain_diagnostics};
 pub use stats::{DropReason, Stats};
 
 use crate::capture::Exchange;
@@ -63,12 +63,7 @@ impl Pipeline {
     pub(crate) fn new(delivery: Arc<Delivery>, diagnostics: Arc<Diagnostics>) -> Self {
         let queue = Queue::new(delivery.queue_size, delivery.batch_size, delivery.batch_timeout);
         Self {
-            shared: Arc::new(Shared {
-                delivery,
-                diagnostics,
-                queue,
-                failing: AtomicBool::new(false),
-            }),
+            shared: Arc::new(Shared { delivery, diagnostics, queue, failing: AtomicBool::new(false) }),
             started: AtomicBool::new(false),
         }
     }

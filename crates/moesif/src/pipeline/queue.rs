@@ -123,10 +123,7 @@ impl Queue {
                 break;
             };
             state.filling = true;
-            let (after, _) = self
-                .full
-                .wait_timeout(state, remaining)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (after, _) = self.full.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner);
             state = after;
             state.filling = false;
         }
@@ -139,10 +136,7 @@ impl Queue {
         if !state.events.is_empty() && state.idle > 0 {
             self.available.notify_one();
         }
-        Taken {
-            events,
-            slot_end: end,
-        }
+        Taken { events, slot_end: end }
     }
 
     /// How long the batch may still wait to be filled; `None` when it is to go now.
@@ -151,9 +145,7 @@ impl Queue {
             return None;
         }
         let waited = state.events.front()?.finished_at().elapsed();
-        self.batch_timeout
-            .checked_sub(waited)
-            .filter(|remaining| !remaining.is_zero())
+        self.batch_timeout.checked_sub(waited).filter(|remaining| !remaining.is_zero())
     }
 
     /// Settles the next `count` events of what was taken.
@@ -175,9 +167,7 @@ impl Queue {
     pub(super) fn wait_to_retry(&self, delay: Duration) {
         let state = self.lock();
         let flushes = state.flushes;
-        let waited = self
-            .retry
-            .wait_timeout_while(state, delay, |state| state.flushes == flushes);
+        let waited = self.retry.wait_timeout_while(state, delay, |state| state.flushes == flushes);
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -204,10 +194,7 @@ impl Queue {
                 None => wait(&self.settled, state),
                 Some(Duration::ZERO) => return false,
                 Some(remaining) => {
-                    self.settled
-                        .wait_timeout(state, remaining)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
+                    self.settled.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
@@ -250,12 +237,7 @@ impl State {
 
     /// The first event that is neither sent nor lost.
     fn unsettled_from(&self) -> u64 {
-        self.taken
-            .iter()
-            .map(|(next, _)| *next)
-            .min()
-            .unwrap_or(self.head)
-            .min(self.head)
+        self.taken.iter().map(|(next, _)| *next).min().unwrap_or(self.head).min(self.head)
     }
 }
 
@@ -286,11 +268,7 @@ mod tests {
             strip_content: false,
         };
         let budget = Arc::new(Budget::default());
-        Box::new(Exchange::begin(
-            Arc::new(policy),
-            Identifiers::seeded().next(),
-            &budget,
-        ))
+        Box::new(Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget))
     }
 
     fn reconciled(queue: &Queue) -> Stats {

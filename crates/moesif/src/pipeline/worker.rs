@@ -48,11 +48,7 @@ enum Verdict {
 
 impl<'a> Worker<'a> {
     fn new(shared: &'a Shared) -> Self {
-        Self {
-            shared,
-            transport: HttpTransport::new(&shared.delivery.endpoint),
-            json: Vec::new(),
-        }
+        Self { shared, transport: HttpTransport::new(&shared.delivery.endpoint), json: Vec::new() }
     }
 
     fn run(mut self) {
@@ -60,9 +56,7 @@ impl<'a> Worker<'a> {
             let mut taken = self.shared.queue.take();
             if catch_unwind(AssertUnwindSafe(|| self.deliver(&mut taken))).is_err() {
                 let lost = taken.events.len();
-                self.shared
-                    .queue
-                    .settle(&taken, Outcome::Dropped(DropReason::Internal), lost);
+                self.shared.queue.settle(&taken, Outcome::Dropped(DropReason::Internal), lost);
                 self.shared.diagnostics.report(
                     Severity::Error,
                     format!("{lost} events are lost to a fault in this package: please report it"),
@@ -74,12 +68,8 @@ impl<'a> Worker<'a> {
     fn deliver(&mut self, taken: &mut Taken) {
         let mut max_events = usize::MAX;
         while !taken.events.is_empty() {
-            let encoded = batch::encode(
-                &taken.events,
-                max_events,
-                self.shared.delivery.batch_bytes,
-                &mut self.json,
-            );
+            let encoded =
+                batch::encode(&taken.events, max_events, self.shared.delivery.batch_bytes, &mut self.json);
             let verdict = if encoded.written == 0 {
                 Verdict::Delivered { rejected: 0 }
             } else {
@@ -100,11 +90,7 @@ impl<'a> Worker<'a> {
             };
             self.settle(taken, Outcome::Sent, sent);
             self.settle(taken, Outcome::Dropped(reason), encoded.written - sent);
-            self.settle(
-                taken,
-                Outcome::Dropped(DropReason::Unserializable),
-                encoded.unserializable,
-            );
+            self.settle(taken, Outcome::Dropped(DropReason::Unserializable), encoded.unserializable);
             let settled = encoded.written + encoded.unserializable;
             taken.events.drain(..settled.min(taken.events.len()));
         }
@@ -164,14 +150,12 @@ impl<'a> Worker<'a> {
                     "{uri} does not accept this APPLICATION_ID or BASE_URI ({found}): events are lost until it does"
                 ),
             )),
-            Verdict::Drop(_) if !was_failing => Some((
-                Severity::Error,
-                format!("{uri} refused a batch ({found}): {events} events are lost"),
-            )),
-            Verdict::Split if events == 1 => Some((
-                Severity::Error,
-                format!("{uri} refused an event ({found}): it is lost"),
-            )),
+            Verdict::Drop(_) if !was_failing => {
+                Some((Severity::Error, format!("{uri} refused a batch ({found}): {events} events are lost")))
+            }
+            Verdict::Split if events == 1 => {
+                Some((Severity::Error, format!("{uri} refused an event ({found}): it is lost")))
+            }
             _ => None,
         };
         if let Some((severity, message)) = message {
@@ -187,13 +171,9 @@ fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
     match reply.status {
         200..=299 => {
             let refused = serde_json::from_slice::<IngestReply>(&reply.body).unwrap_or_default();
-            Verdict::Delivered {
-                rejected: refused.rejected.len(),
-            }
+            Verdict::Delivered { rejected: refused.rejected.len() }
         }
-        408 | 429 | 500..=599 => Verdict::Retry {
-            after: reply.retry_after,
-        },
+        408 | 429 | 500..=599 => Verdict::Retry { after: reply.retry_after },
         300..=399 | 401 | 403 => Verdict::Drop(DropReason::Unauthorized),
         400 | 413 | 422 => Verdict::Split,
         _ => Verdict::Drop(DropReason::Refused),
@@ -202,9 +182,7 @@ fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
 
 /// Exponential back-off with full jitter, so that processes that failed together do not return together.
 fn back_off(attempt: u32) -> Duration {
-    let ceiling = FIRST_RETRY
-        .saturating_mul(1 << attempt.min(10))
-        .min(LONGEST_RETRY);
+    let ceiling = FIRST_RETRY.saturating_mul(1 << attempt.min(10)).min(LONGEST_RETRY);
     let millis = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
     let drawn = getrandom::u64().map_or(millis, |random| random % millis.saturating_add(1));
     Duration::from_millis(drawn.max(50))
@@ -215,11 +193,7 @@ mod tests {
     use super::*;
 
     fn answered(status: u16, body: &str) -> Verdict {
-        verdict(&Ok(Reply {
-            status,
-            retry_after: None,
-            body: body.as_bytes().to_vec(),
-        }))
+        verdict(&Ok(Reply { status, retry_after: None, body: body.as_bytes().to_vec() }))
     }
 
     #[test]
@@ -227,10 +201,7 @@ mod tests {
         assert_eq!(answered(201, "{}"), Verdict::Delivered { rejected: 0 });
         assert_eq!(answered(201, "no JSON"), Verdict::Delivered { rejected: 0 });
         assert_eq!(
-            answered(
-                201,
-                r#"{"rejected":[{"index":3,"field":"request.time","error":"…"}]}"#
-            ),
+            answered(201, r#"{"rejected":[{"index":3,"field":"request.time","error":"…"}]}"#),
             Verdict::Delivered { rejected: 1 }
         );
         for status in [408, 429, 500, 503] {
@@ -246,9 +217,7 @@ mod tests {
     #[test]
     fn back_off_grows_and_stays_within_its_bounds() {
         for attempt in [0, 1, 5, 40, u32::MAX] {
-            let ceiling = FIRST_RETRY
-                .saturating_mul(1 << attempt.min(10))
-                .min(LONGEST_RETRY);
+            let ceiling = FIRST_RETRY.saturating_mul(1 << attempt.min(10)).min(LONGEST_RETRY);
             assert!((Duration::from_millis(50)..=ceiling).contains(&back_off(attempt)));
         }
     }

@@ -40,10 +40,7 @@ impl Settings {
         given: impl IntoIterator<Item = (&'a str, Value)>,
         environment: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Parsed, SettingsError> {
-        let mut options = Options {
-            integration,
-            set: Vec::new(),
-        };
+        let mut options = Options { integration, set: Vec::new() };
         let mut warnings = Vec::new();
         for (key, value) in given {
             match OPTIONS.iter().find(|option| option.name == key) {
@@ -69,11 +66,7 @@ impl Settings {
                 })),
             }
         }
-        for (option, _) in options
-            .set
-            .iter()
-            .filter(|(option, value)| is_in_effect(option, value))
-        {
+        for (option, _) in options.set.iter().filter(|(option, value)| is_in_effect(option, value)) {
             match option.status {
                 Status::Works => {}
                 Status::NotYet => warnings.push(format!("{} has no effect in this version", option.name)),
@@ -84,10 +77,7 @@ impl Settings {
                 )),
             }
         }
-        Ok(Parsed {
-            settings: options.settings()?,
-            warnings,
-        })
+        Ok(Parsed { settings: options.settings()?, warnings })
     }
 }
 
@@ -129,10 +119,7 @@ impl Options {
     }
 
     fn get(&self, name: &str) -> Option<&Checked> {
-        self.set
-            .iter()
-            .find(|(option, _)| option.name == name)
-            .map(|(_, value)| value)
+        self.set.iter().find(|(option, _)| option.name == name).map(|(_, value)| value)
     }
 
     fn default(name: &str) -> Option<&'static OptionSpec> {
@@ -260,13 +247,12 @@ fn check(kind: Kind, value: &Value) -> Option<Checked> {
         (Kind::Flag, Value::Integer(0)) => Some(Checked::Flag(false)),
         (Kind::Flag, Value::Integer(1)) => Some(Checked::Flag(true)),
         (Kind::Flag, Value::Text(text)) => parse_flag(text).map(Checked::Flag),
-        (Kind::Integer { min, max, .. }, Value::Integer(number)) => u64::try_from(*number)
-            .ok()
-            .filter(|number| (min..=max).contains(number))
-            .map(Checked::Integer),
-        (Kind::Seconds { min, max }, Value::Float(seconds)) => (min..=max)
-            .contains(seconds)
-            .then_some(Checked::Seconds(*seconds)),
+        (Kind::Integer { min, max, .. }, Value::Integer(number)) => {
+            u64::try_from(*number).ok().filter(|number| (min..=max).contains(number)).map(Checked::Integer)
+        }
+        (Kind::Seconds { min, max }, Value::Float(seconds)) => {
+            (min..=max).contains(seconds).then_some(Checked::Seconds(*seconds))
+        }
         (Kind::Seconds { .. }, Value::Integer(seconds)) => {
             check(kind, &Value::Float(f64::from(i32::try_from(*seconds).ok()?)))
         }
@@ -315,11 +301,7 @@ fn parse_flag(text: &str) -> Option<bool> {
 }
 
 fn split_names(text: &str) -> Vec<String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
 }
 
 fn unknown_key(key: &str) -> String {
@@ -381,9 +363,7 @@ mod tests {
     #[test]
     fn the_application_id_is_required_and_the_error_says_where_it_is_found() {
         for id in [Value::Unset, "".into(), "  ".into()] {
-            let error = Settings::parse(Integration::Wsgi, [(ID.0, id)], [])
-                .expect_err("no id")
-                .to_string();
+            let error = Settings::parse(Integration::Wsgi, [(ID.0, id)], []).expect_err("no id").to_string();
             assert!(error.contains("APPLICATION_ID is missing"), "{error}");
             assert!(error.contains("Collector Application ID"), "{error}");
         }
@@ -416,10 +396,7 @@ mod tests {
             "BASE_URI is 'localhost:9500': expected an http:// or https:// URI with a host, and without a query, such as \
              http://127.0.0.1:9500"
         );
-        assert_eq!(
-            refused("LOG_BODY", "maybe".into()),
-            "LOG_BODY is 'maybe': expected True or False"
-        );
+        assert_eq!(refused("LOG_BODY", "maybe".into()), "LOG_BODY is 'maybe': expected True or False");
         assert_eq!(
             refused("SKIP", true.into()),
             "SKIP is True: expected a function (app, environ), or (request, response) under Django"
@@ -440,10 +417,7 @@ mod tests {
             ("API_VERSION", 2.into()),
         ] {
             let error = refused(name, value);
-            assert!(
-                error.starts_with(&format!("{name} is ")) && error.contains("expected"),
-                "{error}"
-            );
+            assert!(error.starts_with(&format!("{name} is ")) && error.contains("expected"), "{error}");
         }
     }
 
@@ -460,10 +434,7 @@ mod tests {
         assert_eq!(settings.delivery.batch_size, 9);
         assert!(!settings.policy.log_body);
         assert_eq!(settings.delivery.batch_timeout, Duration::from_millis(500));
-        assert_eq!(
-            settings.policy.authorization_header_names,
-            ["X-Api-Key", "Authorization"]
-        );
+        assert_eq!(settings.policy.authorization_header_names, ["X-Api-Key", "Authorization"]);
         let error = parse(&[], &[("MOESIF_BATCH_SIZE", "many")]).unwrap_err();
         assert_eq!(
             error,
@@ -473,16 +444,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_nearest() {
-        let warnings = parse(
-            &[
-                ("BATCH_SZIE", 5.into()),
-                ("log_body", true.into()),
-                ("FOO", 1.into()),
-            ],
-            &[],
-        )
-        .unwrap()
-        .warnings;
+        let warnings = parse(&[("BATCH_SZIE", 5.into()), ("log_body", true.into()), ("FOO", 1.into())], &[])
+            .unwrap()
+            .warnings;
         assert_eq!(
             warnings,
             [
@@ -499,10 +463,7 @@ mod tests {
         assert!(parsed.settings.policy.strip_content);
         assert!(parsed.warnings[0].starts_with("MASK_EVENT_MODEL is not applied"));
         let parsed = parse(
-            &[
-                ("CAPTURE_OUTGOING_REQUESTS", false.into()),
-                ("REQUEST_BODY_MASKS", Value::Names(Vec::new())),
-            ],
+            &[("CAPTURE_OUTGOING_REQUESTS", false.into()), ("REQUEST_BODY_MASKS", Value::Names(Vec::new()))],
             &[],
         )
         .unwrap();
@@ -531,11 +492,7 @@ mod tests {
             "self.seconds(\"",
             "self.names(\"",
         ] {
-            for read in source
-                .split(reader)
-                .skip(1)
-                .filter_map(|rest| rest.split('"').next())
-            {
+            for read in source.split(reader).skip(1).filter_map(|rest| rest.split('"').next()) {
                 assert!(names.contains(&read) || read.is_empty() || read == ", ", "{read}");
             }
         }

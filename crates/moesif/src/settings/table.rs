@@ -114,23 +114,12 @@ const D: Package = Package::Django;
 const R: Package = Package::Outgoing;
 
 const MAX_U32: u64 = 0xFFFF_FFFF;
-const BODY_LIMIT: Kind = Kind::Integer {
-    min: 0,
-    max: 1_000_000,
-    unit: "bytes",
-};
+const BODY_LIMIT: Kind = Kind::Integer { min: 0, max: 1_000_000, unit: "bytes" };
 const REQUEST_CALLBACK: &str = "app, environ";
 
 impl OptionSpec {
     const fn new(name: &'static str, kind: Kind, default: Fallback, meaning: &'static str) -> Self {
-        Self {
-            name,
-            kind,
-            default,
-            packages: &[],
-            status: Status::Works,
-            meaning,
-        }
+        Self { name, kind, default, packages: &[], status: Status::Works, meaning }
     }
 
     const fn of(mut self, packages: &'static [Package]) -> Self {
@@ -162,29 +151,17 @@ const fn callback(
     returns: &'static str,
     meaning: &'static str,
 ) -> OptionSpec {
-    let kind = Kind::Callable {
-        wsgi,
-        django: "request, response",
-        returns,
-    };
+    let kind = Kind::Callable { wsgi, django: "request, response", returns };
     OptionSpec::new(name, kind, Fallback::Unset, meaning).of(&[W, D])
 }
 
 const fn outgoing_callback(name: &'static str, returns: &'static str, meaning: &'static str) -> OptionSpec {
-    let kind = Kind::Callable {
-        wsgi: "request, response",
-        django: "request, response",
-        returns,
-    };
-    OptionSpec::new(name, kind, Fallback::Unset, meaning)
-        .of(&[W, D, R])
-        .status(Status::NotYet)
+    let kind = Kind::Callable { wsgi: "request, response", django: "request, response", returns };
+    OptionSpec::new(name, kind, Fallback::Unset, meaning).of(&[W, D, R]).status(Status::NotYet)
 }
 
 const fn mask(name: &'static str, meaning: &'static str) -> OptionSpec {
-    OptionSpec::new(name, Kind::Names, Fallback::Unset, meaning)
-        .of(&[D])
-        .status(Status::NotYetStripsContent)
+    OptionSpec::new(name, Kind::Names, Fallback::Unset, meaning).of(&[D]).status(Status::NotYetStripsContent)
 }
 
 /// Every option, in the order the reference page lists them.
