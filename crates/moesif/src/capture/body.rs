@@ -51,7 +51,12 @@ impl CapturedBody {
         if new.is_empty() {
             return;
         }
-        if reservation.grow(new.len()) {
+        // What is reserved is what is allocated, so that the budget tells the truth about memory.
+        let capacity = self.bytes.capacity();
+        let needed = kept + new.len();
+        let target = if needed <= capacity { capacity } else { needed.max(capacity * 2).min(limit) };
+        if reservation.grow(target - capacity) {
+            self.bytes.reserve_exact(target - kept);
             self.bytes.extend_from_slice(new);
         } else {
             // When the budget refuses, a body goes before an event does.
@@ -61,9 +66,14 @@ impl CapturedBody {
 
     /// Forgets the recorded bytes and records no more; what passed is still counted.
     pub(crate) fn discard(&mut self, reservation: &mut Reservation) {
-        reservation.shrink(self.bytes.len());
+        reservation.shrink(self.bytes.capacity());
         self.bytes = Vec::new();
         self.cut = true;
+    }
+
+    /// How many bytes are allocated for it.
+    pub(crate) fn allocated(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// The recorded prefix.

@@ -13,15 +13,16 @@ use crate::pipeline::{Budget, Reservation};
 /// Room for the text of an ordinary call, so that the arena is allocated once.
 const ARENA_CAPACITY: usize = 1536;
 const HEADERS_CAPACITY: usize = 16;
-/// What the record itself weighs in the budget, beside its text and bodies.
-const FIXED_SIZE: usize = 512;
 
 /// A piece of the arena.
 #[derive(Clone, Copy, Debug, Default)]
 struct Span {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
 }
+
+/// A header's name and value.
+type Field = (Span, Span);
 
 /// One API call while it passes and until it is delivered.
 ///
@@ -29,8 +30,8 @@ struct Span {
 pub struct Exchange {
     /// All text, one allocation.
     arena: String,
-    request_headers: Vec<(Span, Span)>,
-    response_headers: Vec<(Span, Span)>,
+    request_headers: Vec<Field>,
+    response_headers: Vec<Field>,
     verb: Span,
     uri: Span,
     peer_address: Span,
@@ -93,7 +94,7 @@ impl Exchange {
     pub fn set_uri_parts(&mut self, parts: &UriParts<'_>) {
         let start = self.arena.len();
         parts.write(&mut self.arena);
-        self.uri = Span { start, end: self.arena.len() };
+        self.uri = self.since(start);
     }
 
     /// The address the connection came from.
@@ -111,7 +112,7 @@ impl Exchange {
     pub fn add_cgi_request_header(&mut self, cgi_name: &str, value: &str) {
         let start = self.arena.len();
         push_header_name(&mut self.arena, cgi_name);
-        let name = Span { start, end: self.arena.len() };
+        let name = self.since(start);
         let value = self.push_native(value);
         self.request_headers.push((name, value));
     }
@@ -217,10 +218,11 @@ impl Exchange {
 
     /// How many bytes this record accounts for in the budget.
     pub(crate) fn size(&self) -> usize {
-        FIXED_SIZE
+        size_of::<Self>()
             + self.arena.capacity()
-            + self.request_body.bytes().len()
-            + self.response_body.bytes().len()
+            + (self.request_headers.capacity() + self.response_headers.capacity()) * size_of::<Field>()
+            + self.request_body.allocated()
+            + self.response_body.allocated()
             + self.metadata.as_ref().map_or(0, |metadata| metadata.get().len())
     }
 
@@ -341,7 +343,14 @@ impl Exchange {
     fn push(&mut self, text: &str) -> Span {
         let start = self.arena.len();
         self.arena.push_str(text);
-        Span { start, end: self.arena.len() }
+        self.since(start)
+    }
+
+    /// What was added to the arena since it was `start` long. Beyond 4 gigabytes, which no server's limit lets pass,
+    /// the text is not found again.
+    fn since(&self, start: usize) -> Span {
+        let offset = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
+        Span { start: offset(start), end: offset(self.arena.len()) }
     }
 
     fn push_native(&mut self, text: &str) -> Span {
@@ -349,7 +358,8 @@ impl Exchange {
     }
 
     fn text(&self, span: Span) -> &str {
-        self.arena.get(span.start..span.end).unwrap_or_default()
+        let position = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
+        self.arena.get(position(span.start)..position(span.end)).unwrap_or_default()
     }
 }
 
@@ -470,15 +480,16 @@ mod tests {
     #[test]
     fn without_room_the_bodies_go_and_the_event_stays() {
         let budget = Arc::new(Budget::default());
-        budget.allow(4096);
         let id = Identifiers::seeded().next();
         let mut exchange = Exchange::begin(Arc::new(policy()), id, &budget);
         exchange.set_status(200);
+        budget.allow(u64::try_from(1500 + exchange.size() + 500).unwrap());
         let hog = {
             let mut hog = Reservation::new(&budget);
             assert!(hog.grow(1500));
             hog
         };
+        // There is room for the body while it passes, and none for the rest of the record beside it.
         exchange.record_response_body(&[0; 900]);
         assert!(exchange.reserve());
         assert_eq!(budget.used(), 1500 + u64::try_from(exchange.size()).unwrap());

@@ -88,11 +88,12 @@ impl<'a> Worker<'a> {
                 Verdict::Drop(reason) => (0, reason),
                 Verdict::Split | Verdict::Retry { .. } => (0, DropReason::Refused),
             };
+            // The memory first, so that who waits for a flush finds it free.
+            let settled = (encoded.written + encoded.unserializable).min(taken.events.len());
+            drop(taken.events.drain(..settled));
             self.settle(taken, Outcome::Sent, sent);
             self.settle(taken, Outcome::Dropped(reason), encoded.written - sent);
             self.settle(taken, Outcome::Dropped(DropReason::Unserializable), encoded.unserializable);
-            let settled = encoded.written + encoded.unserializable;
-            taken.events.drain(..settled.min(taken.events.len()));
         }
         self.json.shrink_to(self.shared.delivery.batch_bytes);
     }
