@@ -1,0 +1,113 @@
+//! The core without Python: a client delivers to a real socket and accounts for every event.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what goes wrong in a test fails it; the server's threads are part of the test"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use moesif::{Client, Integration, Settings, process};
+
+/// The head and the unpacked events of each batch that was accepted.
+type Accepted = Arc<Mutex<Vec<(String, Vec<serde_json::Value>)>>>;
+
+/// Answers each request with the next status, and 201 when there are no more. Returns its base URI.
+fn collector(statuses: &[u16]) -> (String, Accepted) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let accepted = Accepted::default();
+    let statuses = Arc::new(Mutex::new(statuses.to_vec()));
+    let kept = Arc::clone(&accepted);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (statuses, kept, mut stream) = (Arc::clone(&statuses), Arc::clone(&kept), stream.unwrap());
+            thread::spawn(move || {
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                loop {
+                    let mut head = String::new();
+                    while !head.ends_with("\r\n\r\n") {
+                        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+                            return;
+                        }
+                    }
+                    let head = head.to_ascii_lowercase();
+                    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+                    let mut body = vec![0; length.parse().unwrap()];
+                    reader.read_exact(&mut body).unwrap();
+                    let status = {
+                        let mut statuses = statuses.lock().unwrap();
+                        if statuses.is_empty() { 201 } else { statuses.remove(0) }
+                    };
+                    if status == 201 {
+                        let events = serde_json::from_reader(flate2::read::GzDecoder::new(&*body)).unwrap();
+                        kept.lock().unwrap().push((head, events));
+                    }
+                    let reply =
+                        format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: 2\r\n\r\n{{}}");
+                    stream.write_all(reply.as_bytes()).unwrap();
+                }
+            });
+        }
+    });
+    (format!("http://{address}/prefix"), accepted)
+}
+
+fn client(base_uri: &str) -> Client {
+    let given = [
+        ("APPLICATION_ID", "my id".into()),
+        ("BASE_URI", base_uri.into()),
+        ("BATCH_SIZE", 4.into()),
+        ("EVENT_WORKER_COUNT", 1.into()),
+        ("EVENT_BATCH_TIMEOUT", 3600.into()),
+    ];
+    Client::new(Settings::parse(Integration::Rust, given, []).unwrap().settings)
+}
+
+fn record(client: &Client, number: u16) {
+    let mut exchange = client.begin();
+    exchange.set_verb("GET");
+    exchange.set_uri(&format!("http://h/{number}"));
+    exchange.set_status(200 + number);
+    exchange.finish();
+    client.record(exchange);
+}
+
+/// One test, because the accounts are those of the process.
+#[test]
+fn every_event_is_delivered_once_through_failures_and_splits() {
+    let (base_uri, accepted) = collector(&[503, 500, 413]);
+    let client = client(&base_uri);
+    for number in 0..6 {
+        record(&client, number);
+    }
+    assert!(process::flush(Some(Duration::from_secs(30))), "{:?}", process::stats());
+
+    let accepted = accepted.lock().unwrap();
+    let mut uris: Vec<&str> = accepted
+        .iter()
+        .flat_map(|(_, events)| events.iter().map(|event| event["request"]["uri"].as_str().unwrap()))
+        .collect();
+    uris.sort_unstable();
+    assert_eq!(uris, ["http://h/0", "http://h/1", "http://h/2", "http://h/3", "http://h/4", "http://h/5"]);
+    let sizes: Vec<usize> = accepted.iter().map(|(_, events)| events.len()).collect();
+    assert_eq!(sizes, [2, 2, 2], "four were too many at once");
+    let head = &accepted[0].0;
+    for line in [
+        "post /prefix/v1/events/batch http/1.1",
+        "x-moesif-application-id: my id",
+        "content-type: application/json; charset=utf-8",
+        "content-encoding: gzip",
+        concat!("user-agent: moesif-rs/", env!("CARGO_PKG_VERSION"), "\r\n"),
+    ] {
+        assert!(head.contains(line), "{line} is missing in {head}");
+    }
+
+    let stats = process::stats();
+    assert_eq!((stats.captured, stats.sent, stats.queue_bytes), (6, 6, 0), "{stats:?}");
+}
