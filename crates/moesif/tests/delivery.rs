@@ -2,7 +2,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "what goes wrong in a test fails it; the server's threads are part of the test"
 )]
 
