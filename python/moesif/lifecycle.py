@@ -31,6 +31,7 @@ class Stats(TypedDict):
     in_flight: int
     spooled: int
     queue_bytes: int
+    bodies_removed: int
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -46,7 +47,11 @@ def flush(timeout: float | None = None) -> bool:
 
 
 def stats() -> Stats:
-    """Return what became of every call this process has captured; ``queue_bytes`` is the memory it takes now."""
+    """Return what became of every call this process has captured; ``queue_bytes`` is the memory it takes now.
+
+    ``bodies_removed`` counts the bodies that events were sent without: there was no room for them, or a mask could not
+    be applied to them.
+    """
     return _native.stats()
 
 

@@ -60,5 +60,6 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     result.set_item("in_flight", stats.in_flight)?;
     result.set_item("spooled", stats.spooled)?;
     result.set_item("queue_bytes", stats.queue_bytes)?;
+    result.set_item("bodies_removed", stats.bodies_removed)?;
     Ok(result)
 }

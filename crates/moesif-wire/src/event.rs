@@ -180,6 +180,11 @@ impl<'a> Headers<'a> {
         }
     }
 
+    /// Removes the fields whose names are not to be kept.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
+        self.0.retain(|(name, _)| keep(name));
+    }
+
     /// The value of a field, its name in any case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

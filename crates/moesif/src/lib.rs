@@ -25,11 +25,12 @@
 //! ```
 //!
 //! The rooms: [`settings`] is the one table of options; [`capture`] turns one call into an [`Exchange`];
-//! [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP; [`process`] keeps all of it apart between
+//! [`mask`] removes what must not be recorded; [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP; [`process`] keeps all of it apart between
 //! the processes of a fork.
 
 pub mod capture;
 mod client;
+pub mod mask;
 pub mod pipeline;
 pub mod process;
 pub mod settings;

@@ -20,6 +20,8 @@ pub struct CapturedBody {
     passed: u64,
     /// Recording ended early: a gap in what was read, or no room in the byte budget.
     cut: bool,
+    /// What was recorded had to be given up.
+    discarded: bool,
 }
 
 impl CapturedBody {
@@ -67,6 +69,7 @@ impl CapturedBody {
     /// Forgets the recorded bytes and records no more; what passed is still counted.
     pub(crate) fn discard(&mut self, reservation: &mut Reservation) {
         reservation.shrink(self.bytes.capacity());
+        self.discarded |= self.passed > 0;
         self.bytes = Vec::new();
         self.cut = true;
     }
@@ -74,6 +77,11 @@ impl CapturedBody {
     /// How many bytes are allocated for it.
     pub(crate) fn allocated(&self) -> usize {
         self.bytes.capacity()
+    }
+
+    /// Whether what was recorded had to be given up, for want of room.
+    pub(crate) fn is_discarded(&self) -> bool {
+        self.discarded
     }
 
     /// The recorded prefix.

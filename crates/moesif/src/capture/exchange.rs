@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use moesif_wire::{Direction, Event, Headers, Request, Response, Timestamp, header};
+use moesif_wire::{Body, Direction, Event, Headers, Request, Response, Timestamp, header};
 use serde_json::value::RawValue;
 
 use super::text::{native_text, push_header_name};
 use super::{BodyView, CapturedBody, Policy, TransactionId, UriParts, client_address, identify_user};
+use crate::mask::{BodyMask, mask_headers, mask_query};
 use crate::pipeline::{Budget, Reservation};
 
 /// Room for the text of an ordinary call, so that the arena is allocated once.
@@ -243,40 +244,15 @@ impl Exchange {
         self.reservation.resize(self.size())
     }
 
-    /// The event of this call, borrowing what it can. Decompression, JSON, tokens and addresses are looked at here,
-    /// on the thread that delivers.
-    pub(crate) fn event(&self) -> Event<'_> {
+    /// The event of this call, borrowing what it can. Decompression, JSON, tokens, addresses and masks are looked at
+    /// here, on the thread that delivers.
+    pub(crate) fn event(&self) -> Recorded<'_> {
         let policy = &*self.policy;
-        let mut request_headers = Headers::with_capacity(self.request_headers.len() + 2);
-        for (name, value) in &self.request_headers {
-            request_headers.push(self.text(*name), self.text(*value));
-        }
-        let user_id = self.user_id.clone().or_else(|| {
-            identify_user(
-                &request_headers,
-                &policy.authorization_header_names,
-                &policy.authorization_user_id_field,
-            )
-        });
-        let peer = Some(self.text(self.peer_address));
-        let ip_address = client_address(&request_headers, peer).map(|address| address.to_string().into());
-        if let Some(id) = self.response_transaction_id() {
-            request_headers.set(header::TRANSACTION_ID, id);
-        }
-        let request_body = self.request_body();
-        let request = Request {
-            time: self.arrived,
-            uri: self.text(self.uri).into(),
-            verb: self.text(self.verb).into(),
-            headers: request_headers,
-            api_version: policy.api_version.as_deref().map(Into::into),
-            ip_address,
-            content_length: request_body.content_length,
-            body: None,
-        };
+        let (request, user_id, request_body_removed) = self.request();
+        let (response, response_body_removed) = self.response().unzip();
         let mut event = Event {
             request,
-            response: self.response(),
+            response,
             session_token: self.session_token.as_deref().map(Into::into),
             tags: None,
             user_id: user_id.map(Into::into),
@@ -291,46 +267,101 @@ impl Exchange {
             trace_id: None,
             span: None,
         };
-        if policy.log_body {
-            if request_body.truncated {
-                event.request.headers.set(header::BODY_TRUNCATED, "1");
-            }
-            event.request.body = request_body.body;
-        }
         if policy.strip_content {
             strip(&mut event);
         }
-        event
+        let bodies_removed =
+            usize::from(request_body_removed) + usize::from(response_body_removed == Some(true));
+        Recorded { event, bodies_removed }
     }
 
-    fn response(&self) -> Option<Response<'_>> {
+    /// The request, the user it names, and whether its body had to be left out.
+    fn request(&self) -> (Request<'_>, Option<String>, bool) {
+        let policy = &*self.policy;
+        let mut headers = Headers::with_capacity(self.request_headers.len() + 2);
+        for (name, value) in &self.request_headers {
+            headers.push(self.text(*name), self.text(*value));
+        }
+        let user_id = self.user_id.clone().or_else(|| {
+            identify_user(&headers, &policy.authorization_header_names, &policy.authorization_user_id_field)
+        });
+        let peer = Some(self.text(self.peer_address));
+        let ip_address = client_address(&headers, peer).map(|address| address.to_string().into());
+        if let Some(id) = self.response_transaction_id() {
+            headers.set(header::TRANSACTION_ID, id);
+        }
+        let view = self.request_body();
+        let content_length = view.content_length;
+        let is_discarded = self.request_body.is_discarded();
+        let (body, removed) =
+            self.recorded_body(view, is_discarded, &policy.masks.request_body, &mut headers);
+        mask_headers(&mut headers, &policy.masks.request_headers);
+        let uri = self.text(self.uri);
+        let uri = if policy.masks.query.is_empty() {
+            uri.into()
+        } else {
+            mask_query(uri, &policy.masks.query).into()
+        };
+        let request = Request {
+            time: self.arrived,
+            uri,
+            verb: self.text(self.verb).into(),
+            headers,
+            api_version: policy.api_version.as_deref().map(Into::into),
+            ip_address,
+            body,
+            content_length,
+        };
+        (request, user_id, removed)
+    }
+
+    /// The response, where there was one, and whether its body had to be left out.
+    fn response(&self) -> Option<(Response<'_>, bool)> {
         let status = if self.failed { 500 } else { self.status? };
+        let masks = &self.policy.masks;
         let mut headers = Headers::with_capacity(self.response_headers.len() + 1);
         for (name, value) in &self.response_headers {
             headers.append(self.text(*name), self.text(*value));
         }
-        let view = self.response_body.view(
-            headers.get("Content-Encoding"),
-            None,
-            self.policy.response_max_body_size,
-        );
-        let mut body = None;
-        if self.policy.log_body {
-            if view.truncated {
-                headers.set(header::BODY_TRUNCATED, "1");
-            }
-            body = view.body;
-        }
+        let encoding = headers.get("Content-Encoding");
+        let view = self.response_body.view(encoding, None, self.policy.response_max_body_size);
+        let content_length = view.content_length;
+        let is_discarded = self.response_body.is_discarded();
+        let (body, removed) = self.recorded_body(view, is_discarded, &masks.response_body, &mut headers);
+        mask_headers(&mut headers, &masks.response_headers);
         let took = self.took.unwrap_or_default().as_millis();
         let ended = self.arrived.as_millis().saturating_add(i64::try_from(took).unwrap_or(i64::MAX));
-        Some(Response {
+        let response = Response {
             time: Timestamp::from_millis(ended),
             status,
             headers,
             ip_address: None,
             body,
-            content_length: view.content_length,
-        })
+            content_length,
+        };
+        Some((response, removed))
+    }
+
+    /// A body as it may be recorded, and whether it had to be left out; marks one that was cut.
+    fn recorded_body<'a>(
+        &self,
+        view: BodyView<'a>,
+        is_discarded: bool,
+        mask: &BodyMask,
+        headers: &mut Headers<'_>,
+    ) -> (Option<Body<'a>>, bool) {
+        if !self.policy.log_body {
+            return (None, false);
+        }
+        if view.truncated {
+            headers.set(header::BODY_TRUNCATED, "1");
+        }
+        let Some(body) = view.body else {
+            return (None, is_discarded);
+        };
+        let body = mask.apply_to_body(body);
+        let removed = body.is_none();
+        (body, removed)
     }
 
     fn request_header(&self, name: &str) -> Option<&str> {
@@ -363,6 +394,15 @@ impl Exchange {
     }
 }
 
+/// An event, and what it lacks.
+#[derive(Debug)]
+pub struct Recorded<'a> {
+    /// The event.
+    pub event: Event<'a>,
+    /// Bodies that were left out: there was no room for them, or a mask could not be applied to them.
+    pub bodies_removed: usize,
+}
+
 /// What a client may choose as transaction id: nothing that could break a header or stand for somebody else's key
 /// unnoticed.
 fn is_transaction_id(id: &str) -> bool {
@@ -387,6 +427,7 @@ fn strip(event: &mut Event<'_>) {
 mod tests {
     use super::*;
     use crate::capture::Identifiers;
+    use crate::mask::Masks;
 
     fn policy() -> Policy {
         Policy {
@@ -397,6 +438,7 @@ mod tests {
             api_version: None,
             authorization_header_names: vec!["authorization".to_owned()],
             authorization_user_id_field: "sub".to_owned(),
+            masks: Masks::default(),
             strip_content: false,
         }
     }
@@ -411,7 +453,7 @@ mod tests {
     }
 
     fn json(exchange: &Exchange) -> serde_json::Value {
-        serde_json::to_value(exchange.event()).unwrap()
+        serde_json::to_value(exchange.event().event).unwrap()
     }
 
     #[test]
@@ -478,6 +520,30 @@ mod tests {
     }
 
     #[test]
+    fn masks_remove_what_they_name_and_a_body_they_cannot_read() {
+        let mut policy = policy();
+        policy.masks = Masks {
+            request_headers: vec!["authorization".to_owned()],
+            response_headers: vec!["SET-COOKIE".to_owned()],
+            request_body: BodyMask::new(vec!["password".to_owned()]),
+            response_body: BodyMask::new(vec!["token".to_owned()]),
+            query: vec!["secret".to_owned()],
+        };
+        let mut exchange = exchange(policy);
+        exchange.add_request_header("Authorization", "Basic YW5uOnNlY3JldA==");
+        exchange.record_request_body(0, br#"{"password":"secret","a":1}"#);
+        exchange.set_status(200);
+        exchange.add_response_header("Set-Cookie", "secret");
+        exchange.record_response_body(b"token=secret");
+        assert_eq!(exchange.event().bodies_removed, 1);
+        let event = json(&exchange);
+        assert!(!event.to_string().contains("secret"), "{event}");
+        assert_eq!(event["user_id"], "ann");
+        assert_eq!(event["request"]["body"], serde_json::json!({"a": 1}));
+        assert_eq!(event["response"]["content_length"], 12);
+    }
+
+    #[test]
     fn without_room_the_bodies_go_and_the_event_stays() {
         let budget = Arc::new(Budget::default());
         let id = Identifiers::seeded().next();
@@ -494,6 +560,7 @@ mod tests {
         assert!(exchange.reserve());
         assert_eq!(budget.used(), 1500 + u64::try_from(exchange.size()).unwrap());
         assert!(json(&exchange)["response"].get("body").is_none());
+        assert_eq!(exchange.event().bodies_removed, 1);
         drop((exchange, hog));
         assert_eq!(budget.used(), 0);
     }

@@ -12,8 +12,10 @@ mod identity;
 mod text;
 mod uri;
 
+use crate::mask::Masks;
+
 pub use body::{BodyView, CapturedBody};
-pub use exchange::Exchange;
+pub use exchange::{Exchange, Recorded};
 pub use identifier::TransactionId;
 pub use uri::UriParts;
 
@@ -38,6 +40,8 @@ pub struct Policy {
     pub authorization_header_names: Vec<String>,
     /// Field of a token's payload that holds the user id.
     pub authorization_user_id_field: String,
+    /// What is removed from every event.
+    pub masks: Masks,
     /// A mask is configured that this version cannot apply: headers, bodies and query are removed from every event
     /// instead (`docs/guarantees.md`, I-24).
     pub strip_content: bool,

@@ -18,6 +18,8 @@ pub(super) struct Encoded {
     pub(super) written: usize,
     /// Events that could not be written; they cost nobody but themselves.
     pub(super) unserializable: usize,
+    /// Bodies that the written events lack.
+    pub(super) bodies_removed: usize,
 }
 
 /// Replaces `json` by an array of the first events: at most `max_events`, and no more than `max_bytes` unless a
@@ -30,13 +32,14 @@ pub(super) fn encode(
 ) -> Encoded {
     json.clear();
     json.push(b'[');
-    let mut encoded = Encoded { written: 0, unserializable: 0 };
+    let mut encoded = Encoded { written: 0, unserializable: 0, bodies_removed: 0 };
     for exchange in events.iter().take(max_events) {
         let before = json.len();
         if encoded.written > 0 {
             json.push(b',');
         }
-        if serde_json::to_writer(&mut *json, &exchange.event()).is_err() {
+        let recorded = exchange.event();
+        if serde_json::to_writer(&mut *json, &recorded.event).is_err() {
             json.truncate(before);
             encoded.unserializable += 1;
         } else if encoded.written > 0 && json.len() >= max_bytes {
@@ -44,6 +47,7 @@ pub(super) fn encode(
             break;
         } else {
             encoded.written += 1;
+            encoded.bodies_removed += recorded.bodies_removed;
         }
     }
     json.push(b']');

@@ -45,6 +45,7 @@ struct State {
     skipped: u64,
     sampled_out: u64,
     sent: u64,
+    bodies_removed: u64,
     dropped: [u64; DropReason::ALL.len()],
 }
 
@@ -148,6 +149,10 @@ impl Queue {
         self.batch_timeout.checked_sub(waited).filter(|remaining| !remaining.is_zero())
     }
 
+    pub(super) fn count_bodies_removed(&self, bodies: usize) {
+        self.lock().bodies_removed += wide(bodies);
+    }
+
     /// Settles the next `count` events of what was taken.
     pub(super) fn settle(&self, taken: &Taken, outcome: Outcome, count: usize) {
         let mut state = self.lock();
@@ -218,6 +223,7 @@ impl Queue {
             in_flight,
             spooled: 0,
             queue_bytes: 0,
+            bodies_removed: state.bodies_removed,
         }
     }
 
@@ -265,6 +271,7 @@ mod tests {
             api_version: None,
             authorization_header_names: Vec::new(),
             authorization_user_id_field: String::new(),
+            masks: crate::mask::Masks::default(),
             strip_content: false,
         };
         let budget = Arc::new(Budget::default());

@@ -69,6 +69,8 @@ pub struct Stats {
     pub spooled: u64,
     /// Bytes taken from the budget by bodies in flight, queue and retries.
     pub queue_bytes: u64,
+    /// Bodies that events were sent without: the budget had no room for them, or a mask could not be applied to them.
+    pub bodies_removed: u64,
 }
 
 impl Stats {
@@ -84,5 +86,6 @@ impl Stats {
         self.queued += other.queued;
         self.in_flight += other.in_flight;
         self.spooled += other.spooled;
+        self.bodies_removed += other.bodies_removed;
     }
 }

@@ -88,6 +88,9 @@ impl<'a> Worker<'a> {
                 Verdict::Drop(reason) => (0, reason),
                 Verdict::Split | Verdict::Retry { .. } => (0, DropReason::Refused),
             };
+            if encoded.bodies_removed > 0 {
+                self.shared.queue.count_bodies_removed(encoded.bodies_removed);
+            }
             // The memory first, so that who waits for a flush finds it free.
             let settled = (encoded.written + encoded.unserializable).min(taken.events.len());
             drop(taken.events.drain(..settled));

@@ -6,6 +6,7 @@ use super::{
     Fallback, Integration, Kind, OPTIONS, OptionSpec, Parsed, Settings, SettingsError, Status, Value,
 };
 use crate::capture::Policy;
+use crate::mask::{BodyMask, Masks};
 use crate::pipeline::Delivery;
 use crate::transport::{Endpoint, InvalidBaseUri, parse_base_uri};
 
@@ -182,6 +183,13 @@ impl Options {
                 api_version: self.text("API_VERSION"),
                 authorization_header_names: self.names("AUTHORIZATION_HEADER_NAME"),
                 authorization_user_id_field: self.text("AUTHORIZATION_USER_ID_FIELD").unwrap_or_default(),
+                masks: Masks {
+                    request_headers: self.names("REQUEST_HEADER_MASKS"),
+                    response_headers: self.names("RESPONSE_HEADER_MASKS"),
+                    request_body: BodyMask::new(self.names("REQUEST_BODY_MASKS")),
+                    response_body: BodyMask::new(self.names("RESPONSE_BODY_MASKS")),
+                    query: self.names("REQUEST_QUERY_MASKS"),
+                },
                 strip_content: self.set.iter().any(|(option, value)| {
                     option.status == Status::NotYetStripsContent && is_in_effect(option, value)
                 }),

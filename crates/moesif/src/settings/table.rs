@@ -161,7 +161,7 @@ const fn outgoing_callback(name: &'static str, returns: &'static str, meaning: &
 }
 
 const fn mask(name: &'static str, meaning: &'static str) -> OptionSpec {
-    OptionSpec::new(name, Kind::Names, Fallback::Unset, meaning).of(&[D]).status(Status::NotYetStripsContent)
+    OptionSpec::new(name, Kind::Names, Fallback::Unset, meaning).of(&[D])
 }
 
 /// Every option, in the order the reference page lists them.
@@ -215,15 +215,15 @@ pub const OPTIONS: &[OptionSpec] = &[
     .status(Status::NotYetStripsContent),
     mask("REQUEST_HEADER_MASKS", "Request headers that are not recorded, in any case."),
     mask("RESPONSE_HEADER_MASKS", "Response headers that are not recorded, in any case."),
-    mask("REQUEST_BODY_MASKS", "Keys removed from JSON request bodies, at any depth."),
-    mask("RESPONSE_BODY_MASKS", "Keys removed from JSON response bodies, at any depth."),
+    mask("REQUEST_BODY_MASKS", "Keys removed from JSON request bodies: at any depth, or a path of keys joined by dots. A body that is no whole JSON document is not recorded."),
+    mask("RESPONSE_BODY_MASKS", "Keys removed from JSON response bodies, the same way."),
     OptionSpec::new(
         "REQUEST_QUERY_MASKS",
         Kind::Names,
         Fallback::Unset,
         "Query parameters removed from the recorded URI.",
     )
-    .status(Status::NotYetStripsContent),
+    ,
     OptionSpec::new(
         "AUTHORIZATION_HEADER_NAME",
         Kind::Names,
