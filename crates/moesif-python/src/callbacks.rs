@@ -15,6 +15,8 @@ use crate::{log, settings};
 /// One function of the application.
 pub(crate) struct Callback {
     option: &'static str,
+    /// What a record lacks when the function fails.
+    cost: &'static str,
     function: Py<PyAny>,
     has_failed: AtomicBool,
 }
@@ -24,6 +26,7 @@ impl Callback {
     pub(crate) fn new(given: Option<&Bound<'_, PyAny>>, option: &'static str) -> Option<Self> {
         Some(Self {
             option,
+            cost: if option == "MASK_EVENT_MODEL" { "headers, bodies and query" } else { "its result" },
             function: settings::function(given, option)?,
             has_failed: AtomicBool::new(false),
         })
@@ -41,9 +44,8 @@ impl Callback {
             Err(error) if error.is_instance_of::<PyException>(py) => {
                 if !self.has_failed.swap(true, Ordering::Relaxed) {
                     let message = format!(
-                        "{} raised an exception; the call is recorded without its result. Further exceptions of it are \
-                         not logged",
-                        self.option
+                        "{} failed: the call is recorded without {}. Further failures of it are not logged",
+                        self.option, self.cost
                     );
                     log::warn(py, "moesif.callbacks", &message, Some(&error));
                 }

@@ -10,6 +10,7 @@ mod environment;
 mod json;
 mod lifecycle;
 mod log;
+mod mask;
 mod settings;
 mod wsgi;
 

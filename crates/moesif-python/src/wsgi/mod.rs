@@ -170,7 +170,9 @@ impl Configured {
             chunks: chunks.unbind(),
         };
         if head.may_have_body
-            && (self.client.policy().log_body || self.functions.any() || self.read_request_body_first)
+            && (self.client.policy().log_body
+                || self.functions.look_at_environ()
+                || self.read_request_body_first)
         {
             let read_first = self.read_request_body_first && head.may_read_first(self.client.policy());
             input::record_input(environ, &call.record, head.declared_length.filter(|_| read_first));

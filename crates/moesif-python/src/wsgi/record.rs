@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::callbacks::Callback;
-use crate::{convert, json};
+use crate::{convert, json, mask};
 
 /// Runs code of ours in the application's path. A panic is a fault of ours: it ends here.
 pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
@@ -69,6 +69,7 @@ pub(super) struct Functions {
     identify_company_takes_headers: bool,
     get_metadata: Option<Callback>,
     get_session_token: Option<Callback>,
+    mask_event_model: Option<Callback>,
 }
 
 impl Functions {
@@ -87,21 +88,24 @@ impl Functions {
             identify_company,
             get_metadata: Callback::new(given, "GET_METADATA"),
             get_session_token: Callback::new(given, "GET_SESSION_TOKEN"),
+            mask_event_model: Callback::new(given, "MASK_EVENT_MODEL"),
         }
     }
 
-    fn all(&self) -> [Option<&Callback>; 5] {
+    /// Those that are given `environ`.
+    fn of_environ(&self) -> [Option<&Callback>; 5] {
         [&self.skip, &self.identify_user, &self.identify_company, &self.get_metadata, &self.get_session_token]
             .map(Option::as_ref)
     }
 
-    /// Whether any is set.
-    pub(super) fn any(&self) -> bool {
-        self.all().iter().any(Option::is_some)
+    /// Whether any of them looks at `environ`.
+    pub(super) fn look_at_environ(&self) -> bool {
+        self.of_environ().iter().any(Option::is_some)
     }
 
     pub(super) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.all().into_iter().flatten().try_for_each(|callback| callback.traverse(visit))
+        let all = self.of_environ().into_iter().chain([self.mask_event_model.as_ref()]);
+        all.flatten().try_for_each(|callback| callback.traverse(visit))
     }
 
     /// Asks the functions about a call. `false` means that the application wants it left out.
@@ -136,14 +140,9 @@ impl Functions {
             exchange.set_company_id(id);
         }
         if let Some(get) = &self.get_metadata
-            && let Some(metadata) =
-                get.call(
-                    py,
-                    &call,
-                    |result| {
-                        if result.is_none() { Ok(None) } else { json::object(result).map(Some) }
-                    },
-                )?
+            && let Some(metadata) = get.call(py, &call, |result| {
+                if result.is_none() { Ok(None) } else { json::object(result, json::METADATA_BYTES).map(Some) }
+            })?
         {
             exchange.set_metadata(metadata);
         }
@@ -166,13 +165,21 @@ pub(super) fn finish(
 ) -> PyResult<()> {
     exchange.finish();
     let mut wanted = Ok(true);
-    if functions.any() {
+    if functions.mask_event_model.is_some() {
+        exchange.strip_content();
+    }
+    if functions.look_at_environ() {
         let body = exchange.request_body_bytes();
         if !body.is_empty() {
             drop(make_readable(environ, body));
             publish(&exchange, environ);
         }
         wanted = functions.ask(&mut exchange, app, environ);
+    }
+    if let Some(mask) = &functions.mask_event_model
+        && matches!(wanted, Ok(true))
+    {
+        wanted = mask::apply(app.py(), mask, &mut exchange).map(|()| true);
     }
     let handed_over = guarded(|| match wanted {
         Ok(false) => client.skip(exchange),

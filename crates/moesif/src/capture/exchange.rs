@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use moesif_wire::{Body, Direction, Event, Headers, Request, Response, Timestamp, header};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::text::{native_text, push_header_name};
@@ -51,6 +52,10 @@ pub struct Exchange {
     company_id: Option<String>,
     session_token: Option<String>,
     metadata: Option<Box<RawValue>>,
+    /// The content must not leave.
+    stripped: bool,
+    /// The whole event as the application wants it.
+    document: Option<Box<RawValue>>,
 }
 
 impl Exchange {
@@ -78,6 +83,8 @@ impl Exchange {
             company_id: None,
             session_token: None,
             metadata: None,
+            stripped: false,
+            document: None,
         }
     }
 
@@ -185,6 +192,26 @@ impl Exchange {
         self.metadata = Some(metadata);
     }
 
+    /// Marks the record so that it leaves without headers, bodies and query, unless [`Exchange::set_document`] decides
+    /// otherwise.
+    pub fn strip_content(&mut self) {
+        self.stripped = true;
+    }
+
+    /// The event as JSON text, whole even if it is marked to be stripped. `None` if it cannot be written.
+    #[must_use]
+    pub fn document(&self) -> Option<String> {
+        serde_json::to_string(&self.whole_event().0).ok()
+    }
+
+    /// Replaces the event by one the application has made of it. What was recorded is forgotten.
+    pub fn set_document(&mut self, document: Box<RawValue>) {
+        self.request_body.discard(&mut self.reservation);
+        self.response_body.discard(&mut self.reservation);
+        self.metadata = None;
+        self.document = Some(document);
+    }
+
     /// The response has ended now. Calling it again changes nothing.
     pub fn finish(&mut self) {
         self.took.get_or_insert_with(|| self.started.elapsed());
@@ -224,7 +251,11 @@ impl Exchange {
             + (self.request_headers.capacity() + self.response_headers.capacity()) * size_of::<Field>()
             + self.request_body.allocated()
             + self.response_body.allocated()
-            + self.metadata.as_ref().map_or(0, |metadata| metadata.get().len())
+            + [&self.metadata, &self.document]
+                .into_iter()
+                .flatten()
+                .map(|text| text.get().len())
+                .sum::<usize>()
     }
 
     /// When the record was finished.
@@ -238,19 +269,32 @@ impl Exchange {
         if self.reservation.resize(self.size()) {
             return true;
         }
-        self.request_body.discard(&mut self.reservation);
-        self.response_body.discard(&mut self.reservation);
-        self.metadata = None;
+        if self.document.is_none() {
+            self.request_body.discard(&mut self.reservation);
+            self.response_body.discard(&mut self.reservation);
+            self.metadata = None;
+        }
         self.reservation.resize(self.size())
     }
 
     /// The event of this call, borrowing what it can. Decompression, JSON, tokens, addresses and masks are looked at
     /// here, on the thread that delivers.
     pub(crate) fn event(&self) -> Recorded<'_> {
-        let policy = &*self.policy;
+        if let Some(document) = &self.document {
+            return Recorded { event: Document::Made(document), bodies_removed: 0 };
+        }
+        let (mut event, mut bodies_removed) = self.whole_event();
+        if self.stripped || self.policy.strip_content {
+            bodies_removed += strip(&mut event);
+        }
+        Recorded { event: Document::Captured(Box::new(event)), bodies_removed }
+    }
+
+    /// The event before it is stripped, and how many bodies it lacks.
+    fn whole_event(&self) -> (Event<'_>, usize) {
         let (request, user_id, request_body_removed) = self.request();
         let (response, response_body_removed) = self.response().unzip();
-        let mut event = Event {
+        let event = Event {
             request,
             response,
             session_token: self.session_token.as_deref().map(Into::into),
@@ -267,12 +311,8 @@ impl Exchange {
             trace_id: None,
             span: None,
         };
-        if policy.strip_content {
-            strip(&mut event);
-        }
-        let bodies_removed =
-            usize::from(request_body_removed) + usize::from(response_body_removed == Some(true));
-        Recorded { event, bodies_removed }
+        let removed = usize::from(request_body_removed) + usize::from(response_body_removed == Some(true));
+        (event, removed)
     }
 
     /// The request, the user it names, and whether its body had to be left out.
@@ -398,9 +438,19 @@ impl Exchange {
 #[derive(Debug)]
 pub struct Recorded<'a> {
     /// The event.
-    pub event: Event<'a>,
+    pub event: Document<'a>,
     /// Bodies that were left out: there was no room for them, or a mask could not be applied to them.
     pub bodies_removed: usize,
+}
+
+/// An event in the form it is written from.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Document<'a> {
+    /// As it was captured.
+    Captured(Box<Event<'a>>),
+    /// As the application made it.
+    Made(&'a RawValue),
 }
 
 /// What a client may choose as transaction id: nothing that could break a header or stand for somebody else's key
@@ -410,17 +460,19 @@ fn is_transaction_id(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-/// Removes everything a mask might have removed: bodies, headers and the query.
-fn strip(event: &mut Event<'_>) {
-    event.request.body = None;
+/// Removes everything a mask might have removed: bodies, headers, the query and metadata. Returns how many bodies.
+fn strip(event: &mut Event<'_>) -> usize {
+    let mut removed = usize::from(event.request.body.take().is_some());
+    event.metadata = None;
     event.request.headers = Headers::default();
     if let Some(path_end) = event.request.uri.find('?') {
         event.request.uri.to_mut().truncate(path_end);
     }
     if let Some(response) = &mut event.response {
-        response.body = None;
+        removed += usize::from(response.body.take().is_some());
         response.headers = Headers::default();
     }
+    removed
 }
 
 #[cfg(test)]

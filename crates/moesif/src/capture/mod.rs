@@ -15,7 +15,7 @@ mod uri;
 use crate::mask::Masks;
 
 pub use body::{BodyView, CapturedBody};
-pub use exchange::{Exchange, Recorded};
+pub use exchange::{Document, Exchange, Recorded};
 pub use identifier::TransactionId;
 pub use uri::UriParts;
 

@@ -466,10 +466,10 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_that_is_not_applied_yet_strips_the_content() {
-        let parsed = parse(&[("MASK_EVENT_MODEL", Value::Callable)], &[]).unwrap();
+    fn protection_that_is_not_applied_yet_strips_the_content() {
+        let parsed = parse(&[("SENSITIVE_DATA", "hash".into())], &[]).unwrap();
         assert!(parsed.settings.policy.strip_content);
-        assert!(parsed.warnings[0].starts_with("MASK_EVENT_MODEL is not applied"));
+        assert!(parsed.warnings[0].starts_with("SENSITIVE_DATA is not applied"));
         let parsed = parse(
             &[("CAPTURE_OUTGOING_REQUESTS", false.into()), ("REQUEST_BODY_MASKS", Value::Names(Vec::new()))],
             &[],

@@ -209,10 +209,10 @@ pub const OPTIONS: &[OptionSpec] = &[
         "MASK_EVENT_MODEL",
         Kind::Callable { wsgi: "event_model", django: "event_model", returns: "EventModel" },
         Fallback::Unset,
-        "Changes or removes what must not be recorded.",
+        "Changes or removes what must not be recorded: it is given the event and returns it. When it fails or returns nothing, \
+         the event is sent without headers, bodies, query and metadata.",
     )
-    .of(&[W, D, R])
-    .status(Status::NotYetStripsContent),
+    .of(&[W, D, R]),
     mask("REQUEST_HEADER_MASKS", "Request headers that are not recorded, in any case."),
     mask("RESPONSE_HEADER_MASKS", "Response headers that are not recorded, in any case."),
     mask("REQUEST_BODY_MASKS", "Keys removed from JSON request bodies: at any depth, or a path of keys joined by dots. A body that is no whole JSON document is not recorded."),
