@@ -20,7 +20,9 @@ def collector_binary() -> Path:
     """``MOESIF_COLLECTOR``, else the release build of this tree."""
     binary = Path(os.environ.get("MOESIF_COLLECTOR") or ROOT / "target" / "release" / "moesif-collector")
     if not os.access(binary, os.X_OK):
-        message = f"{binary} is not there: `make build` builds the collector, MOESIF_COLLECTOR names another one"
+        message = (
+            f"{binary} is not there: `make build` builds the collector, MOESIF_COLLECTOR names another one"
+        )
         raise FileNotFoundError(message)
     return binary
 
@@ -38,9 +40,10 @@ class Collector:
 
     def __init__(self, directory: Path) -> None:
         self.application_id = f"test-{uuid.uuid4()}"
+        binary = collector_binary()
         self._log = (directory / "collector.log").open("wb")
         self.process = subprocess.Popen(
-            [collector_binary(), "--listen", "127.0.0.1:0", "--data", directory / "data"],
+            [binary, "--listen", "127.0.0.1:0", "--data", directory / "data"],
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
-from moesifwsgi import MoesifMiddleware
 
+from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT, Collector, Nowhere
 from tests.gate import Gate
 from tests.recorder import Recorder
@@ -83,7 +83,7 @@ class Serve(Protocol):
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start ``module:name`` of tests/applications under a real server; options travel as MOESIF_ variables."""
+    """Start ``module:name`` of tests/applications under a real server; options are MOESIF_ variables."""
     servers: list[Server] = []
 
     def start(
@@ -149,14 +149,16 @@ def run_program() -> RunProgram:
 
 
 class Wrap(Protocol):
-    def __call__(self, application: Any, to: Destination | None = None, **options: object) -> MoesifMiddleware: ...
+    def __call__(
+        self, application: Any, to: Destination | None = None, /, **options: object
+    ) -> MoesifMiddleware: ...
 
 
 @pytest.fixture
 def wrap(recorder: Recorder) -> Wrap:
     """Put the middleware around an application of this process; its events go to ``recorder``."""
 
-    def make(application: Any, to: Destination | None = None, **options: object) -> MoesifMiddleware:
+    def make(application: Any, to: Destination | None = None, /, **options: object) -> MoesifMiddleware:
         to = to or recorder
         fast = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
         return MoesifMiddleware(

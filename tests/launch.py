@@ -1,4 +1,4 @@
-"""Serve an application with waitress or wsgiref on an inherited socket: ``launch SERVER DESCRIPTOR MODULE:NAME``."""
+"""Serve an application on an inherited socket: ``launch waitress|wsgiref DESCRIPTOR MODULE:NAME``."""
 
 from __future__ import annotations
 
@@ -6,22 +6,16 @@ import importlib
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Any
+import threading
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-import waitress
-
-if TYPE_CHECKING:
-    from types import FrameType
+import waitress  # type: ignore[import-untyped]
 
 
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, *_arguments: object) -> None:
         """Be quiet."""
-
-
-def _end(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
 
 
 def _serve_wsgiref(application: Any, listening: socket.socket) -> None:
@@ -33,17 +27,19 @@ def _serve_wsgiref(application: Any, listening: socket.socket) -> None:
     server.server_name, server.server_port = address
     server.setup_environ()
     server.set_app(application)
-    server.serve_forever()
+    # An exit raised in the middle of a request would be caught there: the loop is asked to end instead.
+    signal.signal(signal.SIGTERM, lambda *_arguments: threading.Thread(target=server.shutdown).start())
+    server.serve_forever(poll_interval=0.02)
 
 
 def main() -> None:
     """Serve until SIGTERM, then end as a program does."""
-    signal.signal(signal.SIGTERM, _end)
     server, descriptor, target = sys.argv[1:4]
     module, _, name = target.partition(":")
     application = getattr(importlib.import_module(module), name)
     listening = socket.socket(fileno=int(descriptor))
     if server == "waitress":
+        signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit())
         waitress.serve(application, sockets=[listening], threads=4)
     else:
         _serve_wsgiref(application, listening)

@@ -69,23 +69,24 @@ def _refuse_constant(constant: str) -> NoReturn:
 
 
 class Recorder:
-    """Listens on a free port of the loopback from construction to ``close``.
+    """Listens on a free port of the loopback until ``close``.
 
-    ``reply`` decides about each request; 201 by default. Requests under another application id than ``ids`` are
-    answered and forgotten: they are left over from somebody else's test.
+    ``reply`` decides about each request; 201 by default. Requests under another application id than ``ids``
+    are answered and forgotten: they are left over from somebody else's test.
     """
 
     def __init__(self) -> None:
         self.application_id = f"test-{uuid.uuid4()}"
         self.ids = [self.application_id]
         self.reply: Callable[[Delivery], Reply] = lambda _delivery: 201
+        self.tunnels: list[str] = []
         self._deliveries: list[Delivery] = []
         self._changed = threading.Condition()
         self._released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.recorder = self
         self.uri = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
 
     def answer_with(self, *replies: Reply, then: Reply = 201) -> None:
@@ -193,6 +194,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
+
+    def do_CONNECT(self) -> None:
+        """Be a proxy whose every tunnel leads back here."""
+        self.server.recorder.tunnels.append(self.path)
+        self.send_response(200)
+        self.end_headers()
 
     def _fail(self, fault: Fault) -> None:
         self.close_connection = True

@@ -30,10 +30,15 @@ class Response:
 
 
 class Server:
-    """A server that inherits a listening socket: requests are welcome from the start, they wait in its backlog."""
+    """A server that inherits a listening socket: early requests wait in its backlog."""
 
     def __init__(
-        self, application: str, server: str, arguments: tuple[str, ...], environment: Mapping[str, str], log: Path
+        self,
+        application: str,
+        server: str,
+        arguments: tuple[str, ...],
+        environment: Mapping[str, str],
+        log: Path,
     ) -> None:
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
             self.address: tuple[str, int] = listening.getsockname()

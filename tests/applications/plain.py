@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 from moesifwsgi import MoesifMiddleware
-
 from tests.gateway import hello
 
 

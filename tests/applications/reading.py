@@ -27,6 +27,10 @@ class RawInput(io.RawIOBase):
         return len(data)
 
 
+def _whole(stream: Any) -> bytes:
+    return bytes(stream.read())
+
+
 def _in_pieces(stream: Any) -> bytes:
     pieces = []
     while piece := stream.read(7):
@@ -46,11 +50,11 @@ def _mixed(stream: Any) -> bytes:
 
 
 WAYS: dict[str, Callable[[Any], bytes]] = {
-    "/read": lambda stream: stream.read(),
+    "/read": _whole,
     "/pieces": _in_pieces,
     "/readline": _by_readline,
     "/readlines": lambda stream: b"".join(stream.readlines()),
-    "/iterate": lambda stream: b"".join(stream),
+    "/iterate": b"".join,
     "/mixed": _mixed,
     "/buffered": lambda stream: io.BufferedReader(RawInput(stream)).read(),
     "/nothing": lambda _stream: b"",

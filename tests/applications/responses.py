@@ -35,7 +35,7 @@ def bare(environ: dict[str, Any], start_response: Any) -> Any:
         return [b"returned"]
     start_response(status, headers)
     if path == "/file":
-        file = Path(os.environ.get("FILE", __file__)).open("rb")
+        file = Path(os.environ.get("FILE", __file__)).open("rb")  # noqa: SIM115 - the server closes it
         return environ["wsgi.file_wrapper"](file)
     return {
         "/list": lambda: [b"hello"],

@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from moesifwsgi import MoesifMiddleware
-
 from tests.gate import pass_gate
 
 if TYPE_CHECKING:

@@ -20,11 +20,11 @@ FUNCTIONS = ["SKIP", "IDENTIFY_USER", "IDENTIFY_COMPANY", "GET_METADATA", "GET_S
 
 
 @pytest.mark.parametrize(
-    "failure", [ValueError("app"), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), StopIteration()], ids=repr
+    "failure",
+    [ValueError("app"), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), StopIteration()],
+    ids=repr,
 )
-def test_the_same_exception_object_propagates(
-    recorder: Recorder, wrap: Wrap, failure: BaseException
-) -> None:
+def test_the_same_exception_object_propagates(recorder: Recorder, wrap: Wrap, failure: BaseException) -> None:
     def application(_environ: Environ, _start_response: Any) -> list[bytes]:
         raise failure
 

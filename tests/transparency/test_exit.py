@@ -35,9 +35,7 @@ def test_a_hung_collector_cannot_hold_the_process_longer_than_flush_timeout(
     run_program: RunProgram, recorder: Recorder, timeout: float, requests: int
 ) -> None:
     recorder.answer_with(then=Fault.HANG)
-    ended = run_program(
-        PROGRAM, to=recorder, variables={"REQUESTS": str(requests)}, FLUSH_TIMEOUT=timeout
-    )
+    ended = run_program(PROGRAM, to=recorder, variables={"REQUESTS": str(requests)}, FLUSH_TIMEOUT=timeout)
     assert ended.code == 0, ended.errors
     assert timeout <= ended.seconds_after("end") + 0.1
     assert ended.seconds_after("end") < timeout + MARGIN
@@ -86,7 +84,11 @@ def test_everything_is_delivered_at_exit(
     run_program: RunProgram, collector: Collector, ending: str, code: int
 ) -> None:
     ended = run_program(
-        PROGRAM + ending, to=collector, variables={"REQUESTS": "2500"}, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=30
+        PROGRAM + ending,
+        to=collector,
+        variables={"REQUESTS": "2500"},
+        EVENT_BATCH_TIMEOUT=60,
+        FLUSH_TIMEOUT=30,
     )
     assert ended.code == code, ended.errors
     # Already stored when the process has ended.

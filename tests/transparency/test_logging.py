@@ -65,7 +65,10 @@ def test_debug_logs_to_stderr_only_where_nobody_listens(run_program: RunProgram,
 
     assert run("pass", debug=True) == (["10", "1"], 1)
     assert run("logging.basicConfig()", debug=True) == (["10", "0"], 1)
-    assert run("logging.getLogger('moesif').addHandler(logging.NullHandler())", debug=True) == (["10", "1"], 0)
+    assert run("logging.getLogger('moesif').addHandler(logging.NullHandler())", debug=True) == (
+        ["10", "1"],
+        0,
+    )
     assert run("pass", debug=False) == (["0", "0"], 0)
 
 

@@ -92,7 +92,9 @@ def test_an_answer_to_an_unread_body_does_not_wait_for_the_body(
 ) -> None:
     running = serve("reading:app", server, to=recorder)
     with running.connect(timeout=5) as client:
-        client.sendall(b"POST /unread HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1000\r\n\r\npart")
+        client.sendall(
+            b"POST /unread HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1000\r\n\r\npart"
+        )
         # The client still holds 996 bytes back.
         assert client.recv(12) == b"HTTP/1.1 401"
     [event] = recorder.wait_for(1)
@@ -108,7 +110,8 @@ def test_a_client_that_expects_a_go_ahead_is_not_made_to_send(
     running = serve("reading:app", server, to=recorder, READ_REQUEST_BODY_FIRST=True)
     with running.connect(timeout=5) as client:
         client.sendall(
-            b"POST /unread HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
+            b"POST /unread HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+            b"Content-Length: 4\r\nExpect: 100-continue\r\n\r\n"
         )
         received = b"".join(iter(lambda: client.recv(65536), b""))
     assert b"401 Unauthorized" in received
@@ -124,7 +127,7 @@ class Interrupted:
 
     def read(self, size: int = -1) -> bytes:
         self.reads += 1
-        data = self.rest.read(1 if size > 1 else size) if size >= 0 else b""
+        data = self.rest.read(min(size, 1)) if size >= 0 else b""
         if not data:
             raise self.failure
         return data
@@ -245,7 +248,9 @@ def test_methods_the_stream_lacks_are_lacking(recorder: Recorder, wrap: Wrap) ->
     seen: list[object] = []
 
     def read(stream: Any) -> object:
-        lacking = [name for name in ("seek", "tell", "read1", "readinto", "fileno") if not hasattr(stream, name)]
+        lacking = [
+            name for name in ("seek", "tell", "read1", "readinto", "fileno") if not hasattr(stream, name)
+        ]
         return lacking, stream.own, stream.read()
 
     request(wrap(_reading(read, seen)), make_environ("POST", "/", b"body", wsgi_input=Minimal(b"body")))
@@ -253,7 +258,9 @@ def test_methods_the_stream_lacks_are_lacking(recorder: Recorder, wrap: Wrap) ->
     assert len(recorder.wait_for(1)) == 1
 
 
-@pytest.mark.parametrize("length", ["abc", "-1", "-5", "", " 4 ", "1e3", "99999999999999999999999", "4.0", "+4"], ids=repr)
+@pytest.mark.parametrize(
+    "length", ["abc", "-1", "-5", "", " 4 ", "1e3", "99999999999999999999999", "4.0", "+4"], ids=repr
+)
 @pytest.mark.parametrize("first", [False, True], ids=["as-read", "read-first"])
 def test_a_malformed_length_changes_nothing(
     recorder: Recorder, wrap: Wrap, length: str, *, first: bool
@@ -385,7 +392,8 @@ def test_a_missing_input_is_fine(recorder: Recorder, wrap: Wrap) -> None:
 
 def test_large_bodies_cost_the_request_little(recorder: Recorder, wrap: Wrap) -> None:
     body = b"x" * 50_000_000
-    application = wrap(_reading(lambda stream: len(stream.read()), seen := []))
+    seen: list[object] = []
+    application = wrap(_reading(lambda stream: len(stream.read()), seen))
     environ = make_environ("POST", "/", body)
     before = time.monotonic()
     request(application, environ)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import tempfile
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from tests.gateway import Environ, Gateway, make_environ, request
 from tests.server import SERVERS
 
 if TYPE_CHECKING:
+    import http.client
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -101,7 +101,18 @@ def test_wsgiref_infers_the_same_content_length(
 def test_every_kind_of_response_is_the_same_on_the_wire(
     serve: Serve, recorder: Recorder, server: str, method: str
 ) -> None:
-    paths = ["/list", "/list-of-two", "/tuple", "/generator", "/sized", "/empty", "/write", "/file", "/204", "/304"]
+    paths = [
+        "/list",
+        "/list-of-two",
+        "/tuple",
+        "/generator",
+        "/sized",
+        "/empty",
+        "/write",
+        "/file",
+        "/204",
+        "/304",
+    ]
     bare, wrapped = (serve(f"responses:{name}", server, to=recorder) for name in ("bare", "app"))
 
     def shown(headers: http.client.HTTPMessage) -> list[tuple[str, str]]:
@@ -112,7 +123,7 @@ def test_every_kind_of_response_is_the_same_on_the_wire(
         expected, found = (running.request(method, path) for running in (bare, wrapped))
         assert (found.status, found.body) == (expected.status, expected.body), path
         assert shown(found.headers) == shown(expected.headers), path
-        assert len(found.headers.get_all("X-Moesif-Transaction-Id")) == 1
+        assert len(found.headers.get_all("X-Moesif-Transaction-Id") or []) == 1
     wrapped.stop()
     assert len(recorder.events) == len(paths)
 
@@ -125,7 +136,7 @@ class FileWrapperClass:
         self.close = file.close
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(lambda: self.file.read(8192), b"")  # type: ignore[attr-defined]
+        return iter(lambda: self.file.read(8192), b"")
 
 
 @pytest.mark.parametrize("wrapper", [FileWrapperClass, FileWrapper])

@@ -175,7 +175,9 @@ def test_start_response_takes_its_arguments_by_keyword_where_the_server_does(
     [("200 OK",), (), ("200 OK", [], None, None), ("200 OK", None), ("200 OK", "text"), ("200 OK", 5)],
     ids=repr,
 )
-def test_what_the_server_refuses_is_refused(recorder: Recorder, wrap: Wrap, arguments: tuple[Any, ...]) -> None:
+def test_what_the_server_refuses_is_refused(
+    recorder: Recorder, wrap: Wrap, arguments: tuple[Any, ...]
+) -> None:
     def strict(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         del status, exc_info
         if not isinstance(headers, list):
@@ -187,7 +189,7 @@ def test_what_the_server_refuses_is_refused(recorder: Recorder, wrap: Wrap, argu
             start_response(*arguments)
         return []
 
-    assert wrap(application)(make_environ(), strict) == []
+    assert wrap(application)(make_environ(), strict) == []  # type: ignore[arg-type]
     assert len(recorder.wait_for(1)) == 1
 
 
@@ -199,7 +201,7 @@ def test_any_status_text_passes(recorder: Recorder, wrap: Wrap, status: str) -> 
 
     assert request(wrap(application)).status == status
     [event] = recorder.wait_for(1)
-    code = status.split(" ")[0]
+    code = status.partition(" ")[0]
     if code.isdigit() and int(code) < 65536:
         assert event["response"]["status"] == int(code)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -44,13 +44,13 @@ def _first_chunk_then_the_rest(server: Server, gate: Gate) -> None:
     ],
     ids=["default", "no-body", "callbacks", "skipped", "masks", "limit-0"],
 )
-def test_first_chunk_leaves_before_second_is_made(
+def test_first_chunk_leaves_before_second_is_made(  # noqa: PLR0913, PLR0917 - a matrix
     serve: Serve,
     recorder: Recorder,
     gate: Gate,
     server: str,
     callbacks: str,
-    options: dict[str, object],
+    options: dict[str, Any],
 ) -> None:
     variables = {**gate.environment, "CALLBACKS": callbacks}
     running = serve("streaming:chunks", server, to=recorder, variables=variables, **options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ import pytest
 from tests.gateway import Environ, hello, make_environ, request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import Wrap
     from tests.recorder import Recorder
 
@@ -56,7 +59,9 @@ def test_the_clients_id_is_echoed_but_never_the_events_key(
 
 
 @pytest.mark.parametrize(
-    "identifier", ["", "x" * 65, "a b", "a\r\nSet-Cookie: x=1", "\xe9", "a,b", "<script>", "a/b", "\x00"], ids=repr
+    "identifier",
+    ["", "x" * 65, "a b", "a\r\nSet-Cookie: x=1", "\xe9", "a,b", "<script>", "a/b", "\x00"],
+    ids=repr,
 )
 def test_an_id_that_could_do_harm_is_replaced_by_ours(
     recorder: Recorder, wrap: Wrap, identifier: str
@@ -93,6 +98,13 @@ def test_either_spelling_switches_the_header_off_and_the_event_keeps_its_key(
     assert NAME not in first["response"]["headers"]
 
 
+@pytest.fixture
+def _quiet_afterwards() -> Iterator[None]:
+    yield
+    logging.getLogger("moesif").setLevel(logging.NOTSET)
+
+
+@pytest.mark.usefixtures("_quiet_afterwards")
 def test_debug_adds_the_process_id_to_responses(recorder: Recorder, wrap: Wrap) -> None:
     assert request(wrap(hello, DEBUG=True)).header("X-Moesif-Wsgi-Pid") == [str(os.getpid())]
     assert request(wrap(hello)).header("X-Moesif-Wsgi-Pid") == []
