@@ -1,0 +1,25 @@
+"""An application that answers what it is sent, and names its callers by their headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moesifwsgi import MoesifMiddleware
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer the body of the request."""
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    start_response("200 OK", [("Content-Type", environ.get("CONTENT_TYPE") or "text/plain")])
+    return [body]
+
+
+app = MoesifMiddleware(
+    echo,
+    {
+        "IDENTIFY_USER": lambda _app, environ, _headers: environ.get("HTTP_X_USER"),
+        "IDENTIFY_COMPANY": lambda _app, environ, _headers: environ.get("HTTP_X_COMPANY"),
+        "GET_METADATA": lambda _app, environ: {"path": environ["PATH_INFO"]},
+        "GET_SESSION_TOKEN": lambda _app, environ: f"session of {environ.get('HTTP_X_USER')}",
+    },
+)

@@ -1,0 +1,44 @@
+"""Responses that take their time."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from typing import TYPE_CHECKING, Any
+
+from moesifwsgi import MoesifMiddleware
+from tests.gate import pass_gate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CALLBACKS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "skip": {"SKIP": lambda _app, _environ: True},
+    "all": {
+        "SKIP": lambda _app, _environ: False,
+        "IDENTIFY_USER": lambda _app, _environ, _headers: "user",
+        "IDENTIFY_COMPANY": lambda _app, _environ, _headers: "company",
+        "GET_METADATA": lambda _app, _environ: {"a": 1},
+        "GET_SESSION_TOKEN": lambda _app, _environ: "token",
+    },
+}
+
+
+def two_chunks(_environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    """The second chunk is made only once the gate has opened."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    yield b"first"
+    pass_gate()
+    yield b"second"
+
+
+def endless(_environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+    """Server-sent events until the client goes away."""
+    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    for number in itertools.count():
+        yield b"data: %08d\n\n" % number
+
+
+chunks = MoesifMiddleware(two_chunks, CALLBACKS[os.environ.get("CALLBACKS", "none")])
+stream = MoesifMiddleware(endless, {})

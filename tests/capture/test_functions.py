@@ -1,0 +1,237 @@
+"""The application's functions: their arguments, and what they find in ``environ`` (docs/options.md)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.gateway import Environ, hello, make_environ, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Wrap
+    from tests.recorder import Recorder
+
+
+def test_functions_are_called_once_with_the_documented_arguments(recorder: Recorder, wrap: Wrap) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    def named(name: str, result: object) -> Callable[..., object]:
+        def function(*arguments: object, **keywords: object) -> object:
+            calls.append((name, *arguments, keywords))
+            return result
+
+        return function
+
+    def application(_environ: Environ, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("X-A", "1"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+        return [b"x"]
+
+    environ = make_environ()
+    request(
+        wrap(
+            application,
+            SKIP=named("skip", result=False),
+            IDENTIFY_USER=named("user", "u"),
+            IDENTIFY_COMPANY=named("company", "c"),
+            GET_METADATA=named("metadata", {"m": 1}),
+            GET_SESSION_TOKEN=named("token", "t"),
+        ),
+        environ,
+    )
+    assert sorted(call[0] for call in calls) == ["company", "metadata", "skip", "token", "user"]
+    for name, app, given, *rest in calls:
+        assert app is application
+        assert given is environ
+        if name in ("user", "company"):
+            headers, keywords = rest
+            assert headers["X-A"] == "1"
+            assert headers["Set-Cookie"] == "a=1, b=2"
+            assert headers["X-Moesif-Transaction-Id"]
+        else:
+            [keywords] = rest
+        assert keywords == {}
+    [event] = recorder.wait_for(1)
+    assert event["user_id"] == "u"
+    assert event["company_id"] == "c"
+    assert event["metadata"] == {"m": 1}
+    assert event["session_token"] == "t"
+
+
+def _with_default(app: object, environ: Environ, response_headers: Any = dict()) -> str:  # noqa: B006, C408 - as documented
+    del app, environ
+    return str(response_headers["Content-Type"])
+
+
+class Method:
+    """A function that is a bound method."""
+
+    def identify(self, app: object, environ: Environ, response_headers: dict[str, str]) -> str:
+        del app, environ
+        return response_headers["Content-Type"]
+
+    def __call__(self, app: object, environ: Environ) -> str:
+        del app, environ
+        return "two parameters"
+
+
+@pytest.mark.parametrize(
+    ("function", "result"),
+    [
+        (lambda _app, _environ, headers: headers["Content-Type"], "text/plain"),
+        (lambda _app, _environ: "two", "two"),
+        (_with_default, "text/plain"),
+        (lambda *arguments: len(arguments), "3"),
+        (lambda _app, *rest: len(rest), "2"),
+        (lambda _app, _environ, *, keyword="k": keyword, "k"),
+        (Method().identify, "text/plain"),
+        (Method(), "two parameters"),
+    ],
+)
+@pytest.mark.parametrize("option", ["IDENTIFY_USER", "IDENTIFY_COMPANY"])
+def test_identifying_functions_may_take_two_or_three_parameters(
+    recorder: Recorder, wrap: Wrap, option: str, function: Callable[..., object], result: str
+) -> None:
+    request(wrap(hello, **{option: function}))
+    field = {"IDENTIFY_USER": "user_id", "IDENTIFY_COMPANY": "company_id"}[option]
+    assert recorder.wait_for(1)[0][field] == result
+
+
+def test_skipped_calls_are_served_and_not_recorded(recorder: Recorder, wrap: Wrap) -> None:
+    application = wrap(
+        hello,
+        SKIP=lambda _app, environ: "health" in environ["PATH_INFO"],
+        IDENTIFY_USER=lambda _app, environ, _headers: environ["PATH_INFO"],
+    )
+    for path in ("/health", "/a", "/health/deep", "/b"):
+        assert request(application, make_environ(path=path)).body == b"hello"
+    events = recorder.wait_for(2)
+    assert [event["user_id"] for event in events] == ["/a", "/b"]
+
+
+BODIES = [
+    (b'{"a": [1, null]}', {"a": [1, None]}),
+    (b"[1]", [1]),
+    (b"\xff text", base64.b64encode(b"\xff text").decode()),
+    (b'"scalar"', base64.b64encode(b'"scalar"').decode()),
+]
+
+
+@pytest.mark.parametrize(("body", "parsed"), BODIES)
+@pytest.mark.parametrize("stream", [False, True], ids=["list", "stream"])
+def test_functions_find_the_call_in_environ(
+    recorder: Recorder, wrap: Wrap, body: bytes, parsed: object, *, stream: bool
+) -> None:
+    found: list[dict[str, Any]] = []
+
+    def application(environ: Environ, start_response: Any) -> Any:
+        assert environ["wsgi.input"].read() == body
+        start_response("200 OK", [("X-A", "1"), ("X-A", "2")])
+        chunks = [b"one", b"", b"two"]
+        return iter(chunks) if stream else chunks
+
+    def metadata(_app: object, environ: Environ) -> dict[str, Any]:
+        found.append({key: environ[key] for key in environ if key.startswith("moesif.")})
+        found[-1]["input"] = environ["wsgi.input"].read()
+        return {}
+
+    request(
+        wrap(
+            application,
+            IDENTIFY_USER=lambda *_arguments: metadata(*_arguments[:2]) and None,
+            GET_METADATA=metadata,
+        ),
+        make_environ("POST", "/", body),
+    )
+    assert found[0]["input"] == body
+    for keys in found:
+        assert keys["moesif.request_body"] == parsed
+        assert keys["moesif.response_headers"]["X-A"] == "1, 2"
+        assert type(keys["moesif.response_headers"]) is dict
+        assert b"".join(keys["moesif.response_body_chunks"]) == b"onetwo"
+    assert len(recorder.wait_for(1)) == 1
+
+
+def test_each_function_can_read_the_request_body(recorder: Recorder, wrap: Wrap) -> None:
+    def read(_app: object, environ: Environ, *_headers: object) -> str:
+        text: str = json.load(environ["wsgi.input"])["user"]
+        return text
+
+    def application(environ: Environ, start_response: Any) -> list[bytes]:
+        environ["wsgi.input"].read()
+        return hello(environ, start_response)
+
+    request(
+        wrap(application, IDENTIFY_USER=read, IDENTIFY_COMPANY=read, GET_SESSION_TOKEN=read),
+        make_environ("POST", "/", b'{"user": "ann"}'),
+    )
+    [event] = recorder.wait_for(1)
+    assert (event.get("user_id"), event.get("company_id"), event.get("session_token")) == (
+        "ann",
+        "ann",
+        "ann",
+    )
+
+
+def test_read_first_shows_the_request_body_to_the_application(recorder: Recorder, wrap: Wrap) -> None:
+    seen: list[object] = []
+
+    def application(environ: Environ, start_response: Any) -> list[bytes]:
+        seen.extend([environ["moesif.request_body"], environ["wsgi.input"].read()])
+        return hello(environ, start_response)
+
+    request(wrap(application, READ_REQUEST_BODY_FIRST=True), make_environ("POST", "/", b'{"a": 1}'))
+    assert seen == [{"a": 1}, b'{"a": 1}']
+    assert len(recorder.wait_for(1)) == 1
+
+
+def test_a_middleware_outside_finds_headers_and_chunks_after_the_response(
+    recorder: Recorder, wrap: Wrap
+) -> None:
+    def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("X-A", "1")])
+        yield b"one"
+        yield b"two"
+
+    environ = make_environ()
+    request(wrap(application), environ)
+    assert environ["moesif.response_headers"]["X-A"] == "1"
+    assert environ["moesif.response_body_chunks"] == [b"one", b"two"]
+    assert len(recorder.wait_for(1)) == 1
+
+
+def test_chunks_in_environ_end_at_the_capture_limit(recorder: Recorder, wrap: Wrap) -> None:
+    def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        for _ in range(100):
+            yield b"0123456789"
+
+    environ = make_environ()
+    assert len(request(wrap(application, RESPONSE_MAX_BODY_SIZE=25), environ).body) == 1000
+    assert b"".join(environ["moesif.response_body_chunks"]) == b"0123456789012345678901234"
+    assert len(recorder.wait_for(1)) == 1
+
+
+def test_functions_that_change_what_they_are_given_do_not_change_the_response(
+    recorder: Recorder, wrap: Wrap
+) -> None:
+    def vandal(_app: object, environ: Environ, *headers: dict[str, str]) -> str:
+        for mapping in headers:
+            mapping.clear()
+        environ.clear()
+        return "u"
+
+    answer = request(
+        wrap(hello, IDENTIFY_USER=vandal, IDENTIFY_COMPANY=vandal, SKIP=lambda _app, _environ: False)
+    )
+    assert (answer.status, answer.headers[0], answer.body) == (
+        "200 OK",
+        ("Content-Type", "text/plain"),
+        b"hello",
+    )
+    [event] = recorder.wait_for(1)
+    assert event["response"]["headers"]["Content-Type"] == "text/plain"

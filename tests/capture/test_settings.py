@@ -1,0 +1,172 @@
+"""Settings: what is refused, with which words, and where they may come from (docs/options.md)."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, make_environ, request
+
+if TYPE_CHECKING:
+    from tests.conftest import Wrap
+    from tests.recorder import Recorder
+
+
+@pytest.fixture(autouse=True)
+def _no_options_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("MOESIF_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.parametrize(
+    "settings", [None, {}, {"APPLICATION_ID": None}, {"APPLICATION_ID": ""}, {"APPLICATION_ID": " "}]
+)
+def test_a_missing_application_id_is_refused_and_the_message_says_where_it_is_found(
+    settings: dict[str, Any] | None,
+) -> None:
+    with pytest.raises(ValueError, match=r"APPLICATION_ID is missing.*Collector Application ID"):
+        MoesifMiddleware(hello, settings)
+
+
+@pytest.mark.parametrize("settings", [5, "text", [("APPLICATION_ID", "x")]], ids=repr)
+def test_settings_that_are_no_mapping_are_refused(settings: Any) -> None:
+    with pytest.raises(TypeError, match="settings"):
+        MoesifMiddleware(hello, settings)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("APPLICATION_ID", 5, "text"),
+        ("APPLICATION_ID", "a\r\nX-Injected: 1", "printable"),
+        ("BASE_URI", "localhost:9500", "http"),
+        ("BASE_URI", "api.moesif.net", "http"),
+        ("BASE_URI", "ftp://h", "http"),
+        ("BASE_URI", "http://", "http"),
+        ("BASE_URI", "http://h?q=1", "query"),
+        ("LOCAL_MOESIF_BASEURL", "localhost", "http"),
+        ("LOG_BODY", "maybe", "True or False"),
+        ("SKIP", True, "function"),
+        ("IDENTIFY_USER", "name", "function"),
+        ("BATCH_SIZE", 0, "from 1"),
+        ("BATCH_SIZE", "10", "whole number"),
+        ("BATCH_SIZE", 10**30, "whole number"),
+        ("BATCH_SIZE", True, "whole number"),
+        ("EVENT_QUEUE_SIZE", -1, "from 1"),
+        ("EVENT_QUEUE_BYTES", 1000, "from 1048576"),
+        ("EVENT_BATCH_TIMEOUT", -0.5, "from 0"),
+        ("EVENT_BATCH_TIMEOUT", float("nan"), "number"),
+        ("FLUSH_TIMEOUT", 61, "60"),
+        ("REQUEST_MAX_BODY_SIZE", 1_000_001, "1000000"),
+        ("AUTHORIZATION_HEADER_NAME", 5, "list"),
+        ("SENSITIVE_DATA", "shred", "send, hash, remove"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name_with_what_is_expected(
+    recorder: Recorder, option: str, value: object, expected: str
+) -> None:
+    settings = {"APPLICATION_ID": "id", "BASE_URI": recorder.uri} | {option: value}
+    if option == "LOCAL_MOESIF_BASEURL":
+        del settings["BASE_URI"]
+    with pytest.raises(ValueError, match=option) as refused:
+        MoesifMiddleware(hello, settings)
+    assert expected in str(refused.value)
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "/collector", "/collector/", "//collector//deep/"])
+def test_the_base_uri_may_have_a_path_prefix(recorder: Recorder, wrap: Wrap, prefix: str) -> None:
+    request(wrap(hello, BASE_URI=recorder.uri + prefix))
+    recorder.wait_for(1)
+    path = "/".join(part for part in prefix.split("/") if part)
+    assert recorder.deliveries[0].path == f"/{path}/v1/events/batch".replace("//", "/")
+
+
+@pytest.mark.parametrize("missing", ["absent", None, ""])
+def test_the_older_name_of_the_base_uri_works(recorder: Recorder, wrap: Wrap, missing: str | None) -> None:
+    base = {} if missing == "absent" else {"BASE_URI": missing}
+    settings = {"APPLICATION_ID": recorder.application_id, "EVENT_BATCH_TIMEOUT": 0, **base}
+    request(MoesifMiddleware(hello, {**settings, "LOCAL_MOESIF_BASEURL": recorder.uri}))
+    assert len(recorder.wait_for(1)) == 1
+    request(wrap(hello, LOCAL_MOESIF_BASEURL="http://127.0.0.1:1"))
+    assert len(recorder.wait_for(2)) == 2
+
+
+def test_every_option_may_come_from_the_environment_and_the_dictionary_wins(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = {
+        "APPLICATION_ID": recorder.application_id,
+        "BASE_URI": recorder.uri,
+        "LOG_BODY": "false",
+        "API_VERSION": "from the environment",
+        "EVENT_BATCH_TIMEOUT": "0.02",
+        "AUTHORIZATION_HEADER_NAME": "X-Api-Key, Authorization",
+        "DISABLE_TRANSACTION_ID": "yes",
+        "BATCH_SIZE": "3",
+    }
+    for name, text in variables.items():
+        monkeypatch.setenv(f"MOESIF_{name}", text)
+    answer = request(
+        MoesifMiddleware(hello, {"API_VERSION": "from the dictionary"}),
+        make_environ(HTTP_X_API_KEY="Basic YW5uOng="),
+    )
+    assert answer.header("X-Moesif-Transaction-Id") == []
+    [event] = recorder.wait_for(1)
+    assert event["request"]["api_version"] == "from the dictionary"
+    assert event["user_id"] == "ann"
+    assert "body" not in event["response"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("BATCH_SIZE", "many"), ("LOG_BODY", "perhaps"), ("BASE_URI", "h:1")]
+)
+def test_a_bad_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(f"MOESIF_{name}", text)
+    with pytest.raises(ValueError, match=f"{name}.*{text}"):
+        MoesifMiddleware(hello, {"APPLICATION_ID": "id"})
+
+
+def test_none_means_not_set(recorder: Recorder, wrap: Wrap) -> None:
+    options = [
+        "SKIP",
+        "IDENTIFY_USER",
+        "BATCH_SIZE",
+        "LOG_BODY",
+        "EVENT_QUEUE_SIZE",
+        "AUTHORIZATION_HEADER_NAME",
+        "DEBUG",
+    ]
+    request(wrap(hello, **dict.fromkeys(options)), make_environ(HTTP_AUTHORIZATION="Basic YW5uOng="))
+    [event] = recorder.wait_for(1)
+    assert event["user_id"] == "ann"
+    assert "body" in event["response"]
+
+
+def test_the_settings_of_the_documentation_are_accepted(
+    recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture
+) -> None:
+    request(
+        wrap(
+            hello,
+            LOG_BODY=True,
+            DEBUG=False,
+            IDENTIFY_USER=lambda _app, _environ, _headers: "12345",
+            IDENTIFY_COMPANY=lambda _app, _environ, _headers: "67890",
+            GET_SESSION_TOKEN=lambda _app, _environ: "token",
+            SKIP=lambda _app, _environ: False,
+            GET_METADATA=lambda _app, _environ: {"datacenter": "westus"},
+            CAPTURE_OUTGOING_REQUESTS=False,
+            AUTHORIZATION_HEADER_NAME="authorization",
+            AUTHORIZATION_USER_ID_FIELD="sub",
+            BATCH_SIZE=100,
+            EVENT_QUEUE_SIZE=1_000_000,
+            EVENT_WORKER_COUNT=2,
+            EVENT_BATCH_TIMEOUT=0.02,
+        )
+    )
+    assert [record for record in caplog.records if record.name == "moesif.settings"] == []
+    [event] = recorder.wait_for(1)
+    assert (event["user_id"], event["company_id"]) == ("12345", "67890")

@@ -1,0 +1,90 @@
+"""The collector of this project, as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+
+
+def collector_binary() -> Path:
+    """``MOESIF_COLLECTOR``, else the release build of this tree."""
+    binary = Path(os.environ.get("MOESIF_COLLECTOR") or ROOT / "target" / "release" / "moesif-collector")
+    if not os.access(binary, os.X_OK):
+        message = (
+            f"{binary} is not there: `make build` builds the collector, MOESIF_COLLECTOR names another one"
+        )
+        raise FileNotFoundError(message)
+    return binary
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """A collector that cannot be reached."""
+
+    uri: str
+    application_id: str = "nobody"
+
+
+class Collector:
+    """The collector on a free port, with a database of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.application_id = f"test-{uuid.uuid4()}"
+        binary = collector_binary()
+        self._log = (directory / "collector.log").open("wb")
+        self.process = subprocess.Popen(
+            [binary, "--listen", "127.0.0.1:0", "--data", directory / "data"],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+        )
+        assert self.process.stdout
+        first_line = self.process.stdout.readline()
+        assert first_line.startswith("listening on http://"), first_line
+        self.uri = first_line.removeprefix("listening on ").strip()
+
+    def events(self, **filters: object) -> list[dict[str, Any]]:
+        """Rows of ``GET /api/events``, every page of them, newest first."""
+        rows: list[dict[str, Any]] = []
+        cursor: object = None
+        while True:
+            query = {"limit": 1000, **filters} | ({"cursor": cursor} if cursor else {})
+            page = self._get(f"/api/events?{urllib.parse.urlencode(query)}")
+            rows += page["events"]
+            cursor = page["next"]
+            if not cursor or not page["events"]:
+                return rows
+
+    def event(self, identifier: object) -> dict[str, Any]:
+        """The whole of one event."""
+        event: dict[str, Any] = self._get(f"/api/events/{identifier}")
+        return event
+
+    def wait_for(self, count: int, timeout: float = 15) -> list[dict[str, Any]]:
+        """Wait until at least this many events are stored."""
+        deadline = time.monotonic() + timeout
+        while len(rows := self.events()) < count:
+            assert time.monotonic() < deadline, f"{len(rows)} of {count} events within {timeout} s"
+            time.sleep(0.02)
+        return rows
+
+    def close(self) -> None:
+        self.process.terminate()
+        assert self.process.stdout
+        self.process.stdout.close()
+        self.process.wait(20)
+        self._log.close()
+
+    def _get(self, path: str) -> Any:
+        with urllib.request.urlopen(self.uri + path, timeout=10) as answer:
+            return json.load(answer)

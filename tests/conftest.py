@@ -1,0 +1,168 @@
+"""What tests are given: collectors to deliver to, servers and programs to run, middlewares to call."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from moesifwsgi import MoesifMiddleware
+from tests.collector import ROOT, Collector, Nowhere
+from tests.gate import Gate
+from tests.recorder import Recorder
+from tests.server import Server, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Destination(Protocol):
+    """Where events go: a recorder, a collector, or an address that answers nobody."""
+
+    @property
+    def uri(self) -> str: ...
+    @property
+    def application_id(self) -> str: ...
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def another_recorder() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+@pytest.fixture
+def collector(tmp_path: Path) -> Iterator[Collector]:
+    collector = Collector(tmp_path)
+    yield collector
+    collector.close()
+
+
+@pytest.fixture
+def nowhere() -> Iterator[Nowhere]:
+    """An address that refuses connections: the port is taken, and nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield Nowhere(f"http://127.0.0.1:{taken.getsockname()[1]}")
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.close()
+
+
+class Serve(Protocol):
+    def __call__(
+        self,
+        application: str,
+        server: str = "gunicorn-sync",
+        *,
+        to: Destination,
+        arguments: tuple[str, ...] = (),
+        variables: dict[str, str] | None = None,
+        **options: object,
+    ) -> Server: ...
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Start ``module:name`` of tests/applications under a real server; options are MOESIF_ variables."""
+    servers: list[Server] = []
+
+    def start(
+        application: str,
+        server: str = "gunicorn-sync",
+        *,
+        to: Destination,
+        arguments: tuple[str, ...] = (),
+        variables: dict[str, str] | None = None,
+        **options: object,
+    ) -> Server:
+        variables = environment(to.uri, to.application_id, options) | (variables or {})
+        log = tmp_path / f"server-{len(servers)}.log"
+        started = Server(f"tests.applications.{application}", server, arguments, variables, log)
+        servers.append(started)
+        return started
+
+    yield start
+    for server in servers:
+        server.kill()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A program that has ended."""
+
+    code: int
+    output: str
+    errors: str
+    at: float
+
+    def seconds_after(self, moment: str) -> float:
+        """How long before its end the program printed ``moment`` with the monotonic clock."""
+        lines = [line.split() for line in self.output.splitlines()]
+        return self.at - next(float(line[1]) for line in lines if line[:1] == [moment])
+
+
+class RunProgram(Protocol):
+    def __call__(
+        self, source: str, *, to: Destination, variables: dict[str, str] | None = None, **options: object
+    ) -> Ended: ...
+
+
+@pytest.fixture
+def run_program() -> RunProgram:
+    """Run a Python program to its end; options travel as MOESIF_ variables."""
+
+    def run(
+        source: str, *, to: Destination, variables: dict[str, str] | None = None, **options: object
+    ) -> Ended:
+        ended = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(source)],
+            cwd=ROOT,
+            env=environment(to.uri, to.application_id, options) | (variables or {}),
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        return Ended(ended.returncode, ended.stdout, ended.stderr, time.monotonic())
+
+    return run
+
+
+class Wrap(Protocol):
+    def __call__(
+        self, application: Any, to: Destination | None = None, /, **options: object
+    ) -> MoesifMiddleware: ...
+
+
+@pytest.fixture
+def wrap(recorder: Recorder) -> Wrap:
+    """Put the middleware around an application of this process; its events go to ``recorder``."""
+
+    def make(application: Any, to: Destination | None = None, /, **options: object) -> MoesifMiddleware:
+        to = to or recorder
+        fast = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
+        return MoesifMiddleware(
+            application, {"APPLICATION_ID": to.application_id, "BASE_URI": to.uri, **fast, **options}
+        )
+
+    return make

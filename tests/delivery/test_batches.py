@@ -1,0 +1,83 @@
+"""Batches are cut by count, by bytes and by time (docs/guarantees.md, I-22)."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.gateway import Environ, hello, make_environ, request
+
+if TYPE_CHECKING:
+    from tests.conftest import Wrap
+    from tests.recorder import Recorder
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_a_batch_holds_at_most_batch_size_events(recorder: Recorder, wrap: Wrap, size: int) -> None:
+    application = wrap(hello, BATCH_SIZE=size)
+    for number in range(150):
+        request(application, make_environ(path=f"/{number}"))
+    events = recorder.wait_for(150)
+    assert len(events) == 150
+    assert max(len(delivery.events) for delivery in recorder.deliveries) <= size
+    # One worker, one thread: in the order of the calls.
+    assert [event["request"]["uri"].rpartition("/")[2] for event in events] == [str(n) for n in range(150)]
+
+
+def test_a_full_batch_does_not_wait(recorder: Recorder, wrap: Wrap) -> None:
+    application = wrap(hello, BATCH_SIZE=5, EVENT_BATCH_TIMEOUT=60)
+    before = time.monotonic()
+    for _ in range(5):
+        request(application)
+    recorder.wait_for(5)
+    assert time.monotonic() - before < 5
+    assert [len(delivery.events) for delivery in recorder.deliveries] == [5]
+
+
+def test_a_batch_that_does_not_fill_waits_for_its_timeout_and_no_longer(
+    recorder: Recorder, wrap: Wrap
+) -> None:
+    application = wrap(hello, BATCH_SIZE=1000, EVENT_BATCH_TIMEOUT=0.5)
+    before = time.monotonic()
+    for _ in range(3):
+        request(application)
+    recorder.wait_for(3)
+    [delivery] = recorder.deliveries
+    assert len(delivery.events) == 3
+    assert 0.5 <= delivery.at - before + 0.01 < 2
+
+
+def _answering(body: bytes) -> Any:
+    def application(_environ: Environ, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [body]
+
+    return application
+
+
+def test_a_batch_is_cut_before_batch_bytes(recorder: Recorder, wrap: Wrap) -> None:
+    limit = 65_536
+    application = wrap(_answering(b"x" * 9000), BATCH_BYTES=limit, BATCH_SIZE=1000, EVENT_BATCH_TIMEOUT=0.3)
+    for _ in range(50):
+        request(application)
+    assert len(recorder.wait_for(50)) == 50
+    sizes = [len(delivery.json) for delivery in recorder.deliveries]
+    assert max(sizes) <= limit
+    # Cut by bytes, not one by one.
+    assert len(sizes) <= 12
+
+
+def test_an_event_larger_than_batch_bytes_goes_alone(recorder: Recorder, wrap: Wrap) -> None:
+    bodies = iter([b"small", b"x" * 200_000, b"small", b"small"])
+
+    def application(_environ: Environ, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [next(bodies)]
+
+    middleware = wrap(application, BATCH_BYTES=65_536, BATCH_SIZE=4, EVENT_BATCH_TIMEOUT=60)
+    for _ in range(4):
+        request(middleware)
+    recorder.wait_for(4)
+    assert [len(delivery.events) for delivery in recorder.deliveries] == [1, 1, 2]

@@ -1,0 +1,223 @@
+"""What an answer, or none, means for the events that were sent (docs/guarantees.md, I-20)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.gateway import hello, make_environ, request
+from tests.recorder import Answer, Delivery, Fault, Reply
+
+if TYPE_CHECKING:
+    from tests.conftest import RunProgram, Wrap
+    from tests.recorder import Recorder
+
+# Serves the paths it is given, flushes, and prints the accounts and what was logged.
+PROGRAM = """
+import json, logging, os, time
+import moesif
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, make_environ, request
+
+logged = []
+class Keep(logging.Handler):
+    def emit(self, record):
+        logged.append((record.name, record.levelname, record.getMessage()))
+logging.getLogger().addHandler(Keep())
+
+application = MoesifMiddleware(hello, {})
+for path in json.loads(os.environ["PATHS"]):
+    request(application, make_environ(path=path))
+settled = moesif.flush(20)
+print(json.dumps({"settled": settled, "logged": logged, **moesif.stats()}))
+"""
+
+
+def _paths(recorder: Recorder) -> list[str]:
+    return [event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events]
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [(503, 503), (500,), (429,), (408,), (502, 504), (Fault.RESET,), (Fault.GARBAGE,), (Fault.RESET, 503)],
+    ids=str,
+)
+def test_what_may_pass_is_sent_again_and_delivered_once(
+    recorder: Recorder, wrap: Wrap, replies: tuple[Reply, ...]
+) -> None:
+    recorder.answer_with(*replies)
+    application = wrap(hello, BATCH_SIZE=2)
+    for path in ("/a", "/b"):
+        request(application, make_environ(path=path))
+    recorder.wait_for(2)
+    assert sorted(_paths(recorder)) == ["/a", "/b"]
+    assert len(recorder.deliveries) == len(replies) + 1
+    # The same bytes: the collector can tell a repetition by the transaction ids.
+    assert len({delivery.json for delivery in recorder.deliveries}) == 1
+
+
+def test_a_collector_that_never_answers_is_left_after_the_request_timeout(
+    recorder: Recorder, wrap: Wrap
+) -> None:
+    recorder.answer_with(Fault.HANG)
+    request(wrap(hello, REQUEST_TIMEOUT=0.3))
+    recorder.wait_for(1, timeout=10)
+    first, second = recorder.deliveries
+    assert second.at - first.at >= 0.3
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_honoured(recorder: Recorder, wrap: Wrap, status: int) -> None:
+    # Longer than the first back-off could ever be.
+    recorder.answer_with(Answer(status, (("Retry-After", "2"),)))
+    request(wrap(hello))
+    recorder.wait_for(1)
+    first, second = recorder.deliveries
+    assert 2 <= second.at - first.at < 4
+
+
+def test_attempts_are_spread_out_when_the_collector_stays_down(recorder: Recorder, wrap: Wrap) -> None:
+    recorder.answer_with(then=503)
+    request(wrap(hello))
+    moments = [delivery.at for delivery in recorder.wait_for_deliveries(4)]
+    assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(moments))
+
+
+def test_a_flush_cuts_the_wait_short(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.answer_with(Answer(503, (("Retry-After", "600"),)))
+    ended = run_program(
+        """
+        import moesif, time
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+        request(MoesifMiddleware(hello, {}))
+        deadline = time.monotonic() + 20
+        while not moesif.stats()["in_flight"]:
+            assert time.monotonic() < deadline
+        # The first attempt is refused, the flush brings the second one.
+        before = time.monotonic()
+        while not moesif.flush(0.5):
+            assert time.monotonic() < before + 10
+        """,
+        to=recorder,
+        EVENT_WORKER_COUNT=1,
+    )
+    assert ended.code == 0, ended.errors
+    assert len(recorder.events) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 302])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_refused_application_id_is_not_tried_again_and_said_once(
+    run_program: RunProgram, recorder: Recorder, status: int, workers: int
+) -> None:
+    recorder.answer_with(then=status)
+    paths = [f"/{number}" for number in range(20)]
+    ended = run_program(
+        PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths)}, BATCH_SIZE=1, EVENT_WORKER_COUNT=workers
+    )
+    assert ended.code == 0, ended.errors
+    stats = json.loads(ended.output)
+    assert stats["settled"] is True
+    assert stats["dropped"] == {"unauthorized": 20}
+    assert len(recorder.deliveries) == 20
+    [(name, level, message)] = stats["logged"]
+    assert (name, level) == ("moesif.delivery", "ERROR")
+    assert str(status) in message
+    assert "APPLICATION_ID" in message
+    assert recorder.application_id not in message
+
+
+def test_a_redirect_is_not_followed(recorder: Recorder, another_recorder: Recorder, wrap: Wrap) -> None:
+    another_recorder.ids.append(recorder.application_id)
+    recorder.answer_with(Answer(307, (("Location", another_recorder.uri + "/v1/events/batch"),)))
+    application = wrap(hello, BATCH_SIZE=1)
+    request(application)
+    recorder.wait_for_deliveries(1)
+    request(application)
+    recorder.wait_for(1)
+    assert another_recorder.deliveries == []
+
+
+def test_an_outage_is_told_when_it_begins_and_when_it_ends(
+    recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder.answer_with(503, 503)
+    application = wrap(hello, BATCH_SIZE=1)
+    with caplog.at_level(logging.INFO, "moesif.delivery"):
+        request(application)
+        recorder.wait_for(1)
+        # Messages are handed over by requests: one more event, until both are there.
+        for number in range(2, 200):
+            request(application)
+            recorder.wait_for(number)
+            ours = [record for record in caplog.records if recorder.uri in record.getMessage()]
+            if len(ours) >= 2:
+                break
+    assert [record.levelname for record in ours] == ["WARNING", "INFO"]
+    assert "503" in ours[0].getMessage()
+
+
+def test_a_batch_that_is_too_large_is_split(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.reply = lambda delivery: 413 if len(delivery.json) > 4000 else 201
+    paths = [f"/{number}" for number in range(100)]
+    ended = run_program(PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths)})
+    assert ended.code == 0, ended.errors
+    stats = json.loads(ended.output)
+    assert (stats["settled"], stats["sent"], stats["dropped"]) == (True, 100, {})
+    assert Counter(_paths(recorder)) == Counter(paths)
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_one_event_that_is_refused_costs_only_itself(
+    run_program: RunProgram, recorder: Recorder, status: int
+) -> None:
+    def reply(delivery: Delivery) -> Reply:
+        return status if b"/poison" in delivery.json else 201
+
+    recorder.reply = reply
+    paths = [f"/{number}" for number in range(37)] + ["/poison"] + [f"/{number}" for number in range(37, 90)]
+    ended = run_program(PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths)})
+    assert ended.code == 0, ended.errors
+    stats = json.loads(ended.output)
+    assert stats["settled"] is True
+    assert stats["sent"] == 90
+    assert stats["dropped"] == {"refused": 1}
+    assert Counter(_paths(recorder)) == Counter(path for path in paths if path != "/poison")
+    assert [name for name, _, _ in stats["logged"]] == ["moesif.delivery"]
+
+
+def test_events_a_collector_lists_as_refused_are_counted(run_program: RunProgram, recorder: Recorder) -> None:
+    refused = [{"index": number, "field": "request.time", "error": "too old"} for number in (0, 2)]
+    recorder.answer_with(Answer(201, (), json.dumps({"rejected": refused}).encode()))
+    ended = run_program(
+        PROGRAM, to=recorder, variables={"PATHS": '["/0", "/1", "/2"]'}, EVENT_BATCH_TIMEOUT=60
+    )
+    assert ended.code == 0, ended.errors
+    stats = json.loads(ended.output)
+    assert (stats["sent"], stats["dropped"]) == (1, {"rejected": 2})
+
+
+def test_other_refusals_are_not_tried_again(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.answer_with(then=404)
+    ended = run_program(PROGRAM, to=recorder, variables={"PATHS": '["/0", "/1"]'}, EVENT_BATCH_TIMEOUT=60)
+    assert ended.code == 0, ended.errors
+    stats = json.loads(ended.output)
+    assert (stats["settled"], stats["dropped"]) == (True, {"refused": 2})
+    assert len(recorder.deliveries) <= 3
+
+
+def test_everything_that_waited_out_an_outage_is_delivered_once(
+    run_program: RunProgram, recorder: Recorder
+) -> None:
+    recorder.answer_with(*[503] * 6)
+    paths = [f"/{number}" for number in range(500)]
+    ended = run_program(PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths)}, BATCH_SIZE=20)
+    assert ended.code == 0, ended.errors
+    assert json.loads(ended.output)["sent"] == 500
+    assert Counter(_paths(recorder)) == Counter(paths)

@@ -1,0 +1,34 @@
+"""A gate between two processes: what stands in front of it goes on when the other side opens it."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+class Gate:
+    """The side that opens."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening.settimeout(10)
+        host, port = self._listening.getsockname()
+        self.environment = {"GATE": f"{host}:{port}"}
+
+    def open(self) -> None:
+        """Let one through; wait for it to arrive if it has not."""
+        arrived, _ = self._listening.accept()
+        with arrived:
+            arrived.sendall(b".")
+
+    def close(self) -> None:
+        self._listening.close()
+
+
+def pass_gate() -> None:
+    """Stand in front of the gate of this process's environment until it opens."""
+    host, _, port = os.environ["GATE"].rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10) as arrived:
+        if not arrived.recv(1):
+            message = "the gate is gone"
+            raise EOFError(message)

@@ -1,0 +1,213 @@
+"""A collector inside the test process: keeps what it is sent and answers as it is told."""
+
+from __future__ import annotations
+
+import enum
+import gzip
+import json
+import socket
+import struct
+import threading
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from email.message import Message
+
+Event = dict[str, Any]
+
+
+class Fault(enum.Enum):
+    """Ways not to answer."""
+
+    HANG = enum.auto()
+    RESET = enum.auto()
+    GARBAGE = enum.auto()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with more to it than a status."""
+
+    status: int = 201
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b"{}"
+
+
+Reply = int | Answer | Fault
+
+
+@dataclass
+class Delivery:
+    """One request the recorder was sent."""
+
+    path: str
+    headers: Message
+    body: bytes
+    connection: tuple[str, int]
+    at: float = field(default_factory=time.monotonic)
+    status: int = 0
+
+    @property
+    def json(self) -> bytes:
+        return gzip.decompress(self.body) if self.headers["Content-Encoding"] == "gzip" else self.body
+
+    @property
+    def events(self) -> list[Event]:
+        events: list[Event] = json.loads(self.json, parse_constant=_refuse_constant)
+        return events
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    message = f"{constant} is not JSON"
+    raise ValueError(message)
+
+
+class Recorder:
+    """Listens on a free port of the loopback until ``close``.
+
+    ``reply`` decides about each request; 201 by default. Requests under another application id than ``ids``
+    are answered and forgotten: they are left over from somebody else's test.
+    """
+
+    def __init__(self) -> None:
+        self.application_id = f"test-{uuid.uuid4()}"
+        self.ids = [self.application_id]
+        self.reply: Callable[[Delivery], Reply] = lambda _delivery: 201
+        self.tunnels: list[str] = []
+        self._deliveries: list[Delivery] = []
+        self._changed = threading.Condition()
+        self._released = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.recorder = self
+        self.uri = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def answer_with(self, *replies: Reply, then: Reply = 201) -> None:
+        """Give these answers in turn, and the last one from then on."""
+        remaining = deque(replies)
+        lock = threading.Lock()
+
+        def reply(_delivery: Delivery) -> Reply:
+            with lock:
+                return remaining.popleft() if remaining else then
+
+        self.reply = reply
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every request answered or being answered, in the order they came."""
+        with self._changed:
+            return list(self._deliveries)
+
+    @property
+    def accepted(self) -> list[Delivery]:
+        return [delivery for delivery in self.deliveries if 200 <= delivery.status < 300]
+
+    @property
+    def events(self) -> list[Event]:
+        """The events of requests that were answered 2xx."""
+        return [event for delivery in self.accepted for event in delivery.events]
+
+    def wait_for(self, count: int, timeout: float = 15) -> list[Event]:
+        """Wait until at least this many events have been accepted."""
+        self._wait(lambda: len(self.events) >= count, f"{count} events", timeout)
+        return self.events
+
+    def wait_for_deliveries(self, count: int, timeout: float = 15) -> list[Delivery]:
+        """Wait until at least this many requests have come, answered or not."""
+        self._wait(lambda: len(self.deliveries) >= count, f"{count} requests", timeout)
+        return self.deliveries
+
+    def release(self) -> None:
+        """End the requests that hang; their connections are closed without an answer."""
+        self._released.set()
+
+    def close(self) -> None:
+        self.release()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+    def _wait(self, condition: Callable[[], bool], wanted: str, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            with self._changed:
+                self._changed.wait(0.05)
+            if time.monotonic() > deadline:
+                found = [(delivery.status, len(delivery.body)) for delivery in self.deliveries]
+                message = f"no {wanted} within {timeout} s; (status, bytes) of what came: {found}"
+                raise AssertionError(message)
+
+    def take(self, delivery: Delivery) -> Reply:
+        if delivery.headers["X-Moesif-Application-Id"] not in self.ids:
+            return 201
+        with self._changed:
+            self._deliveries.append(delivery)
+            self._changed.notify_all()
+        reply = self.reply(delivery)
+        if reply is Fault.HANG:
+            self._released.wait(100)
+        return reply
+
+    def settle(self, delivery: Delivery, status: int) -> None:
+        with self._changed:
+            delivery.status = status
+            self._changed.notify_all()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    recorder: Recorder
+
+    def handle_error(self, _request: object, _client_address: object) -> None:
+        """Clients that go away are what some tests are about."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: _Server
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+        delivery = Delivery(self.path, self.headers, body, self.client_address)
+        reply = self.server.recorder.take(delivery)
+        if isinstance(reply, Fault):
+            self._fail(reply)
+            return
+        answer = Answer(reply) if isinstance(reply, int) else reply
+        # Known to the test before it is known to the client: a client that ends now has been counted.
+        self.server.recorder.settle(delivery, answer.status)
+        self.send_response(answer.status)
+        for name, value in answer.headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def do_CONNECT(self) -> None:
+        """Be a proxy whose every tunnel leads back here."""
+        self.server.recorder.tunnels.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+
+    def _fail(self, fault: Fault) -> None:
+        self.close_connection = True
+        if fault is Fault.RESET:
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.close()
+        elif fault is Fault.GARBAGE:
+            self.wfile.write(b"\x16\x03\x01\x00 this is no HTTP\r\n\r\n")
+
+    def log_message(self, *_arguments: object) -> None:
+        """Be quiet."""

@@ -1,0 +1,193 @@
+"""The application's iterable is closed exactly once (docs/guarantees.md, I-7)."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.gateway import Environ, Gateway, make_environ, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Wrap
+    from tests.recorder import Recorder
+
+
+class Response:
+    """An iterable that counts how often it is closed, and what had been taken from it then."""
+
+    def __init__(self, *chunks: bytes, fails_after: int | None = None) -> None:
+        self.chunks = chunks
+        self.fails_after = fails_after
+        self.taken = 0
+        self.closed_after: list[int] = []
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self.chunks:
+            if self.taken == self.fails_after:
+                message = "in the middle"
+                raise OSError(message)
+            self.taken += 1
+            yield chunk
+
+    def close(self) -> None:
+        self.closed_after.append(self.taken)
+
+
+class Unclosable:
+    """An iterable without ``close``."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter((b"a", b"b"))
+
+
+def _answering(response: object) -> Any:
+    def application(_environ: Environ, start_response: Any) -> object:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return response
+
+    return application
+
+
+def test_closed_once_at_the_normal_end(recorder: Recorder, wrap: Wrap) -> None:
+    response = Response(b"a", b"b")
+    assert request(wrap(_answering(response))).body == b"ab"
+    assert response.closed_after == [2]
+    assert recorder.wait_for(1)[0]["response"]["content_length"] == 2
+
+
+def test_not_closed_before_the_server_closes(recorder: Recorder, wrap: Wrap) -> None:
+    response = Response(b"a", b"b")
+    result = wrap(_answering(response))(make_environ(), Gateway().start_response)
+    assert list(result) == [b"a", b"b"]
+    assert response.closed_after == []
+    result.close()  # type: ignore[attr-defined]
+    assert response.closed_after == [2]
+    assert len(recorder.wait_for(1)) == 1
+
+
+def test_closed_once_after_an_error_in_the_middle(recorder: Recorder, wrap: Wrap) -> None:
+    response = Response(b"a", b"b", fails_after=1)
+    with pytest.raises(OSError, match="in the middle"):
+        request(wrap(_answering(response)))
+    assert response.closed_after == [1]
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 500
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_closed_once_when_the_server_gives_up(recorder: Recorder, wrap: Wrap, taken: int) -> None:
+    response = Response(b"a", b"b")
+    result = wrap(_answering(response))(make_environ(), Gateway().start_response)
+    iterator = iter(result)
+    for _ in range(taken):
+        next(iterator)
+    result.close()  # type: ignore[attr-defined]
+    assert response.closed_after == [taken]
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+    assert event["response"].get("content_length", 0) == taken
+
+
+def test_closed_once_when_the_server_closes_twice(recorder: Recorder, wrap: Wrap) -> None:
+    response = Response(b"a")
+    result = wrap(_answering(response))(make_environ(), Gateway().start_response)
+    list(result)
+    result.close()  # type: ignore[attr-defined]
+    result.close()  # type: ignore[attr-defined]
+    assert response.closed_after == [1]
+    request(wrap(_answering(Response())))
+    assert len(recorder.wait_for(2)) == 2
+
+
+def test_an_iterable_without_close_is_fine(recorder: Recorder, wrap: Wrap) -> None:
+    assert request(wrap(_answering(Unclosable()))).body == b"ab"
+    assert recorder.wait_for(1)[0]["response"]["content_length"] == 2
+
+
+def test_what_close_raises_reaches_the_server_and_the_event_is_kept(recorder: Recorder, wrap: Wrap) -> None:
+    failure = RuntimeError("close failed")
+
+    class Failing(Response):
+        def close(self) -> None:
+            super().close()
+            raise failure
+
+    response = Failing(b"a")
+    with pytest.raises(RuntimeError) as raised:
+        request(wrap(_answering(response)))
+    assert raised.value is failure
+    assert response.closed_after == [1]
+    assert recorder.wait_for(1)[0]["response"]["status"] == 200
+
+
+def test_a_generators_finally_runs_when_the_server_closes(recorder: Recorder, wrap: Wrap) -> None:
+    steps: list[str] = []
+
+    def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [])
+        try:
+            yield b"a"
+            yield b"b"
+        finally:
+            steps.append("finally")
+
+    gc.disable()
+    try:
+        result = wrap(application)(make_environ(), Gateway().start_response)
+        next(iter(result))
+        result.close()  # type: ignore[attr-defined]
+        assert steps == ["finally"]
+    finally:
+        gc.enable()
+    assert len(recorder.wait_for(1)) == 1
+
+
+def test_a_generators_finally_is_not_left_to_the_garbage_collector(recorder: Recorder, wrap: Wrap) -> None:
+    steps: list[str] = []
+
+    def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
+        try:
+            start_response("200 OK", [])
+            yield b"a"
+            yield b"b"
+        finally:
+            steps.append("finally")
+
+    gc.disable()
+    try:
+        result = wrap(application)(make_environ(), Gateway().start_response)
+        next(iter(result))
+        # A server that forgets close: without the middleware the generator would end here.
+        del result
+        assert steps == ["finally"]
+    finally:
+        gc.enable()
+    [event] = recorder.wait_for(1)
+    assert event["response"]["content_length"] == 1
+
+
+def test_a_response_that_is_never_iterated_nor_closed_still_leaves_an_event(
+    recorder: Recorder, wrap: Wrap
+) -> None:
+    response = Response(b"a")
+    wrap(_answering(response))(make_environ(), Gateway().start_response)
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+    assert response.closed_after == []
+
+
+def test_an_iterable_whose_iter_raises_raises_for_the_server(recorder: Recorder, wrap: Wrap) -> None:
+    class Broken(Response):
+        def __iter__(self) -> Iterator[bytes]:
+            message = "no iterator"
+            raise TypeError(message)
+
+    response = Broken()
+    with pytest.raises(TypeError, match="no iterator"):
+        request(wrap(_answering(response)))
+    assert response.closed_after == [0]
+    assert len(recorder.wait_for(1)) == 1

@@ -1,0 +1,125 @@
+"""A dead collector is invisible (docs/guarantees.md, I-2)."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.collector import Nowhere
+from tests.gateway import hello, request
+from tests.recorder import Fault, Recorder, Reply
+
+if TYPE_CHECKING:
+    from tests.conftest import RunProgram, Serve, Wrap
+
+# What a request may take at most. A request that waited for delivery would take seconds.
+INSTANT = 0.5
+
+UNANSWERED = "http://collector.invalid:9500"
+
+
+def _serve_many(wrap: Wrap, to: Nowhere | Recorder, **options: object) -> None:
+    application = wrap(hello, to, **options)
+    for _ in range(50):
+        before = time.monotonic()
+        answer = request(application)
+        assert time.monotonic() - before < INSTANT
+        assert (answer.status, answer.body) == ("200 OK", b"hello")
+
+
+@pytest.mark.parametrize(
+    "reply", [401, 403, 404, 429, 500, 503, 302, Fault.RESET, Fault.GARBAGE, Fault.HANG], ids=str
+)
+def test_responses_are_the_same_whatever_the_collector_answers(
+    recorder: Recorder, wrap: Wrap, reply: Reply
+) -> None:
+    recorder.answer_with(then=reply)
+    _serve_many(wrap, recorder)
+    # The collector really was asked, and requests go on as before.
+    recorder.wait_for_deliveries(1)
+    _serve_many(wrap, recorder)
+
+
+def test_responses_are_the_same_when_the_collector_refuses(nowhere: Nowhere, wrap: Wrap) -> None:
+    _serve_many(wrap, nowhere)
+
+
+def test_responses_are_the_same_when_the_collector_accepts_and_says_nothing(wrap: Wrap) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
+        _serve_many(wrap, Nowhere(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+
+
+def test_responses_are_the_same_when_the_collectors_name_is_unknown(wrap: Wrap) -> None:
+    _serve_many(wrap, Nowhere(UNANSWERED))
+
+
+@pytest.mark.parametrize("server", ["gunicorn-gthread", "waitress"])
+def test_a_hung_collector_is_invisible_to_clients_of_a_real_server(
+    serve: Serve, recorder: Recorder, server: str
+) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    running = serve("plain:app", server, to=recorder, BATCH_SIZE=1, FLUSH_TIMEOUT=0.1)
+    assert running.get().body == b"hello"
+    recorder.wait_for_deliveries(1)
+    for _ in range(20):
+        before = time.monotonic()
+        answer = running.get()
+        assert time.monotonic() - before < INSTANT
+        assert (answer.status, answer.body) == (200, b"hello")
+    assert running.stop() == 0
+
+
+@pytest.mark.parametrize("uri", [UNANSWERED, "http://127.0.0.1:1", "https://127.0.0.1:1/collector"])
+def test_construction_starts_no_thread_and_opens_no_socket(run_program: RunProgram, uri: str) -> None:
+    ended = run_program(
+        """
+        import os, time
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+
+        def threads():
+            return len(os.listdir("/proc/self/task"))
+
+        def sockets():
+            links = []
+            for number in os.listdir("/proc/self/fd"):
+                try:
+                    links.append(os.readlink(f"/proc/self/fd/{number}"))
+                except FileNotFoundError:
+                    pass
+            return [link for link in links if link.startswith("socket:")]
+
+        assert threads() == 1
+        before = time.monotonic()
+        middlewares = [MoesifMiddleware(hello, {"API_VERSION": str(n)}) for n in range(10)]
+        assert time.monotonic() - before < 0.2
+        assert threads() == 1, os.listdir("/proc/self/task")
+        assert sockets() == []
+        request(middlewares[0])
+        assert threads() > 1
+        """,
+        to=Nowhere(uri),
+        FLUSH_TIMEOUT=0,
+    )
+    assert ended.code == 0, ended.errors
+
+
+def test_equal_middlewares_share_their_threads(run_program: RunProgram, nowhere: Nowhere) -> None:
+    ended = run_program(
+        """
+        import os
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+
+        for number in range(10):
+            request(MoesifMiddleware(hello, {"API_VERSION": str(number)}))
+        assert len(os.listdir("/proc/self/task")) == 1 + 3
+        """,
+        to=nowhere,
+        FLUSH_TIMEOUT=0,
+        EVENT_WORKER_COUNT=3,
+    )
+    assert ended.code == 0, ended.errors

@@ -1,0 +1,149 @@
+"""The application's exceptions are its own, and so are its functions' (docs/guarantees.md, I-19)."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.gateway import Environ, Gateway, hello, make_environ, request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Wrap
+    from tests.recorder import Recorder
+
+FUNCTIONS = ["SKIP", "IDENTIFY_USER", "IDENTIFY_COMPANY", "GET_METADATA", "GET_SESSION_TOKEN"]
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [ValueError("app"), SystemExit(3), KeyboardInterrupt(), GeneratorExit(), StopIteration()],
+    ids=repr,
+)
+def test_the_same_exception_object_propagates(recorder: Recorder, wrap: Wrap, failure: BaseException) -> None:
+    def application(_environ: Environ, _start_response: Any) -> list[bytes]:
+        raise failure
+
+    with pytest.raises(type(failure)) as raised:
+        request(wrap(application), make_environ("PUT", "/fails"))
+    assert raised.value is failure
+    assert failure.__cause__ is None
+    assert failure.__context__ is None
+    assert traceback.extract_tb(failure.__traceback__)[-1].name == "application"
+    [event] = recorder.wait_for(1)
+    assert event["request"]["verb"] == "PUT"
+    assert event["response"]["status"] == 500
+
+
+def test_an_exception_after_start_response_is_recorded_with_the_headers_announced(
+    recorder: Recorder, wrap: Wrap
+) -> None:
+    def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", [("X-Announced", "1")])
+        yield b"part"
+        raise LookupError
+
+    gateway = Gateway()
+    with pytest.raises(LookupError):
+        gateway.run(wrap(application), make_environ())
+    assert gateway.body == b"part"
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 500
+    assert event["response"]["headers"]["X-Announced"] == "1"
+    assert event["response"]["content_length"] == 4
+
+
+@pytest.mark.parametrize("option", FUNCTIONS)
+def test_a_function_that_raises_costs_only_its_own_result(
+    recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, option: str
+) -> None:
+    def failing(*_arguments: object) -> object:
+        message = "a mistake in the function"
+        raise ValueError(message)
+
+    results: dict[str, Any] = {
+        "SKIP": lambda _app, _environ: False,
+        "IDENTIFY_USER": lambda _app, _environ, _headers: "user",
+        "IDENTIFY_COMPANY": lambda _app, _environ, _headers: "company",
+        "GET_METADATA": lambda _app, _environ: {"a": 1},
+        "GET_SESSION_TOKEN": lambda _app, _environ: "token",
+    }
+    application = wrap(hello, **results | {option: failing})
+    with caplog.at_level(logging.WARNING, "moesif.callbacks"):
+        for _ in range(3):
+            answer = request(application)
+            assert (answer.status, answer.body) == ("200 OK", b"hello")
+    # Once, with the traceback.
+    [record] = caplog.records
+    assert record.name == "moesif.callbacks"
+    assert option in record.getMessage()
+    assert record.exc_info
+    assert "a mistake in the function" in str(record.exc_info[1])
+    events = recorder.wait_for(3)
+    assert len(events) == 3
+    fields = {
+        "IDENTIFY_USER": ("user_id", "user"),
+        "IDENTIFY_COMPANY": ("company_id", "company"),
+        "GET_METADATA": ("metadata", {"a": 1}),
+        "GET_SESSION_TOKEN": ("session_token", "token"),
+    }
+    for event in events:
+        for name, (field, result) in fields.items():
+            assert event.get(field) == (None if name == option else result)
+
+
+@pytest.mark.parametrize("option", FUNCTIONS)
+@pytest.mark.parametrize("shape", ["list", "generator"])
+def test_an_exit_raised_by_a_function_travels_on_and_the_event_is_kept(
+    recorder: Recorder, wrap: Wrap, option: str, shape: str
+) -> None:
+    leaving = SystemExit(4)
+
+    def function(*_arguments: object) -> object:
+        raise leaving
+
+    def generator(environ: Environ, start_response: Any) -> Iterator[bytes]:
+        yield from hello(environ, start_response)
+
+    application = wrap(hello if shape == "list" else generator, **{option: function})
+    with pytest.raises(SystemExit) as raised:
+        request(application)
+    assert raised.value is leaving
+    assert recorder.wait_for(1)[0]["response"]["status"] == 200
+
+
+@pytest.mark.parametrize("option", FUNCTIONS)
+@pytest.mark.parametrize("value", [5, "text", b"bytes", [1], object(), 0, "", None, float("nan")], ids=repr)
+def test_any_result_of_a_function_is_survived(
+    recorder: Recorder, wrap: Wrap, option: str, value: object
+) -> None:
+    assert request(wrap(hello, **{option: lambda *_arguments: value})).body == b"hello"
+    if not (option == "SKIP" and value):
+        assert len(recorder.wait_for(1)) == 1
+
+
+def test_a_result_whose_methods_raise_is_survived(recorder: Recorder, wrap: Wrap) -> None:
+    class Hostile:
+        def __bool__(self) -> bool:
+            raise ValueError
+
+        def __str__(self) -> str:
+            raise ValueError
+
+    for option in FUNCTIONS:
+        assert request(wrap(hello, **{option: lambda *_arguments: Hostile()})).body == b"hello"
+    assert len(recorder.wait_for(len(FUNCTIONS))) == len(FUNCTIONS)
+
+
+def test_functions_see_an_application_that_raised(recorder: Recorder, wrap: Wrap) -> None:
+    def application(_environ: Environ, _start_response: Any) -> list[bytes]:
+        raise ValueError
+
+    middleware = wrap(application, IDENTIFY_USER=lambda _app, _environ, headers: f"user {headers}")
+    with pytest.raises(ValueError):  # noqa: PT011 - the application's own
+        request(middleware)
+    assert recorder.wait_for(1)[0]["user_id"] == "user {}"

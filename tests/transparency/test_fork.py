@@ -1,0 +1,183 @@
+"""Fork is safe (docs/guarantees.md, I-4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.collector import Collector
+    from tests.conftest import RunProgram, Serve
+    from tests.recorder import Recorder
+
+
+@pytest.mark.parametrize("kind", ["gunicorn-sync", "gunicorn-gthread"])
+def test_preloaded_workers_deliver_each_event_exactly_once(
+    serve: Serve, collector: Collector, kind: str
+) -> None:
+    running = serve(
+        "plain:pid", kind, to=collector, arguments=("--preload", "--workers", "2"), FLUSH_TIMEOUT=20
+    )
+    with ThreadPoolExecutor(8) as clients:
+        answered = Counter(clients.map(lambda number: running.get(f"/{number}").body, range(200)))
+    # Both workers served, or the test shows nothing.
+    assert len(answered) == 2
+    assert running.stop() == 0
+    events = collector.events()
+    assert len(events) == 200
+    assert len({event["transaction_id"] for event in events}) == 200
+    assert {event["uri"].rpartition("/")[2] for event in events} == {str(number) for number in range(200)}
+
+
+def test_each_process_delivers_its_own_events_after_a_fork_in_mid_traffic(
+    run_program: RunProgram, recorder: Recorder
+) -> None:
+    ended = run_program(
+        """
+        import os, sys
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, make_environ, request
+
+        application = MoesifMiddleware(hello, {})
+        for number in range(50):
+            request(application, make_environ(path=f"/parent/{number}"))
+        children = []
+        for child in range(4):
+            pid = os.fork()
+            if pid == 0:
+                assert moesif.stats()["captured"] == 0
+                for number in range(50):
+                    request(application, make_environ(path=f"/child-{child}/{number}"))
+                assert moesif.stats()["captured"] == 50
+                sys.exit()
+            children.append(pid)
+        for number in range(50, 60):
+            request(application, make_environ(path=f"/parent/{number}"))
+        assert [os.waitpid(pid, 0)[1] for pid in children] == [0] * 4
+        assert moesif.stats()["captured"] == 60
+        """,
+        to=recorder,
+        # The parent's first fifty are still waiting when it forks.
+        EVENT_BATCH_TIMEOUT=30,
+        BATCH_SIZE=1000,
+        FLUSH_TIMEOUT=20,
+    )
+    assert ended.code == 0, ended.errors
+    paths = Counter(
+        event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events
+    )
+    expected = [f"/parent/{number}" for number in range(60)]
+    expected += [f"/child-{child}/{number}" for child in range(4) for number in range(50)]
+    assert paths == Counter(expected)
+    ids = [event["transaction_id"] for event in recorder.events]
+    assert len(set(ids)) == len(ids)
+
+
+def test_a_child_forked_while_other_threads_serve_works(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        """
+        import os, sys, threading, time
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, make_environ, request
+
+        application = MoesifMiddleware(hello, {})
+        done = threading.Event()
+
+        def serve():
+            while not done.is_set():
+                request(application, make_environ(path="/parent"))
+
+        threads = [threading.Thread(target=serve) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for child in range(30):
+            pid = os.fork()
+            if pid == 0:
+                request(application, make_environ(path=f"/child/{child}"))
+                os._exit(0 if moesif.flush(20) else 9)
+            deadline = time.monotonic() + 30
+            while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0):
+                assert time.monotonic() < deadline, "the child hangs"
+                time.sleep(0.002)
+            assert ended[1] == 0, ended
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert moesif.flush(20)
+        print(moesif.stats()["captured"])
+        """,
+        to=recorder,
+        FLUSH_TIMEOUT=20,
+    )
+    assert ended.code == 0, ended.errors
+    paths = Counter(
+        event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events
+    )
+    assert paths.pop("/parent") == int(ended.output)
+    assert paths == Counter(f"/child/{child}" for child in range(30))
+
+
+def test_a_multiprocessing_child_delivers_with_flush(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        """
+        import multiprocessing
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, make_environ, request
+
+        application = MoesifMiddleware(hello, {})
+
+        def work(number):
+            request(application, make_environ(path=f"/child/{number}"))
+            assert moesif.flush(20) is True
+
+        request(application, make_environ(path="/parent"))
+        context = multiprocessing.get_context("fork")
+        children = [context.Process(target=work, args=(number,)) for number in range(3)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join(30)
+            assert child.exitcode == 0
+        """,
+        to=recorder,
+        EVENT_BATCH_TIMEOUT=60,
+        FLUSH_TIMEOUT=20,
+    )
+    assert ended.code == 0, ended.errors
+    paths = sorted(
+        event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events
+    )
+    assert paths == ["/child/0", "/child/1", "/child/2", "/parent"]
+
+
+def test_a_child_that_serves_nothing_starts_nothing_and_ends_at_once(
+    run_program: RunProgram, recorder: Recorder
+) -> None:
+    ended = run_program(
+        """
+        import os, sys, time
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+
+        application = MoesifMiddleware(hello, {})
+        request(application)
+        pid = os.fork()
+        if pid == 0:
+            assert len(os.listdir("/proc/self/task")) == 1
+            sys.exit()
+        before = time.monotonic()
+        assert os.waitpid(pid, 0)[1] == 0
+        assert time.monotonic() - before < 2
+        """,
+        to=recorder,
+        EVENT_BATCH_TIMEOUT=60,
+        FLUSH_TIMEOUT=20,
+    )
+    assert ended.code == 0, ended.errors
+    assert len(recorder.events) == 1

@@ -1,0 +1,147 @@
+"""Logging belongs to the application (docs/guarantees.md, I-17)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from tests.gateway import hello, request
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.collector import Nowhere
+    from tests.conftest import RunProgram, Wrap
+    from tests.recorder import Recorder
+
+
+def test_the_root_logger_is_not_touched(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        """
+        import logging
+        root = logging.getLogger()
+        before = root.level, list(root.handlers), list(root.filters)
+        loggers = set(logging.root.manager.loggerDict)
+        raise_exceptions, disabled = logging.raiseExceptions, root.manager.disable
+
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+
+        def failing(*_arguments):
+            raise ValueError
+
+        for settings in ({}, {"DEBUG": True}, {"LOCAL_DEBUG": True}, {"UNKNOWN": 1}, {"SKIP": failing}):
+            request(MoesifMiddleware(hello, settings))
+        assert moesif.flush(20)
+        assert (root.level, list(root.handlers), list(root.filters)) == before
+        assert (logging.raiseExceptions, root.manager.disable) == (raise_exceptions, disabled)
+        ours = {name for name in logging.root.manager.loggerDict if name.startswith("moesif")}
+        assert ours
+        assert set(logging.root.manager.loggerDict) - loggers == ours
+        """,
+        to=recorder,
+    )
+    assert ended.code == 0, ended.errors
+
+
+def test_debug_logs_to_stderr_only_where_nobody_listens(run_program: RunProgram, recorder: Recorder) -> None:
+    program = """
+        import logging, sys
+        {setup}
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello
+        for _ in range(2):
+            MoesifMiddleware(hello, {{"DEBUG": {debug}}})
+        logger = logging.getLogger("moesif")
+        print(logger.level, len(logger.handlers))
+        logging.getLogger("moesif.delivery").debug("a message for developers")
+        """
+
+    def run(setup: str, debug: bool) -> tuple[list[str], int]:  # noqa: FBT001
+        ended = run_program(program.format(setup=setup, debug=debug), to=recorder)
+        assert ended.code == 0, ended.errors
+        return ended.output.split(), ended.errors.count("a message for developers")
+
+    assert run("pass", debug=True) == (["10", "1"], 1)
+    assert run("logging.basicConfig()", debug=True) == (["10", "0"], 1)
+    assert run("logging.getLogger('moesif').addHandler(logging.NullHandler())", debug=True) == (
+        ["10", "1"],
+        0,
+    )
+    assert run("pass", debug=False) == (["0", "0"], 0)
+
+
+def test_nothing_is_printed_by_default(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        """
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+        request(MoesifMiddleware(hello, {}))
+        """,
+        to=recorder,
+    )
+    assert (ended.code, ended.output, ended.errors) == (0, "", "")
+    assert len(recorder.events) == 1
+
+
+def test_an_unknown_key_is_reported_with_the_nearest_one(
+    wrap: Wrap, caplog: pytest.LogCaptureFixture, recorder: Recorder
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        application = wrap(hello, BATCH_SZIE=5, log_body=False, SOMETHING_ELSE=1)
+    messages = [record.getMessage() for record in caplog.records]
+    assert {record.name for record in caplog.records} == {"moesif.settings"}
+    assert len(messages) == 3
+    assert "BATCH_SZIE" in messages[0]
+    assert "BATCH_SIZE" in messages[0]
+    assert "LOG_BODY" in messages[1]
+    assert "SOMETHING_ELSE" in messages[2]
+    assert "did you mean" not in messages[2]
+    # And the key is ignored, not refused.
+    assert request(application).body == b"hello"
+    assert "body" in recorder.wait_for(1)[0]["response"]
+
+
+def test_an_application_whose_logging_raises_is_not_disturbed(
+    run_program: RunProgram, nowhere: Nowhere
+) -> None:
+    ended = run_program(
+        """
+        import logging
+        class Broken(logging.Handler):
+            def emit(self, record):
+                raise RuntimeError("logging is broken")
+        logging.getLogger().addHandler(Broken())
+
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+        def failing(*_arguments):
+            raise ValueError
+        application = MoesifMiddleware(hello, {"BATCH_SZIE": 1, "SKIP": failing})
+        assert request(application).body == b"hello"
+        """,
+        to=nowhere,
+        FLUSH_TIMEOUT=0.3,
+    )
+    assert (ended.code, ended.errors) == (0, "")
+
+
+def test_worker_messages_are_logged_on_the_applications_own_threads(
+    recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder.answer_with(401)
+    application = wrap(hello)
+    request(application)
+    recorder.wait_for_deliveries(1)
+    threads: list[Any] = []
+
+    def logged() -> list[logging.LogRecord]:
+        return [record for record in caplog.records if record.name == "moesif.delivery"]
+
+    for _ in range(1000):
+        request(application)
+        if logged():
+            break
+    threads = [record.threadName for record in logged()]
+    assert threads == ["MainThread"]

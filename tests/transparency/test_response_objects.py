@@ -1,0 +1,213 @@
+"""The server sees the response object it would have seen (docs/guarantees.md, I-8)."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from typing import TYPE_CHECKING, Any
+from wsgiref.util import FileWrapper
+
+import pytest
+
+from tests.gateway import Environ, Gateway, make_environ, request
+from tests.server import SERVERS
+
+if TYPE_CHECKING:
+    import http.client
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.conftest import Serve, Wrap
+    from tests.recorder import Recorder
+
+
+def _answering(response: object) -> Any:
+    def application(_environ: Environ, start_response: Any) -> object:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return response
+
+    return application
+
+
+def _call(middleware: Any, environ: Environ | None = None) -> Any:
+    return middleware(make_environ() if environ is None else environ, Gateway().start_response)
+
+
+@pytest.mark.parametrize("response", [[b"a", b"b"], (b"a", b"b"), [], ()], ids=repr)
+def test_a_list_or_tuple_is_returned_as_it_came(recorder: Recorder, wrap: Wrap, response: object) -> None:
+    assert _call(wrap(_answering(response))) is response
+    [event] = recorder.wait_for(1)
+    assert event["response"].get("content_length", 0) == (2 if response else 0)
+
+
+def test_a_subclass_of_list_is_iterated_through_its_own_methods(recorder: Recorder, wrap: Wrap) -> None:
+    class Chunks(list[bytes]):
+        is_closed = False
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"from __iter__"
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    chunks = Chunks([b"stored"])
+    assert request(wrap(_answering(chunks))).body == b"from __iter__"
+    assert chunks.is_closed
+    assert recorder.wait_for(1)[0]["response"]["content_length"] == 13
+
+
+class Sized:
+    """Chunks with a length."""
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter((b"abc",))
+
+
+def test_a_wrapper_has_a_length_only_if_the_iterable_has_one(recorder: Recorder, wrap: Wrap) -> None:
+    def generator() -> Iterator[bytes]:
+        yield b"abc"
+
+    unsized = _call(wrap(_answering(generator())))
+    assert not hasattr(unsized, "__len__")
+    with pytest.raises(TypeError):
+        len(unsized)
+    sized = _call(wrap(_answering(Sized())))
+    assert len(sized) == 1
+    # The types alternate: nothing is remembered about the wrong one.
+    assert not hasattr(_call(wrap(_answering(generator()))), "__len__")
+    assert len(_call(wrap(_answering(Sized())))) == 1
+    del unsized, sized
+    assert len(recorder.wait_for(4)) == 4
+
+
+@pytest.mark.parametrize(
+    ("path", "length"),
+    [("/list", "5"), ("/list-of-two", None), ("/generator", None), ("/sized", "5"), ("/empty", "0")],
+)
+def test_wsgiref_infers_the_same_content_length(
+    serve: Serve, recorder: Recorder, path: str, length: str | None
+) -> None:
+    bare = serve("responses:bare", "wsgiref", to=recorder).get(path)
+    wrapped = serve("responses:app", "wsgiref", to=recorder).get(path)
+    assert bare.headers["Content-Length"] == wrapped.headers["Content-Length"] == length
+    assert bare.body == wrapped.body
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_every_kind_of_response_is_the_same_on_the_wire(
+    serve: Serve, recorder: Recorder, server: str, method: str
+) -> None:
+    paths = [
+        "/list",
+        "/list-of-two",
+        "/tuple",
+        "/generator",
+        "/sized",
+        "/empty",
+        "/write",
+        "/file",
+        "/204",
+        "/304",
+    ]
+    bare, wrapped = (serve(f"responses:{name}", server, to=recorder) for name in ("bare", "app"))
+
+    def shown(headers: http.client.HTTPMessage) -> list[tuple[str, str]]:
+        changing = ("date", "x-moesif-transaction-id")
+        return [(name, text) for name, text in headers.items() if name.lower() not in changing]
+
+    for path in paths:
+        expected, found = (running.request(method, path) for running in (bare, wrapped))
+        assert (found.status, found.body) == (expected.status, expected.body), path
+        assert shown(found.headers) == shown(expected.headers), path
+        assert len(found.headers.get_all("X-Moesif-Transaction-Id") or []) == 1
+    wrapped.stop()
+    assert len(recorder.events) == len(paths)
+
+
+class FileWrapperClass:
+    """What gunicorn and wsgiref have: a class."""
+
+    def __init__(self, file: io.IOBase, _size: int = 8192) -> None:
+        self.file = file
+        self.close = file.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(lambda: self.file.read(8192), b"")
+
+
+@pytest.mark.parametrize("wrapper", [FileWrapperClass, FileWrapper])
+def test_a_file_wrapper_passes_as_the_same_object(recorder: Recorder, wrap: Wrap, wrapper: Any) -> None:
+    made: list[object] = []
+
+    def application(environ: Environ, start_response: Any) -> object:
+        start_response("200 OK", [])
+        made.append(environ["wsgi.file_wrapper"](io.BytesIO(b"content")))
+        return made[0]
+
+    environ = make_environ(wsgi_file_wrapper=wrapper)
+    result = _call(wrap(application), environ)
+    assert result is made[0]
+    assert environ["wsgi.file_wrapper"] is wrapper
+    # The event is finished at return.
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+
+
+def test_where_the_file_wrapper_is_a_function_anything_with_fileno_passes(
+    recorder: Recorder, wrap: Wrap
+) -> None:
+    def send_file(file: object, _size: int = 8192) -> object:
+        return file
+
+    with tempfile.TemporaryFile() as file:
+        environ = make_environ(wsgi_file_wrapper=send_file)
+        assert _call(wrap(_answering(file)), environ) is file
+        assert environ["wsgi.file_wrapper"] is send_file
+        # Without a file wrapper in environ nobody treats files in a special way.
+        assert _call(wrap(_answering(file))) is not file
+    assert len(recorder.wait_for(2)) == 2
+
+
+def test_an_iterable_that_is_no_file_wrapper_is_captured(recorder: Recorder, wrap: Wrap) -> None:
+    def send_file(file: object, _size: int = 8192) -> object:
+        return file
+
+    for wrapper in (FileWrapperClass, send_file):
+        environ = make_environ(wsgi_file_wrapper=wrapper)
+        assert Gateway().run(wrap(_answering(Sized())), environ).body == b"abc"
+    assert [event["response"]["content_length"] for event in recorder.wait_for(2)] == [3, 3]
+
+
+@pytest.mark.parametrize("server", ["gunicorn-sync", "wsgiref", "waitress"])
+def test_a_served_file_arrives_whole(serve: Serve, recorder: Recorder, tmp_path: Path, server: str) -> None:
+    content = bytes(range(256)) * 4096
+    (tmp_path / "file").write_bytes(content)
+    running = serve("responses:app", server, to=recorder, variables={"FILE": str(tmp_path / "file")})
+    assert running.get("/file").body == content
+    running.stop()
+    assert recorder.events[0]["response"]["status"] == 200
+
+
+@pytest.mark.parametrize("make", [lambda: b"bytes", lambda: "text", lambda: None, lambda: 5])
+def test_what_is_no_iterable_of_bytes_is_left_to_the_server(
+    recorder: Recorder, wrap: Wrap, make: Callable[[], object]
+) -> None:
+    bare = _outcome(_answering(make()))
+    assert _outcome(wrap(_answering(make()))) == bare
+    assert len(recorder.wait_for(1)) == 1
+
+
+def _outcome(application: Any) -> object:
+    chunks: list[object] = []
+    try:
+        result = _call(application)
+        chunks.extend(result)
+        if hasattr(result, "close"):
+            result.close()
+    except TypeError:
+        return TypeError, chunks
+    return chunks
