@@ -20,9 +20,7 @@ def collector_binary() -> Path:
     """``MOESIF_COLLECTOR``, else the release build of this tree."""
     binary = Path(os.environ.get("MOESIF_COLLECTOR") or ROOT / "target" / "release" / "moesif-collector")
     if not os.access(binary, os.X_OK):
-        message = (
-            f"{binary} is not there: `make build` builds the collector, MOESIF_COLLECTOR names another one"
-        )
+        message = f"{binary} is not there: `make build` builds the collector, MOESIF_COLLECTOR names another one"
         raise FileNotFoundError(message)
     return binary
 

@@ -131,9 +131,7 @@ class RunProgram(Protocol):
 def run_program() -> RunProgram:
     """Run a Python program to its end; options travel as MOESIF_ variables."""
 
-    def run(
-        source: str, *, to: Destination, variables: dict[str, str] | None = None, **options: object
-    ) -> Ended:
+    def run(source: str, *, to: Destination, variables: dict[str, str] | None = None, **options: object) -> Ended:
         ended = subprocess.run(
             [sys.executable, "-c", textwrap.dedent(source)],
             cwd=ROOT,
@@ -149,9 +147,7 @@ def run_program() -> RunProgram:
 
 
 class Wrap(Protocol):
-    def __call__(
-        self, application: Any, to: Destination | None = None, /, **options: object
-    ) -> MoesifMiddleware: ...
+    def __call__(self, application: Any, to: Destination | None = None, /, **options: object) -> MoesifMiddleware: ...
 
 
 @pytest.fixture

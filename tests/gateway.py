@@ -14,9 +14,7 @@ ExcInfo = tuple[Any, Any, Any]
 Application = Any
 
 
-def make_environ(
-    method: str = "GET", path: str = "/", body: bytes | None = None, **variables: object
-) -> Environ:
+def make_environ(method: str = "GET", path: str = "/", body: bytes | None = None, **variables: object) -> Environ:
     """What a server would give; ``variables`` add to it, ``None`` takes a variable away."""
     environ: Environ = {
         "REQUEST_METHOD": method,

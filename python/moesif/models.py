@@ -133,7 +133,9 @@ def _same(*names: str) -> Mapping[str, str]:
 class EventRequestModel(BaseModel):
     """What was asked. ``time`` is an ISO 8601 text or a datetime, ``headers`` are found in any case."""
 
-    names = _same("time", "uri", "verb", "headers", "api_version", "ip_address", "body", "transfer_encoding", "content_length")
+    names = _same(
+        "time", "uri", "verb", "headers", "api_version", "ip_address", "body", "transfer_encoding", "content_length"
+    )
 
     def __init__(
         self,

@@ -130,9 +130,7 @@ def test_compressed_json_is_recorded_as_json(recorder: Recorder, wrap: Wrap, enc
     ],
     ids=repr,
 )
-def test_what_is_no_json_document_is_base64_byte_for_byte(
-    recorder: Recorder, wrap: Wrap, body: bytes
-) -> None:
+def test_what_is_no_json_document_is_base64_byte_for_byte(recorder: Recorder, wrap: Wrap, body: bytes) -> None:
     request(wrap(_answering(body)), make_environ("POST", "/", body))
     [event] = recorder.wait_for(1)
     for side in (event["request"], event["response"]):
@@ -144,9 +142,7 @@ def test_what_is_no_json_document_is_base64_byte_for_byte(
 @pytest.mark.parametrize(
     "body", [b' \r\n\t{"a": 1}\n', b'\xef\xbb\xbf{"a": 1}', b'{"a": 1, "a": 1}', b'{"a": 1e0}'], ids=repr
 )
-def test_json_is_recognised_around_white_space_and_byte_order_mark(
-    recorder: Recorder, wrap: Wrap, body: bytes
-) -> None:
+def test_json_is_recognised_around_white_space_and_byte_order_mark(recorder: Recorder, wrap: Wrap, body: bytes) -> None:
     request(wrap(_answering(body)), make_environ("POST", "/", body))
     [event] = recorder.wait_for(1)
     assert event["request"]["body"] == event["response"]["body"] == {"a": 1}
@@ -206,9 +202,7 @@ def test_duplicate_headers_are_joined(recorder: Recorder, wrap: Wrap) -> None:
 
 
 def test_request_header_names_are_titled(recorder: Recorder, wrap: Wrap) -> None:
-    request(
-        wrap(hello), make_environ(HTTP_X_API_V2KEY="1", HTTP_DNT="1", HTTP_CGI_AUTHORIZATION="Basic YW5uOng=")
-    )
+    request(wrap(hello), make_environ(HTTP_X_API_V2KEY="1", HTTP_DNT="1", HTTP_CGI_AUTHORIZATION="Basic YW5uOng="))
     headers = recorder.wait_for(1)[0]["request"]["headers"]
     assert {"Host", "X-Api-V2Key", "Dnt", "Authorization"} <= set(headers)
 
@@ -259,9 +253,7 @@ def test_log_body_false_leaves_both_bodies_out(recorder: Recorder, wrap: Wrap) -
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 100])
-def test_longer_bodies_are_cut_marked_and_their_true_size_kept(
-    recorder: Recorder, wrap: Wrap, limit: int
-) -> None:
+def test_longer_bodies_are_cut_marked_and_their_true_size_kept(recorder: Recorder, wrap: Wrap, limit: int) -> None:
     body = bytes(range(200)) * 2
     answer = request(
         wrap(_answering(body), REQUEST_MAX_BODY_SIZE=limit, RESPONSE_MAX_BODY_SIZE=limit),

@@ -189,9 +189,7 @@ def test_read_first_shows_the_request_body_to_the_application(recorder: Recorder
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_a_middleware_outside_finds_headers_and_chunks_after_the_response(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_a_middleware_outside_finds_headers_and_chunks_after_the_response(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("X-A", "1")])
         yield b"one"
@@ -216,18 +214,14 @@ def test_chunks_in_environ_end_at_the_capture_limit(recorder: Recorder, wrap: Wr
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_functions_that_change_what_they_are_given_do_not_change_the_response(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_functions_that_change_what_they_are_given_do_not_change_the_response(recorder: Recorder, wrap: Wrap) -> None:
     def vandal(_app: object, environ: Environ, *headers: dict[str, str]) -> str:
         for mapping in headers:
             mapping.clear()
         environ.clear()
         return "u"
 
-    answer = request(
-        wrap(hello, IDENTIFY_USER=vandal, IDENTIFY_COMPANY=vandal, SKIP=lambda _app, _environ: False)
-    )
+    answer = request(wrap(hello, IDENTIFY_USER=vandal, IDENTIFY_COMPANY=vandal, SKIP=lambda _app, _environ: False))
     assert (answer.status, answer.headers[0], answer.body) == (
         "200 OK",
         ("Content-Type", "text/plain"),

@@ -106,9 +106,7 @@ def test_the_header_is_looked_at_where_identify_user_yields_nothing(
     assert recorder.wait_for(1)[0]["user_id"] == "ann"
 
 
-@pytest.mark.parametrize(
-    ("result", "text"), [(12345, "12345"), ("u", "u"), (1.5, "1.5"), (b"u", "b'u'")], ids=repr
-)
+@pytest.mark.parametrize(("result", "text"), [(12345, "12345"), ("u", "u"), (1.5, "1.5"), (b"u", "b'u'")], ids=repr)
 def test_ids_become_text(recorder: Recorder, wrap: Wrap, result: object, text: str) -> None:
     request(
         wrap(

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def test_two_ids_and_two_base_uris_never_mix(
-    recorder: Recorder, another_recorder: Recorder, wrap: Wrap
-) -> None:
+def test_two_ids_and_two_base_uris_never_mix(recorder: Recorder, another_recorder: Recorder, wrap: Wrap) -> None:
     recorder.ids.append("second-id")
     applications = {
         "one": wrap(hello),

@@ -120,9 +120,7 @@ HOSTILE: list[object] = [
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: type(value).__name__)
 def test_hostile_metadata_costs_at_most_itself(recorder: Recorder, wrap: Wrap, value: object) -> None:
-    application = wrap(
-        hello, GET_METADATA=lambda _app, _environ: {"value": value}, IDENTIFY_USER=lambda *_: "u"
-    )
+    application = wrap(hello, GET_METADATA=lambda _app, _environ: {"value": value}, IDENTIFY_USER=lambda *_: "u")
     assert request(application).body == b"hello"
     [event] = recorder.wait_for(1)
     assert event["user_id"] == "u"

@@ -120,9 +120,7 @@ def test_every_option_may_come_from_the_environment_and_the_dictionary_wins(
     assert "body" not in event["response"]
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("BATCH_SIZE", "many"), ("LOG_BODY", "perhaps"), ("BASE_URI", "h:1")]
-)
+@pytest.mark.parametrize(("name", "text"), [("BATCH_SIZE", "many"), ("LOG_BODY", "perhaps"), ("BASE_URI", "h:1")])
 def test_a_bad_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     monkeypatch.setenv(f"MOESIF_{name}", text)
     with pytest.raises(ValueError, match=f"{name}.*{text}"):

@@ -36,9 +36,7 @@ def test_a_full_batch_does_not_wait(recorder: Recorder, wrap: Wrap) -> None:
     assert [len(delivery.events) for delivery in recorder.deliveries] == [5]
 
 
-def test_a_batch_that_does_not_fill_waits_for_its_timeout_and_no_longer(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_a_batch_that_does_not_fill_waits_for_its_timeout_and_no_longer(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(hello, BATCH_SIZE=1000, EVENT_BATCH_TIMEOUT=0.5)
     before = time.monotonic()
     for _ in range(3):

@@ -114,9 +114,7 @@ print(json.dumps([longest, most_bytes, {**stats}]))
             assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
-def test_events_that_do_not_fit_the_budget_are_dropped_and_counted(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
+def test_events_that_do_not_fit_the_budget_are_dropped_and_counted(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=Fault.HANG)
     ended = run_program(
         PRELUDE

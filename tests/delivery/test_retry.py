@@ -61,9 +61,7 @@ def test_what_may_pass_is_sent_again_and_delivered_once(
     assert len({delivery.json for delivery in recorder.deliveries}) == 1
 
 
-def test_a_collector_that_never_answers_is_left_after_the_request_timeout(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_a_collector_that_never_answers_is_left_after_the_request_timeout(recorder: Recorder, wrap: Wrap) -> None:
     recorder.answer_with(Fault.HANG)
     request(wrap(hello, REQUEST_TIMEOUT=0.3))
     recorder.wait_for(1, timeout=10)
@@ -174,9 +172,7 @@ def test_a_batch_that_is_too_large_is_split(run_program: RunProgram, recorder: R
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_one_event_that_is_refused_costs_only_itself(
-    run_program: RunProgram, recorder: Recorder, status: int
-) -> None:
+def test_one_event_that_is_refused_costs_only_itself(run_program: RunProgram, recorder: Recorder, status: int) -> None:
     def reply(delivery: Delivery) -> Reply:
         return status if b"/poison" in delivery.json else 201
 
@@ -195,9 +191,7 @@ def test_one_event_that_is_refused_costs_only_itself(
 def test_events_a_collector_lists_as_refused_are_counted(run_program: RunProgram, recorder: Recorder) -> None:
     refused = [{"index": number, "field": "request.time", "error": "too old"} for number in (0, 2)]
     recorder.answer_with(Answer(201, (), json.dumps({"rejected": refused}).encode()))
-    ended = run_program(
-        PROGRAM, to=recorder, variables={"PATHS": '["/0", "/1", "/2"]'}, EVENT_BATCH_TIMEOUT=60
-    )
+    ended = run_program(PROGRAM, to=recorder, variables={"PATHS": '["/0", "/1", "/2"]'}, EVENT_BATCH_TIMEOUT=60)
     assert ended.code == 0, ended.errors
     stats = json.loads(ended.output)
     assert (stats["sent"], stats["dropped"]) == (1, {"rejected": 2})
@@ -212,9 +206,7 @@ def test_other_refusals_are_not_tried_again(run_program: RunProgram, recorder: R
     assert len(recorder.deliveries) <= 3
 
 
-def test_everything_that_waited_out_an_outage_is_delivered_once(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
+def test_everything_that_waited_out_an_outage_is_delivered_once(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(*[503] * 6)
     paths = [f"/{number}" for number in range(500)]
     ended = run_program(PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths)}, BATCH_SIZE=20)

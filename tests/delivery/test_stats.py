@@ -85,13 +85,11 @@ def test_the_accounts_balance_at_every_moment_under_load(run_program: RunProgram
     assert stats["sent"] == len(recorder.events)
 
 
-def test_a_process_that_captured_nothing_has_empty_accounts(
-    run_program: RunProgram, nowhere: Nowhere
-) -> None:
+def test_a_process_that_captured_nothing_has_empty_accounts(run_program: RunProgram, nowhere: Nowhere) -> None:
     ended = run_program(
         """
         import moesif
-        names = ["captured", "sent", "sampled_out", "skipped", "queued", "in_flight", "spooled"]
+        names = ["captured", "sent", "sampled_out", "skipped", "queued", "in_flight", "spooled", "bodies_removed"]
         empty = dict.fromkeys(names, 0)
         assert moesif.stats() == {**empty, "dropped": {}, "queue_bytes": 0}
         assert moesif.flush() is True

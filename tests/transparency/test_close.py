@@ -170,9 +170,7 @@ def test_a_generators_finally_is_not_left_to_the_garbage_collector(recorder: Rec
     assert event["response"]["content_length"] == 1
 
 
-def test_a_response_that_is_never_iterated_nor_closed_still_leaves_an_event(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_a_response_that_is_never_iterated_nor_closed_still_leaves_an_event(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a")
     wrap(_answering(response))(make_environ(), Gateway().start_response)
     [event] = recorder.wait_for(1)

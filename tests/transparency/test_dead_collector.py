@@ -30,12 +30,8 @@ def _serve_many(wrap: Wrap, to: Nowhere | Recorder, **options: object) -> None:
         assert (answer.status, answer.body) == ("200 OK", b"hello")
 
 
-@pytest.mark.parametrize(
-    "reply", [401, 403, 404, 429, 500, 503, 302, Fault.RESET, Fault.GARBAGE, Fault.HANG], ids=str
-)
-def test_responses_are_the_same_whatever_the_collector_answers(
-    recorder: Recorder, wrap: Wrap, reply: Reply
-) -> None:
+@pytest.mark.parametrize("reply", [401, 403, 404, 429, 500, 503, 302, Fault.RESET, Fault.GARBAGE, Fault.HANG], ids=str)
+def test_responses_are_the_same_whatever_the_collector_answers(recorder: Recorder, wrap: Wrap, reply: Reply) -> None:
     recorder.answer_with(then=reply)
     _serve_many(wrap, recorder)
     # The collector really was asked, and requests go on as before.

@@ -190,8 +190,7 @@ def test_odd_bytes_on_the_wire_change_no_response(serve: Serve, recorder: Record
         value = bytes(source.choices([byte for byte in range(32, 256) if byte != 127], k=12))
         with captured.connect() as client:
             client.sendall(
-                b"GET /%s?%s HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Odd: %s\r\n\r\n"
-                % (raw, raw, value)
+                b"GET /%s?%s HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Odd: %s\r\n\r\n" % (raw, raw, value)
             )
             answer = b"".join(iter(lambda: client.recv(65536), b""))
         if b" 200 OK" in answer[:20]:

@@ -118,9 +118,7 @@ def test_an_exit_raised_by_a_function_travels_on_and_the_event_is_kept(
 
 @pytest.mark.parametrize("option", FUNCTIONS)
 @pytest.mark.parametrize("value", [5, "text", b"bytes", [1], object(), 0, "", None, float("nan")], ids=repr)
-def test_any_result_of_a_function_is_survived(
-    recorder: Recorder, wrap: Wrap, option: str, value: object
-) -> None:
+def test_any_result_of_a_function_is_survived(recorder: Recorder, wrap: Wrap, option: str, value: object) -> None:
     assert request(wrap(hello, **{option: lambda *_arguments: value})).body == b"hello"
     if not (option == "SKIP" and value):
         assert len(recorder.wait_for(1)) == 1

@@ -52,9 +52,7 @@ def test_an_unreachable_collector_cannot_hold_the_process_longer_than_flush_time
 
 
 def test_exit_does_not_wait_for_the_batch_timeout(run_program: RunProgram, recorder: Recorder) -> None:
-    ended = run_program(
-        PROGRAM, to=recorder, variables={"REQUESTS": "5"}, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=30
-    )
+    ended = run_program(PROGRAM, to=recorder, variables={"REQUESTS": "5"}, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=30)
     assert ended.seconds_after("end") < MARGIN
     assert len(recorder.events) == 5
 
@@ -80,9 +78,7 @@ def test_exit_does_not_wait_when_everything_is_delivered(run_program: RunProgram
     ],
     ids=["falls off the end", "sys.exit", "exception", "other thread serves last"],
 )
-def test_everything_is_delivered_at_exit(
-    run_program: RunProgram, collector: Collector, ending: str, code: int
-) -> None:
+def test_everything_is_delivered_at_exit(run_program: RunProgram, collector: Collector, ending: str, code: int) -> None:
     ended = run_program(
         PROGRAM + ending,
         to=collector,
@@ -96,9 +92,7 @@ def test_everything_is_delivered_at_exit(
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref"])
-def test_everything_is_delivered_when_a_server_is_told_to_end(
-    serve: Serve, collector: Collector, server: str
-) -> None:
+def test_everything_is_delivered_when_a_server_is_told_to_end(serve: Serve, collector: Collector, server: str) -> None:
     running = serve("plain:app", server, to=collector, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=20)
     for _ in range(10):
         assert running.get().body == b"hello"

@@ -15,12 +15,8 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("kind", ["gunicorn-sync", "gunicorn-gthread"])
-def test_preloaded_workers_deliver_each_event_exactly_once(
-    serve: Serve, collector: Collector, kind: str
-) -> None:
-    running = serve(
-        "plain:pid", kind, to=collector, arguments=("--preload", "--workers", "2"), FLUSH_TIMEOUT=20
-    )
+def test_preloaded_workers_deliver_each_event_exactly_once(serve: Serve, collector: Collector, kind: str) -> None:
+    running = serve("plain:pid", kind, to=collector, arguments=("--preload", "--workers", "2"), FLUSH_TIMEOUT=20)
     with ThreadPoolExecutor(8) as clients:
         answered = Counter(clients.map(lambda number: running.get(f"/{number}").body, range(200)))
     # Both workers served, or the test shows nothing.
@@ -67,9 +63,7 @@ def test_each_process_delivers_its_own_events_after_a_fork_in_mid_traffic(
         FLUSH_TIMEOUT=20,
     )
     assert ended.code == 0, ended.errors
-    paths = Counter(
-        event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events
-    )
+    paths = Counter(event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events)
     expected = [f"/parent/{number}" for number in range(60)]
     expected += [f"/child-{child}/{number}" for child in range(4) for number in range(50)]
     assert paths == Counter(expected)
@@ -115,9 +109,7 @@ def test_a_child_forked_while_other_threads_serve_works(run_program: RunProgram,
         FLUSH_TIMEOUT=20,
     )
     assert ended.code == 0, ended.errors
-    paths = Counter(
-        event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events
-    )
+    paths = Counter(event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events)
     assert paths.pop("/parent") == int(ended.output)
     assert paths == Counter(f"/child/{child}" for child in range(30))
 
@@ -150,9 +142,7 @@ def test_a_multiprocessing_child_delivers_with_flush(run_program: RunProgram, re
         FLUSH_TIMEOUT=20,
     )
     assert ended.code == 0, ended.errors
-    paths = sorted(
-        event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events
-    )
+    paths = sorted(event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events)
     assert paths == ["/child/0", "/child/1", "/child/2", "/parent"]
 
 

@@ -103,9 +103,7 @@ def test_an_unknown_key_is_reported_with_the_nearest_one(
     assert "body" in recorder.wait_for(1)[0]["response"]
 
 
-def test_an_application_whose_logging_raises_is_not_disturbed(
-    run_program: RunProgram, nowhere: Nowhere
-) -> None:
+def test_an_application_whose_logging_raises_is_not_disturbed(run_program: RunProgram, nowhere: Nowhere) -> None:
     ended = run_program(
         """
         import logging

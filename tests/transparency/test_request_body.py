@@ -87,14 +87,10 @@ def _recorded_body(event: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread"])
-def test_an_answer_to_an_unread_body_does_not_wait_for_the_body(
-    serve: Serve, recorder: Recorder, server: str
-) -> None:
+def test_an_answer_to_an_unread_body_does_not_wait_for_the_body(serve: Serve, recorder: Recorder, server: str) -> None:
     running = serve("reading:app", server, to=recorder)
     with running.connect(timeout=5) as client:
-        client.sendall(
-            b"POST /unread HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1000\r\n\r\npart"
-        )
+        client.sendall(b"POST /unread HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1000\r\n\r\npart")
         # The client still holds 996 bytes back.
         assert client.recv(12) == b"HTTP/1.1 401"
     [event] = recorder.wait_for(1)
@@ -104,9 +100,7 @@ def test_an_answer_to_an_unread_body_does_not_wait_for_the_body(
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread"])
-def test_a_client_that_expects_a_go_ahead_is_not_made_to_send(
-    serve: Serve, recorder: Recorder, server: str
-) -> None:
+def test_a_client_that_expects_a_go_ahead_is_not_made_to_send(serve: Serve, recorder: Recorder, server: str) -> None:
     running = serve("reading:app", server, to=recorder, READ_REQUEST_BODY_FIRST=True)
     with running.connect(timeout=5) as client:
         client.sendall(
@@ -248,9 +242,7 @@ def test_methods_the_stream_lacks_are_lacking(recorder: Recorder, wrap: Wrap) ->
     seen: list[object] = []
 
     def read(stream: Any) -> object:
-        lacking = [
-            name for name in ("seek", "tell", "read1", "readinto", "fileno") if not hasattr(stream, name)
-        ]
+        lacking = [name for name in ("seek", "tell", "read1", "readinto", "fileno") if not hasattr(stream, name)]
         return lacking, stream.own, stream.read()
 
     request(wrap(_reading(read, seen)), make_environ("POST", "/", b"body", wsgi_input=Minimal(b"body")))
@@ -262,9 +254,7 @@ def test_methods_the_stream_lacks_are_lacking(recorder: Recorder, wrap: Wrap) ->
     "length", ["abc", "-1", "-5", "", " 4 ", "1e3", "99999999999999999999999", "4.0", "+4"], ids=repr
 )
 @pytest.mark.parametrize("first", [False, True], ids=["as-read", "read-first"])
-def test_a_malformed_length_changes_nothing(
-    recorder: Recorder, wrap: Wrap, length: str, *, first: bool
-) -> None:
+def test_a_malformed_length_changes_nothing(recorder: Recorder, wrap: Wrap, length: str, *, first: bool) -> None:
     seen: list[object] = []
     application = wrap(_reading(lambda stream: stream.read(), seen), READ_REQUEST_BODY_FIRST=first)
     environ = make_environ("POST", "/", b"body", CONTENT_LENGTH=length)
@@ -280,9 +270,7 @@ def test_an_empty_body_is_recorded_as_none(recorder: Recorder, wrap: Wrap) -> No
     assert event["request"].get("transfer_encoding") is None
 
 
-def test_a_body_is_recorded_truthfully_when_it_is_shorter_than_announced(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_a_body_is_recorded_truthfully_when_it_is_shorter_than_announced(recorder: Recorder, wrap: Wrap) -> None:
     environ = make_environ("POST", "/", b'{"a": 1}', CONTENT_LENGTH="100")
     request(wrap(_reading(lambda stream: stream.read(), [])), environ)
     [event] = recorder.wait_for(1)

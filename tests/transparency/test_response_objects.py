@@ -157,9 +157,7 @@ def test_a_file_wrapper_passes_as_the_same_object(recorder: Recorder, wrap: Wrap
     assert event["response"]["status"] == 200
 
 
-def test_where_the_file_wrapper_is_a_function_anything_with_fileno_passes(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_where_the_file_wrapper_is_a_function_anything_with_fileno_passes(recorder: Recorder, wrap: Wrap) -> None:
     def send_file(file: object, _size: int = 8192) -> object:
         return file
 

@@ -76,9 +76,7 @@ def test_exc_info_replaces_the_first_head(recorder: Recorder, wrap: Wrap, *, by_
     assert event["response"]["headers"][ID] == answer.header(ID)[0]
 
 
-def test_exc_info_after_headers_are_sent_raises_the_applications_exception(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_exc_info_after_headers_are_sent_raises_the_applications_exception(recorder: Recorder, wrap: Wrap) -> None:
     failure = ValueError("too late")
 
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
@@ -129,9 +127,7 @@ def test_write_works_and_is_captured(recorder: Recorder, wrap: Wrap) -> None:
     assert event["response"]["body"] == {"written": True, "returned": True}
 
 
-def test_start_response_may_be_called_when_the_first_chunk_is_asked_for(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_start_response_may_be_called_when_the_first_chunk_is_asked_for(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("202 Accepted", [("X-Late", "1")])
         yield b"late"
@@ -147,9 +143,7 @@ def test_start_response_may_be_called_when_the_first_chunk_is_asked_for(
     assert event["response"]["headers"]["X-Late"] == "1"
 
 
-def test_an_application_that_never_calls_start_response_is_the_servers_business(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_an_application_that_never_calls_start_response_is_the_servers_business(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, _start_response: Any) -> list[bytes]:
         return [b"no head"]
 
@@ -159,9 +153,7 @@ def test_an_application_that_never_calls_start_response_is_the_servers_business(
     assert "response" not in event
 
 
-def test_start_response_takes_its_arguments_by_keyword_where_the_server_does(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_start_response_takes_its_arguments_by_keyword_where_the_server_does(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> list[bytes]:
         start_response(status="200 OK", headers=[("X-A", "1")], exc_info=None)
         return []
@@ -175,9 +167,7 @@ def test_start_response_takes_its_arguments_by_keyword_where_the_server_does(
     [("200 OK",), (), ("200 OK", [], None, None), ("200 OK", None), ("200 OK", "text"), ("200 OK", 5)],
     ids=repr,
 )
-def test_what_the_server_refuses_is_refused(
-    recorder: Recorder, wrap: Wrap, arguments: tuple[Any, ...]
-) -> None:
+def test_what_the_server_refuses_is_refused(recorder: Recorder, wrap: Wrap, arguments: tuple[Any, ...]) -> None:
     def strict(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         del status, exc_info
         if not isinstance(headers, list):

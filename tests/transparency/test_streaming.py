@@ -66,9 +66,7 @@ def test_first_chunk_leaves_while_the_collector_is_dead(serve: Serve, nowhere: N
 
 # Not waitress: it lets an endless iterable run on after the client has left, with a middleware or without.
 @pytest.mark.parametrize("server", [server for server in SERVERS if server != "waitress"])
-def test_endless_stream_is_recorded_when_its_client_leaves(
-    serve: Serve, recorder: Recorder, server: str
-) -> None:
+def test_endless_stream_is_recorded_when_its_client_leaves(serve: Serve, recorder: Recorder, server: str) -> None:
     limit = 1000
     running = serve("streaming:stream", server, to=recorder, RESPONSE_MAX_BODY_SIZE=limit)
     with running.connect() as client:

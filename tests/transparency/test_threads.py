@@ -36,9 +36,7 @@ def _application(environ: Environ, start_response: Any) -> Any:
     return stream()
 
 
-def test_32_threads_over_one_middleware_raise_nothing_and_lose_nothing(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_32_threads_over_one_middleware_raise_nothing_and_lose_nothing(recorder: Recorder, wrap: Wrap) -> None:
     middleware = wrap(
         _application,
         IDENTIFY_USER=lambda _app, environ, _headers: environ["PATH_INFO"],

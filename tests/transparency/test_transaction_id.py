@@ -24,9 +24,7 @@ def _asking(identifier: str) -> Environ:
     return make_environ(HTTP_X_MOESIF_TRANSACTION_ID=identifier)
 
 
-def test_one_id_is_appended_to_the_response_and_to_both_sides_of_the_event(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_one_id_is_appended_to_the_response_and_to_both_sides_of_the_event(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(hello)
     ids = []
     for _ in range(3):
@@ -42,9 +40,7 @@ def test_one_id_is_appended_to_the_response_and_to_both_sides_of_the_event(
 
 
 @pytest.mark.parametrize("identifier", ["a", "A-Z_0.9", "x" * 64, str(uuid.UUID(int=5))])
-def test_the_clients_id_is_echoed_but_never_the_events_key(
-    recorder: Recorder, wrap: Wrap, identifier: str
-) -> None:
+def test_the_clients_id_is_echoed_but_never_the_events_key(recorder: Recorder, wrap: Wrap, identifier: str) -> None:
     application = wrap(hello)
     for _ in range(2):
         assert request(application, _asking(identifier)).header(NAME) == [identifier]
@@ -63,9 +59,7 @@ def test_the_clients_id_is_echoed_but_never_the_events_key(
     ["", "x" * 65, "a b", "a\r\nSet-Cookie: x=1", "\xe9", "a,b", "<script>", "a/b", "\x00"],
     ids=repr,
 )
-def test_an_id_that_could_do_harm_is_replaced_by_ours(
-    recorder: Recorder, wrap: Wrap, identifier: str
-) -> None:
+def test_an_id_that_could_do_harm_is_replaced_by_ours(recorder: Recorder, wrap: Wrap, identifier: str) -> None:
     [answered] = request(wrap(hello), _asking(identifier)).header(NAME)
     [event] = recorder.wait_for(1)
     assert answered == event["transaction_id"]

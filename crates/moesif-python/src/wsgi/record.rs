@@ -108,7 +108,8 @@ impl Functions {
         all.flatten().try_for_each(|callback| callback.traverse(visit))
     }
 
-    /// Asks the functions about a call. `false` means that the application wants it left out.
+    /// Asks the functions about a call, each of which finds the request body in `wsgi.input` from its start. `false`
+    /// means that the application wants the call left out.
     fn ask(
         &self,
         exchange: &mut Exchange,
@@ -116,7 +117,18 @@ impl Functions {
         environ: &Bound<'_, PyDict>,
     ) -> PyResult<bool> {
         let py = app.py();
+        let body = Some(exchange.request_body_bytes()).filter(|body| !body.is_empty());
+        let body = body.map(|body| PyBytes::new(py, body));
+        let rewind = || {
+            if let Some(body) = &body {
+                drop(make_readable(environ, body));
+            }
+        };
+        if body.is_some() {
+            publish(exchange, environ);
+        }
         let call = PyTuple::new(py, [app, environ.as_any()])?;
+        rewind();
         if let Some(skip) = &self.skip
             && skip.call(py, &call, |result| Ok(Some(result.is_truthy()?)))?.unwrap_or(false)
         {
@@ -127,18 +139,21 @@ impl Functions {
             .unwrap_or_else(|| PyDict::new(py).into_any());
         let call_with_headers = PyTuple::new(py, [app, environ.as_any(), &headers])?;
         let arguments = |takes_headers: bool| if takes_headers { &call_with_headers } else { &call };
+        rewind();
         if let Some(identify) = &self.identify_user
             && let Some(id) =
                 identify.call(py, arguments(self.identify_user_takes_headers), convert::id_text)?
         {
             exchange.set_user_id(id);
         }
+        rewind();
         if let Some(identify) = &self.identify_company
             && let Some(id) =
                 identify.call(py, arguments(self.identify_company_takes_headers), convert::id_text)?
         {
             exchange.set_company_id(id);
         }
+        rewind();
         if let Some(get) = &self.get_metadata
             && let Some(metadata) = get.call(py, &call, |result| {
                 if result.is_none() { Ok(None) } else { json::object(result, json::METADATA_BYTES).map(Some) }
@@ -146,6 +161,7 @@ impl Functions {
         {
             exchange.set_metadata(metadata);
         }
+        rewind();
         if let Some(get) = &self.get_session_token
             && let Some(token) = get.call(py, &call, convert::id_text)?
         {
@@ -169,11 +185,6 @@ pub(super) fn finish(
         exchange.strip_content();
     }
     if functions.look_at_environ() {
-        let body = exchange.request_body_bytes();
-        if !body.is_empty() {
-            drop(make_readable(environ, body));
-            publish(&exchange, environ);
-        }
         wanted = functions.ask(&mut exchange, app, environ);
     }
     if let Some(mask) = &functions.mask_event_model
@@ -225,8 +236,8 @@ fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
 }
 
 /// Functions may read the body from `wsgi.input` as the application did.
-fn make_readable(environ: &Bound<'_, PyDict>, body: &[u8]) -> PyResult<()> {
+fn make_readable(environ: &Bound<'_, PyDict>, body: &Bound<'_, PyBytes>) -> PyResult<()> {
     let py = environ.py();
-    let stream = py.import("io")?.call_method1("BytesIO", (PyBytes::new(py, body),))?;
+    let stream = py.import("io")?.call_method1("BytesIO", (body,))?;
     environ.set_item(intern!(py, "wsgi.input"), stream)
 }
