@@ -86,7 +86,7 @@ class Recorder:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.recorder = self
         self.uri = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 
     def answer_with(self, *replies: Reply, then: Reply = 201) -> None:

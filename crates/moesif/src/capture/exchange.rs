@@ -601,7 +601,7 @@ mod tests {
         let id = Identifiers::seeded().next();
         let mut exchange = Exchange::begin(Arc::new(policy()), id, &budget);
         exchange.set_status(200);
-        budget.allow(u64::try_from(1500 + exchange.size() + 500).unwrap());
+        budget.allow(u64::try_from(1500 + exchange.size() + 600).unwrap());
         let hog = {
             let mut hog = Reservation::new(&budget);
             assert!(hog.grow(1500));

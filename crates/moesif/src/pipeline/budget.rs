@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many bytes the records of a process may hold together: bodies in flight, queue and retries.
 ///
-/// The limit is the largest any client asked for. Taking from it is one atomic addition and never waits.
+/// The limit is the largest any client asked for. Taking from it is one atomic addition and never waits. Bodies may take
+/// seven eighths of it: the rest is for what remains of a call without them, so that when memory is short bodies are
+/// lost long before calls are.
 #[derive(Debug, Default)]
 pub struct Budget {
     limit: AtomicU64,
@@ -24,9 +26,14 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    fn take(&self, bytes: u64) -> bool {
+    fn take(&self, bytes: u64, share: Share) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let limit = match share {
+            Share::Whole => limit,
+            Share::Bodies => limit - limit / 8,
+        };
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before.saturating_add(bytes) <= self.limit.load(Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= limit;
         if !fits {
             self.give_back(bytes);
         }
@@ -36,6 +43,13 @@ impl Budget {
     fn give_back(&self, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
     }
+}
+
+/// How much of the budget may be used up for something.
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    Whole,
+    Bodies,
 }
 
 /// What one record has taken from the budget; given back when it is dropped.
@@ -50,9 +64,13 @@ impl Reservation {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
-    /// Takes `more` bytes, or none and says `false`.
+    /// Takes `more` bytes for a body, or none and says `false`.
     pub(crate) fn grow(&mut self, more: usize) -> bool {
-        let taken = self.budget.take(wide(more));
+        self.take(more, Share::Bodies)
+    }
+
+    fn take(&mut self, more: usize, share: Share) -> bool {
+        let taken = self.budget.take(wide(more), share);
         if taken {
             self.bytes += more;
         }
@@ -66,13 +84,13 @@ impl Reservation {
         self.bytes -= fewer;
     }
 
-    /// Grows or shrinks to `bytes` in all; `false` when there was no room to grow.
+    /// Grows or shrinks to `bytes` in all, for whatever purpose; `false` when there was no room to grow.
     pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         if bytes <= self.bytes {
             self.shrink(self.bytes - bytes);
             true
         } else {
-            self.grow(bytes - self.bytes)
+            self.take(bytes - self.bytes, Share::Whole)
         }
     }
 
@@ -92,4 +110,23 @@ impl Drop for Reservation {
 
 fn wide(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_leave_room_for_calls_and_everything_is_given_back() {
+        let budget = Arc::new(Budget::default());
+        budget.allow(800);
+        let (mut body, mut call) = (Reservation::new(&budget), Reservation::new(&budget));
+        assert!(body.grow(700));
+        assert!(!body.grow(1));
+        assert!(call.resize(100));
+        assert!(!call.resize(101));
+        assert_eq!(budget.used(), 800);
+        drop((body, call));
+        assert_eq!(budget.used(), 0);
+    }
 }
