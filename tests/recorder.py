@@ -37,6 +37,8 @@ class Answer:
     status: int = 201
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b"{}"
+    #: Seconds the collector takes to answer.
+    delay: float = 0
 
 
 Reply = int | Answer | Fault
@@ -186,6 +188,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._fail(reply)
             return
         answer = Answer(reply) if isinstance(reply, int) else reply
+        time.sleep(answer.delay)
         # Known to the test before it is known to the client: a client that ends now has been counted.
         self.server.recorder.settle(delivery, answer.status)
         self.send_response(answer.status)

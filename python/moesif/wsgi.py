@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moesif import _native, lifecycle
+from moesif import _native
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MoesifMiddleware"]
 
-# Importing the life cycle registers the flush at exit.
-_ = lifecycle
-
 
 class MoesifMiddleware(_native.WsgiMiddleware):
     """Captures the calls a WSGI application serves: ``MoesifMiddleware(app, settings)`` is an application too.
@@ -29,9 +26,14 @@ class MoesifMiddleware(_native.WsgiMiddleware):
 
     Raises ``ValueError`` when ``APPLICATION_ID`` is missing or a value is one the option cannot take, ``TypeError``
     when ``settings`` is no mapping. Serving a request raises only what the application raises.
+
+    The attributes ``app``, ``settings``, ``DEBUG`` and ``LOG_BODY`` tell what it was made with; setting them changes
+    nothing.
     """
 
     def __init__(self, app: WSGIApplication, settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
         """Check the settings and wrap ``app``."""
         super().__init__()
-        self._configure(app, settings)
+        self.app = app
+        self.settings = settings
+        self.DEBUG, self.LOG_BODY = self._configure(app, settings)

@@ -86,27 +86,32 @@ def test_attempts_are_spread_out_when_the_collector_stays_down(recorder: Recorde
     assert all(later - earlier >= 0.05 for earlier, later in itertools.pairwise(moments))
 
 
-def test_a_flush_cuts_the_wait_short(run_program: RunProgram, recorder: Recorder) -> None:
-    recorder.answer_with(Answer(503, (("Retry-After", "600"),)))
-    ended = run_program(
-        """
-        import moesif, time
-        from moesifwsgi import MoesifMiddleware
-        from tests.gateway import hello, request
-        request(MoesifMiddleware(hello, {}))
-        deadline = time.monotonic() + 20
-        while not moesif.stats()["in_flight"]:
-            assert time.monotonic() < deadline
-        # The first attempt is refused, the flush brings the second one.
-        before = time.monotonic()
-        while not moesif.flush(0.5):
-            assert time.monotonic() < before + 10
-        """,
-        to=recorder,
-        EVENT_WORKER_COUNT=1,
-    )
+_FLUSHING = """
+import moesif, time
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, request
+request(MoesifMiddleware(hello, {}))
+moesif.flush(0.1)
+deadline = time.monotonic() + 10
+while not moesif.flush(0.2):
+    assert time.monotonic() < deadline
+"""
+
+
+def test_a_flush_cuts_a_back_off_short(run_program: RunProgram, recorder: Recorder) -> None:
+    # Waited for in full, nine pauses are over two minutes on average; each flush cuts one of them short.
+    recorder.answer_with(*[503] * 9)
+    ended = run_program(_FLUSHING, to=recorder, EVENT_WORKER_COUNT=1)
     assert ended.code == 0, ended.errors
     assert len(recorder.events) == 1
+
+
+def test_a_flush_does_not_hurry_a_collector_that_asks_for_patience(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.answer_with(Answer(503, (("Retry-After", "2"),)))
+    ended = run_program(_FLUSHING, to=recorder, EVENT_WORKER_COUNT=1)
+    assert ended.code == 0, ended.errors
+    first, second = recorder.deliveries
+    assert second.at - first.at >= 2
 
 
 @pytest.mark.parametrize("status", [401, 403, 302])

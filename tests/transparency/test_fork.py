@@ -177,3 +177,32 @@ def test_a_child_that_serves_nothing_starts_nothing_and_ends_at_once(
     )
     assert ended.code == 0, ended.errors
     assert len(recorder.events) == 1
+
+
+def test_a_request_that_was_under_way_is_its_parents_to_record(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        """
+        import os, sys, time
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+
+        child = None
+        def application(environ, start_response):
+            global child
+            child = os.fork()
+            return hello(environ, start_response)
+
+        request(MoesifMiddleware(application, {}))
+        if child == 0:
+            begin = time.monotonic()
+            settled = moesif.flush(10)
+            os._exit(0 if settled and time.monotonic() - begin < 5 and not moesif.stats()["captured"] else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert moesif.flush(10)
+        assert moesif.stats()["sent"] == 1
+        """,
+        to=recorder,
+    )
+    assert ended.code == 0, ended.errors
+    assert len(recorder.events) == 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gc
 import io
 import json
 import socket
+import sys
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +19,8 @@ from tests.server import SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
 
     from tests.conftest import Serve, Wrap
     from tests.recorder import Recorder
@@ -390,3 +395,117 @@ def test_large_bodies_cost_the_request_little(recorder: Recorder, wrap: Wrap) ->
     [event] = recorder.wait_for(1)
     assert event["request"]["content_length"] == len(body)
     assert len(event["request"]["body"]) <= 460_800
+
+
+class _Fresh:
+    """A stream whose lines are those of a new iterator, and which can be used in a `with`."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = io.BytesIO(body)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._body
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc_info: object) -> None:
+        pass
+
+
+def test_streams_of_every_make_stay_what_they_are(recorder: Recorder, wrap: Wrap) -> None:
+    seen: list[object] = []
+
+    def application(environ: Environ, start_response: Any) -> list[bytes]:
+        stream = environ["wsgi.input"]
+        with stream:
+            stream.note = "kept"
+            seen.extend([list(stream), stream.note])
+        start_response("200 OK", [])
+        return []
+
+    request(wrap(application), make_environ("POST", "/", b"a\nb\nc", wsgi_input=_Fresh(b"a\nb\nc")))
+    assert seen == [[b"a\n", b"b\n", b"c"], "kept"]
+    assert _recorded_body(recorder.wait_for(1)[0]) == b"a\nb\nc"
+
+
+def test_reading_into_a_buffer_is_recorded_in_its_place(recorder: Recorder, wrap: Wrap) -> None:
+    seen: list[bytes] = []
+
+    def application(environ: Environ, start_response: Any) -> list[bytes]:
+        stream, buffer = environ["wsgi.input"], bytearray(5)
+        stream.readinto1(buffer)
+        seen.extend([bytes(buffer), stream.read1(2), stream.read()])
+        start_response("200 OK", [])
+        return []
+
+    request(wrap(application), make_environ("POST", "/", b"0123456789"))
+    assert seen == [b"01234", b"56", b"789"]
+    assert _recorded_body(recorder.wait_for(1)[0]) == b"0123456789"
+
+
+def test_what_stands_around_reads_on_where_the_application_stopped(recorder: Recorder, wrap: Wrap) -> None:
+    def application(environ: Environ, start_response: Any) -> list[bytes]:
+        environ["wsgi.input"].read(4)
+        start_response("200 OK", [])
+        return []
+
+    environ = make_environ("POST", "/", b"abcdefgh")
+    request(wrap(application, GET_METADATA=lambda _app, environ: {"read": environ["wsgi.input"].read()}), environ)
+    assert environ["wsgi.input"].read() == b"efgh"
+    assert recorder.wait_for(1)[0]["metadata"] == {"read": "abcd"}
+
+
+def test_an_exit_while_reading_first_is_not_kept_back(recorder: Recorder, wrap: Wrap) -> None:
+    class Exiting:
+        def read(self, _size: int) -> bytes:
+            raise SystemExit(3)
+
+    application = wrap(_reading(lambda _stream: None, []), READ_REQUEST_BODY_FIRST=True)
+    with pytest.raises(SystemExit):
+        request(application, make_environ("POST", "/", b"abc", wsgi_input=Exiting()))
+    assert recorder.wait_for(1)[0]["response"]["status"] == 500
+
+
+def test_clients_that_leave_while_their_body_is_read_first_leave_nothing_behind(wrap: Wrap) -> None:
+    class Resetting:
+        def read(self, _size: int) -> bytes:
+            frame = sys._getframe(1)  # noqa: SLF001 - what the traceback of a server's stream leads to
+            assert frame is not None
+            raise ConnectionResetError
+
+    class Weighed(dict[str, Any]):
+        pass
+
+    application = wrap(_reading(lambda _stream: None, []), READ_REQUEST_BODY_FIRST=True)
+
+    def serve() -> weakref.ref[Weighed]:
+        environ = Weighed(make_environ("POST", "/", b"abc", wsgi_input=Resetting()))
+        request(application, environ)
+        return weakref.ref(environ)
+
+    left = [serve() for _ in range(20)]
+    gc.collect()
+    assert [reference() for reference in left] == [None] * 20
+
+
+def test_a_dictionary_that_is_used_again_tells_nothing_of_the_call_before(recorder: Recorder, wrap: Wrap) -> None:
+    seen: list[object] = []
+
+    def metadata(_app: object, environ: Environ) -> None:
+        seen.append((environ.get("moesif.request_body"), environ["moesif.response_headers"]["X-Number"]))
+
+    def application(environ: Environ, start_response: Any) -> list[bytes]:
+        number = environ["wsgi.input"].read()
+        start_response("200 OK", [("X-Number", str(len(number)))])
+        return []
+
+    wrapped, environ = wrap(application, GET_METADATA=metadata), make_environ("POST", "/", b"[1]")
+    request(wrapped, environ)
+    environ |= {"wsgi.input": io.BytesIO(b"[22]"), "CONTENT_LENGTH": "4"}
+    request(wrapped, environ)
+    assert seen == [([1], "3"), ([22], "4")]
+    assert len(recorder.wait_for(2)) == 2

@@ -22,11 +22,15 @@ pub(crate) struct Callback {
 }
 
 impl Callback {
-    /// The function under an option, if it is set.
-    pub(crate) fn new(given: Option<&Bound<'_, PyAny>>, option: &'static str) -> Option<Self> {
+    /// The function under an option, if it is set; `cost` says what a record lacks when it fails.
+    pub(crate) fn new(
+        given: Option<&Bound<'_, PyAny>>,
+        option: &'static str,
+        cost: &'static str,
+    ) -> Option<Self> {
         Some(Self {
             option,
-            cost: if option == "MASK_EVENT_MODEL" { "headers, bodies and query" } else { "its result" },
+            cost,
             function: settings::function(given, option)?,
             has_failed: AtomicBool::new(false),
         })
@@ -42,16 +46,21 @@ impl Callback {
         match self.function.bind(py).call1(arguments).and_then(|result| read(&result)) {
             Ok(result) => Ok(result),
             Err(error) if error.is_instance_of::<PyException>(py) => {
-                if !self.has_failed.swap(true, Ordering::Relaxed) {
-                    let message = format!(
-                        "{} failed: the call is recorded without {}. Further failures of it are not logged",
-                        self.option, self.cost
-                    );
-                    log::warn(py, "moesif.callbacks", &message, Some(&error));
-                }
+                self.report(py, &error);
                 Ok(None)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Logs a failure, the first time.
+    pub(crate) fn report(&self, py: Python<'_>, error: &PyErr) {
+        if !self.has_failed.swap(true, Ordering::Relaxed) {
+            let message = format!(
+                "{} failed: the call is recorded without {}. Further failures of it are not logged",
+                self.option, self.cost
+            );
+            log::warn(py, "moesif.callbacks", &message, Some(error));
         }
     }
 

@@ -1,10 +1,25 @@
 //! Small conversions from Python values.
 
+use moesif::capture::MAX_ID_BYTES;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-/// The text of an id: text as it is, anything else as `str()` gives it. `None` for what Python takes as false.
+/// Longest session token in bytes.
+const MAX_TOKEN_BYTES: usize = 4096;
+
+/// The text of an id: text as it is, anything else as `str()` gives it. `None` for what Python takes as false. Raises
+/// `ValueError` for a text longer than an id can be.
 pub(crate) fn id_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    short_text(value, MAX_ID_BYTES)
+}
+
+/// The text of a session token, the same way.
+pub(crate) fn token_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    short_text(value, MAX_TOKEN_BYTES)
+}
+
+fn short_text(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Option<String>> {
     if !value.is_truthy()? {
         return Ok(None);
     }
@@ -12,6 +27,12 @@ pub(crate) fn id_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
         Ok(text) => text.to_string_lossy().into_owned(),
         Err(_) => value.str()?.to_string_lossy().into_owned(),
     };
+    if text.len() > max_bytes {
+        return Err(PyValueError::new_err(format!(
+            "the result is {} bytes long: expected at most {max_bytes}",
+            text.len()
+        )));
+    }
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 

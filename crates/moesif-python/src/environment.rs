@@ -1,4 +1,5 @@
-//! The one place where the SDK reads the environment: once for each set of settings, on the thread that makes them.
+//! Where options come from the environment: read once for each set of settings, on the thread that makes them. (The proxy
+//! variables are read by the HTTP library, on the same thread.)
 //!
 //! Read through Python's `os.environ`, whose copy does not race with the host's own changes as `getenv` would.
 

@@ -9,12 +9,13 @@ use std::fmt::Write;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PyMapping, PySet, PyString, PyTuple,
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PyMapping, PySet, PyString,
+    PyTuple,
 };
 use serde_json::value::RawValue;
 
-/// Values nested deeper than this are written as null. Above what a recorded body may have (256).
-const MAX_DEPTH: usize = 300;
+/// Values nested deeper than this are written as null. Above what a recorded body may have (100).
+const MAX_DEPTH: usize = 200;
 /// Longest metadata in bytes.
 pub(crate) const METADATA_BYTES: usize = 450 * 1024;
 /// Longest document of a whole event in bytes: both bodies, metadata, and as much again for headers.
@@ -31,8 +32,8 @@ pub(crate) fn object(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Box
             value.get_type().name()?
         )));
     }
-    let mut json = Writer { text: String::with_capacity(256), max_bytes };
-    json.value(value, 0)?;
+    let mut json = Writer { text: String::with_capacity(256), max_bytes, open: Vec::new() };
+    json.document(value)?;
     RawValue::from_string(json.text).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
@@ -41,13 +42,51 @@ pub(crate) fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyA
     py.import("json")?.call_method1("loads", (json,))
 }
 
-/// The text so far, and how long it may become.
-struct Writer {
+/// The text so far, how long it may become, and the containers that are open. They are kept here and not on the stack:
+/// a thread of the application may have little of that.
+struct Writer<'py> {
     text: String,
     max_bytes: usize,
+    open: Vec<Container<'py>>,
 }
 
-impl Writer {
+/// An object or array that is being written.
+struct Container<'py> {
+    /// Its values, or pairs of key and value.
+    items: Bound<'py, PyIterator>,
+    is_object: bool,
+    is_empty: bool,
+}
+
+impl<'py> Writer<'py> {
+    fn document(&mut self, value: &Bound<'py, PyAny>) -> PyResult<()> {
+        self.value(value)?;
+        while let Some(container) = self.open.last_mut() {
+            match container.items.next().transpose()? {
+                None => {
+                    self.text.push(if container.is_object { '}' } else { ']' });
+                    self.open.pop();
+                }
+                Some(item) => {
+                    if !container.is_empty {
+                        self.text.push(',');
+                    }
+                    container.is_empty = false;
+                    if container.is_object {
+                        let (key, value) = item.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>()?;
+                        self.key(&key)?;
+                        self.text.push(':');
+                        self.value(&value)?;
+                    } else {
+                        self.value(&item)?;
+                    }
+                }
+            }
+            self.check(self.text.len())?;
+        }
+        Ok(())
+    }
+
     fn check(&self, bytes: usize) -> PyResult<()> {
         if bytes <= self.max_bytes {
             return Ok(());
@@ -55,9 +94,9 @@ impl Writer {
         Err(PyValueError::new_err(format!("it is longer than {} bytes as JSON", self.max_bytes)))
     }
 
-    fn value(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
-        self.check(self.text.len())?;
-        if value.is_none() || depth > MAX_DEPTH {
+    /// Writes a scalar, or the start of a container whose items [`Writer::document`] goes through.
+    fn value(&mut self, value: &Bound<'py, PyAny>) -> PyResult<()> {
+        if value.is_none() {
             self.text.push_str("null");
         } else if let Ok(text) = value.cast::<PyString>() {
             self.string(text)?;
@@ -69,64 +108,47 @@ impl Writer {
             self.float(number)?;
         } else if let Ok(map) = value.cast::<PyDict>() {
             // A copy, because `str()` of a value may change the dictionary.
-            self.object(map.items().iter(), depth)?;
+            self.container(map.items().as_any(), true)?;
         } else if value.is_instance_of::<PyList>()
             || value.is_instance_of::<PyTuple>()
             || value.is_instance_of::<PySet>()
             || value.is_instance_of::<PyFrozenSet>()
         {
-            self.array(value, depth)?;
+            self.container(value, false)?;
         } else if let Ok(bytes) = value.cast::<PyBytes>() {
             self.bytes(bytes)?;
         } else if let Ok(map) = value.cast::<PyMapping>() {
-            self.object(map.items()?.iter(), depth)?;
+            self.container(map.items()?.as_any(), true)?;
         } else if let Ok(moment) = value.getattr("isoformat").and_then(|isoformat| isoformat.call0()) {
-            self.value(&moment, depth + 1)?;
+            self.string(&moment.str()?)?;
         } else {
             self.string(&value.str()?)?;
         }
         Ok(())
     }
 
-    fn object<'py>(&mut self, items: impl Iterator<Item = Bound<'py, PyAny>>, depth: usize) -> PyResult<()> {
-        self.text.push('{');
-        for (position, item) in items.enumerate() {
-            let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-            if position > 0 {
-                self.text.push(',');
-            }
-            self.key(&key)?;
-            self.text.push(':');
-            self.value(&value, depth + 1)?;
+    fn container(&mut self, items: &Bound<'py, PyAny>, is_object: bool) -> PyResult<()> {
+        if self.open.len() >= MAX_DEPTH {
+            self.text.push_str("null");
+            return Ok(());
         }
-        self.text.push('}');
+        self.text.push(if is_object { '{' } else { '[' });
+        self.open.push(Container { items: items.try_iter()?, is_object, is_empty: true });
         Ok(())
     }
 
     /// Keys become text the way Python's own encoder does it: `True` is "true", 1 is "1", the rest is `str()`.
-    fn key(&mut self, key: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn key(&mut self, key: &Bound<'py, PyAny>) -> PyResult<()> {
         if let Ok(text) = key.cast::<PyString>() {
             return self.string(text);
         }
         if key.is_none() || key.is_instance_of::<PyBool>() {
             self.text.push('"');
-            self.value(key, 0)?;
+            self.value(key)?;
             self.text.push('"');
             return Ok(());
         }
         self.string(&key.str()?)
-    }
-
-    fn array(&mut self, values: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
-        self.text.push('[');
-        for (position, value) in values.try_iter()?.enumerate() {
-            if position > 0 {
-                self.text.push(',');
-            }
-            self.value(&value?, depth + 1)?;
-        }
-        self.text.push(']');
-        Ok(())
     }
 
     /// A subclass of int may print itself differently (an enum does): the plain number is what JSON holds.
@@ -156,6 +178,7 @@ impl Writer {
     }
 
     fn bytes(&mut self, bytes: &Bound<'_, PyBytes>) -> PyResult<()> {
+        self.check(bytes.as_bytes().len())?;
         if let Ok(text) = std::str::from_utf8(bytes.as_bytes()) {
             self.quoted(text);
         } else {

@@ -7,6 +7,7 @@
 mod callbacks;
 mod convert;
 mod environment;
+mod guard;
 mod json;
 mod lifecycle;
 mod log;
@@ -20,7 +21,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use crate::lifecycle::{flush, flush_timeout, stats};
+    use crate::lifecycle::{flush, stats};
     #[pymodule_export]
     use crate::wsgi::WsgiMiddleware;
 

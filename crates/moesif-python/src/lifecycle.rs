@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use moesif::process::Flush;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -20,11 +21,12 @@ pub(crate) fn flush(py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
         })?,
     };
     let deadline = Instant::now().checked_add(timeout);
+    let flush = Flush::request();
     let settled = loop {
         let remaining = deadline.map_or(SIGNAL_INTERVAL, |deadline| {
             deadline.saturating_duration_since(Instant::now()).min(SIGNAL_INTERVAL)
         });
-        if py.detach(|| moesif::process::flush(Some(remaining))) {
+        if py.detach(|| flush.wait(remaining)) {
             break true;
         }
         py.check_signals()?;
@@ -34,12 +36,6 @@ pub(crate) fn flush(py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
     };
     crate::log::drain(py);
     Ok(settled)
-}
-
-/// The longest `FLUSH_TIMEOUT` in this process, in seconds.
-#[pyfunction]
-pub(crate) fn flush_timeout() -> f64 {
-    moesif::process::flush_timeout().as_secs_f64()
 }
 
 /// What became of every event, as a dictionary.

@@ -11,20 +11,25 @@ use pyo3::prelude::*;
 use pyo3::types::{PyMapping, PyTuple};
 
 use crate::callbacks::Callback;
+use crate::guard::guarded;
 use crate::json;
 
 /// Lets the function change the event. Raises only what is not an `Exception`.
 pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange) -> PyResult<()> {
-    let Some(document) = exchange.document() else {
+    let Some(document) = guarded(|| exchange.document()).flatten() else {
         return Ok(());
     };
     let model = py
         .import("moesif.models")
         .and_then(|models| models.getattr("event_from_document")?.call1((document,)))
         .and_then(|model| PyTuple::new(py, [model]));
-    // The document is ours: if Python cannot read it, the content stays where it is.
-    let Ok(arguments) = model else {
-        return Ok(());
+    let arguments = match model {
+        Ok(arguments) => arguments,
+        // Python cannot read what JSON can hold (an integer of thousands of digits): the content stays where it is.
+        Err(error) => {
+            function.report(py, &error);
+            return Ok(());
+        }
     };
     let masked = function.call(py, &arguments, |result| {
         let dictionary = if result.cast::<PyMapping>().is_ok() {

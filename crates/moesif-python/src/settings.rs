@@ -4,7 +4,7 @@ use moesif::settings::Parsed;
 use moesif::{Integration, Settings, settings::Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyMapping, PyString};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyMapping, PyString};
 
 use crate::{environment, log};
 
@@ -46,18 +46,6 @@ pub(crate) fn parse(
 pub(crate) fn function(settings: Option<&Bound<'_, PyAny>>, key: &str) -> Option<Py<PyAny>> {
     let value = settings?.get_item(key).ok()?;
     value.is_callable().then(|| value.unbind())
-}
-
-/// A copy that later changes to the application's dictionary do not reach.
-pub(crate) fn copy<'py>(
-    py: Python<'py>,
-    settings: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyDict>> {
-    let copy = PyDict::new(py);
-    if let Some(mapping) = settings.and_then(|settings| settings.cast::<PyMapping>().ok()) {
-        copy.update(mapping)?;
-    }
-    Ok(copy)
 }
 
 fn value_of(value: &Bound<'_, PyAny>) -> Value {

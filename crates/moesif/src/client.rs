@@ -21,6 +21,7 @@ pub struct Client {
 struct Here {
     runtime: Arc<Runtime>,
     pipeline: Arc<Pipeline>,
+    pid: u32,
 }
 
 impl Client {
@@ -40,19 +41,26 @@ impl Client {
             Arc::clone(&self.policy),
             here.runtime.identifiers().next(),
             here.runtime.budget(),
+            here.pid,
         ))
     }
 
     /// Queues a finished exchange for delivery. Never waits: when there is no room the event is dropped and
-    /// counted.
+    /// counted. A call that arrived before this process was forked off is its parent's to record.
     pub fn record(&self, exchange: Box<Exchange>) {
-        self.here().pipeline.push(exchange);
+        let here = self.here();
+        if exchange.pid() == here.pid {
+            here.pipeline.push(exchange);
+        }
     }
 
     /// Counts a call that the application asked not to record.
     pub fn skip(&self, exchange: Box<Exchange>) {
+        let here = self.here();
+        if exchange.pid() == here.pid {
+            here.pipeline.count_skipped();
+        }
         drop(exchange);
-        self.here().pipeline.count_skipped();
     }
 
     /// Counts a call whose record was lost to a fault of ours.
@@ -70,7 +78,7 @@ impl Client {
         self.here.get_or_make(|| {
             let runtime = runtime();
             let pipeline = runtime.pipeline(&self.delivery);
-            Arc::new(Here { runtime, pipeline })
+            Arc::new(Here { runtime, pipeline, pid: std::process::id() })
         })
     }
 }

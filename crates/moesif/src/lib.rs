@@ -2,7 +2,8 @@
 //!
 //! In: [`Settings`], and per call an [`Exchange`] that a framework adapter fills as the call passes. Out: gzipped
 //! batches over HTTP, and [`Stats`] that account for every event. The core knows no Python and no framework; it
-//! never blocks the thread that records, never prints, and reads no environment variable.
+//! never blocks the thread that records and never prints. Of the environment it sees what the adapter hands it, and the
+//! proxy variables, which the HTTP library reads once where a [`Client`]'s settings are parsed.
 //!
 //! ```
 //! use moesif::{Client, Integration, Settings};
@@ -25,8 +26,8 @@
 //! ```
 //!
 //! The rooms: [`settings`] is the one table of options; [`capture`] turns one call into an [`Exchange`];
-//! [`mask`] removes what must not be recorded; [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP; [`process`] keeps all of it apart between
-//! the processes of a fork.
+//! [`mask`] removes what must not be recorded; [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP;
+//! [`process`] keeps all of it apart between the processes of a fork.
 
 pub mod capture;
 mod client;

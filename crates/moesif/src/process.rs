@@ -8,7 +8,7 @@
 //! [`runtime`] is the one root such state hangs from: the byte budget, the pipelines, the diagnostics, the identifiers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
@@ -82,35 +82,47 @@ pub fn runtime() -> Arc<Runtime> {
     })
 }
 
+/// Everything recorded in this process before a moment, on its way to be settled.
+pub struct Flush {
+    pipelines: Vec<(Arc<Pipeline>, u64)>,
+}
+
+impl Flush {
+    /// Asks for everything recorded so far to be delivered now. Waits for nothing.
+    #[must_use]
+    pub fn request() -> Self {
+        let pipelines = RUNTIME.get().map(|runtime| runtime.pipelines().clone()).unwrap_or_default();
+        let targets = pipelines.into_iter().map(|pipeline| {
+            let target = pipeline.request_flush();
+            (pipeline, target)
+        });
+        Self { pipelines: targets.collect() }
+    }
+
+    /// Waits until all of it is delivered or counted as lost, and says whether it is. May be asked again.
+    #[must_use]
+    pub fn wait(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now().checked_add(timeout);
+        self.pipelines.iter().all(|(pipeline, target)| pipeline.wait_settled(*target, deadline))
+    }
+}
+
 /// Waits until every event recorded in this process before the call is delivered or counted as lost.
 ///
 /// `timeout` defaults to the longest `FLUSH_TIMEOUT` among this process's pipelines. Returns whether everything
 /// was settled in time; `true` at once when this process has recorded nothing.
 #[must_use]
 pub fn flush(timeout: Option<Duration>) -> bool {
-    let Some(runtime) = RUNTIME.get() else {
-        return true;
-    };
-    let pipelines = runtime.pipelines().clone();
-    let timeout = timeout.unwrap_or_else(|| default_flush_timeout(&pipelines));
-    let deadline = std::time::Instant::now().checked_add(timeout);
-    // Ask all of them first, so that they work side by side.
-    let targets: Vec<u64> = pipelines.iter().map(|pipeline| pipeline.request_flush()).collect();
-    let mut settled = true;
-    for (pipeline, target) in pipelines.iter().zip(targets) {
-        settled &= pipeline.wait_settled(target, deadline);
-    }
-    settled
+    Flush::request().wait(timeout.unwrap_or_else(flush_timeout))
 }
 
 /// The longest `FLUSH_TIMEOUT` among this process's pipelines; zero when there are none.
 #[must_use]
 pub fn flush_timeout() -> Duration {
-    RUNTIME.get().map_or(Duration::ZERO, |runtime| default_flush_timeout(&runtime.pipelines()))
-}
-
-fn default_flush_timeout(pipelines: &[Arc<Pipeline>]) -> Duration {
-    pipelines.iter().map(|pipeline| pipeline.delivery().flush_timeout).max().unwrap_or_default()
+    let longest = |runtime: Arc<Runtime>| {
+        runtime.pipelines().iter().map(|pipeline| pipeline.delivery().flush_timeout).max()
+    };
+    RUNTIME.get().and_then(longest).unwrap_or_default()
 }
 
 /// What became of every event of this process so far.

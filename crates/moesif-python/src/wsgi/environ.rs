@@ -1,5 +1,7 @@
 //! Reading `environ` into an exchange, in one pass.
 
+use std::borrow::Cow;
+
 use moesif::Exchange;
 use moesif::capture::{Policy, UriParts};
 use pyo3::intern;
@@ -15,6 +17,8 @@ pub(super) struct RequestHead {
     pub(super) may_have_body: bool,
     /// A valid `CONTENT_LENGTH`.
     pub(super) declared_length: Option<u64>,
+    /// The dictionary has been through a middleware of ours before.
+    pub(super) holds_keys_of_ours: bool,
     /// The client waits for permission to send the body.
     expects_continue: bool,
 }
@@ -30,12 +34,12 @@ impl RequestHead {
     }
 }
 
-/// Text of a variable, or nothing: absent, or no text.
-fn variable<'a>(value: Option<&'a Bound<'_, PyAny>>) -> &'a str {
-    value
-        .and_then(|value| value.cast::<PyString>().ok())
-        .and_then(|text| text.to_str().ok())
-        .unwrap_or_default()
+/// Text of a variable, or nothing: absent, or no text. A lone surrogate becomes U+FFFD.
+fn variable<'a>(value: Option<&'a Bound<'_, PyAny>>) -> Cow<'a, str> {
+    let Some(text) = value.and_then(|value| value.cast::<PyString>().ok()) else {
+        return Cow::Borrowed("");
+    };
+    text.to_str().map_or_else(|_| text.to_string_lossy(), Cow::Borrowed)
 }
 
 /// Copies the request's head. Anything PEP 3333 allows is understood, anything else passed over.
@@ -51,6 +55,7 @@ pub(super) fn read<'py>(environ: &Bound<'py, PyDict>, exchange: &mut Exchange) -
         let Ok(key) = key.to_str() else {
             continue;
         };
+        head.holds_keys_of_ours |= key.starts_with("moesif.");
         let cgi_name = match key.strip_prefix("HTTP_") {
             Some("CGI_AUTHORIZATION") => "AUTHORIZATION",
             Some(name) => name,
@@ -75,10 +80,10 @@ pub(super) fn read<'py>(environ: &Bound<'py, PyDict>, exchange: &mut Exchange) -
     }
     let method = get(intern!(py, "REQUEST_METHOD"));
     let method = variable(method.as_ref());
-    exchange.set_verb(method);
+    exchange.set_verb(&method);
     // Over HTTP/2 a body may come without a length and without chunks.
     let ends_itself = || {
-        !matches!(method, "GET" | "HEAD")
+        !matches!(&*method, "GET" | "HEAD")
             && get(intern!(py, "wsgi.input_terminated")).is_some_and(|flag| flag.is_truthy().unwrap_or(false))
     };
     if is_chunked || (!head.may_have_body && head.declared_length.is_none() && ends_itself()) {
@@ -92,14 +97,14 @@ pub(super) fn read<'py>(environ: &Bound<'py, PyDict>, exchange: &mut Exchange) -
     let (script_name, path_info) = (get(intern!(py, "SCRIPT_NAME")), get(intern!(py, "PATH_INFO")));
     let query = get(intern!(py, "QUERY_STRING"));
     exchange.set_uri_parts(&UriParts {
-        scheme: variable(scheme.as_ref()),
-        host: variable(host.as_ref()),
-        server_name: variable(server_name.as_ref()),
-        server_port: variable(server_port.as_ref()),
-        script_name: variable(script_name.as_ref()),
-        path_info: variable(path_info.as_ref()),
-        query: variable(query.as_ref()),
+        scheme: &variable(scheme.as_ref()),
+        host: &variable(host.as_ref()),
+        server_name: &variable(server_name.as_ref()),
+        server_port: &variable(server_port.as_ref()),
+        script_name: &variable(script_name.as_ref()),
+        path_info: &variable(path_info.as_ref()),
+        query: &variable(query.as_ref()),
     });
-    exchange.set_peer_address(variable(get(intern!(py, "REMOTE_ADDR")).as_ref()));
+    exchange.set_peer_address(&variable(get(intern!(py, "REMOTE_ADDR")).as_ref()));
     head
 }

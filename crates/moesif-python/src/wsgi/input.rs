@@ -2,58 +2,66 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyCFunction, PyDict, PyIterator, PyMemoryView, PySlice, PyString, PyTuple};
 
 use super::record::Record;
 
 /// Puts a recording stream in place of `wsgi.input`. With `read_first`, that many bytes are read now.
-pub(super) fn record_input(environ: &Bound<'_, PyDict>, record: &Record, read_first: Option<u64>) {
+///
+/// Raises only what is not an `Exception`, met while reading.
+pub(super) fn record_input(
+    environ: &Bound<'_, PyDict>,
+    record: &Record,
+    read_first: Option<u64>,
+) -> PyResult<()> {
     let py = environ.py();
     let key = intern!(py, "wsgi.input");
     let Ok(Some(stream)) = environ.get_item(key) else {
-        return;
+        return Ok(());
     };
-    let replaced = match read_first {
-        Some(length) => read_ahead(&stream, record, length),
-        None => Bound::new(
-            py,
-            RecordedInput { inner: stream.unbind(), record: record.clone(), position: AtomicU64::new(0) },
-        )
-        .map(Bound::into_any),
+    let replaced = if let Some(length) = read_first {
+        read_ahead(&stream, record, length)?
+    } else {
+        let inner = stream.unbind();
+        let recorded = RecordedInput { inner, record: record.clone(), position: AtomicU64::new(0) };
+        Bound::new(py, recorded)?.into_any()
     };
-    if let Ok(replaced) = replaced {
-        drop(environ.set_item(key, replaced));
-    }
+    environ.set_item(key, replaced)
 }
 
-/// Reads the announced body and returns a stream that yields it again. An error while reading is kept for the
-/// application to meet where it reads.
+/// Reads the announced body and returns a stream that yields it again. An `Exception` while reading is kept for the
+/// application to meet where it reads; anything else is the host's, and is raised.
 fn read_ahead<'py>(stream: &Bound<'py, PyAny>, record: &Record, length: u64) -> PyResult<Bound<'py, PyAny>> {
     let py = stream.py();
     let mut body = Vec::new();
     let mut remaining = length;
     let mut failure = None;
     while remaining > 0 {
-        match stream.call_method1(intern!(py, "read"), (remaining,)) {
-            Ok(chunk) => {
-                let Some(chunk) = chunk
-                    .cast::<PyBytes>()
-                    .ok()
-                    .map(pyo3::types::PyBytesMethods::as_bytes)
-                    .filter(|chunk| !chunk.is_empty())
-                else {
-                    break;
-                };
-                body.extend_from_slice(chunk);
-                remaining = remaining.saturating_sub(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+        let chunk = stream.call_method1(intern!(py, "read"), (remaining,)).and_then(|chunk| {
+            // Some servers hand out a bytearray.
+            match chunk.cast_into::<PyBytes>() {
+                Ok(bytes) => Ok(bytes),
+                Err(other) => {
+                    let view = PyMemoryView::from(&other.into_inner())?;
+                    Ok(view.call_method0("tobytes")?.cast_into::<PyBytes>()?)
+                }
             }
-            Err(error) => {
+        });
+        match chunk {
+            Ok(chunk) if chunk.as_bytes().is_empty() => break,
+            Ok(chunk) => {
+                body.extend_from_slice(chunk.as_bytes());
+                remaining = remaining.saturating_sub(wide(chunk.as_bytes().len()));
+            }
+            Err(error) if error.is_instance_of::<PyException>(py) => {
                 failure = Some(error);
                 break;
             }
+            Err(exit) => return Err(exit),
         }
     }
     record.update(|exchange| exchange.record_request_body(0, &body));
@@ -61,9 +69,14 @@ fn read_ahead<'py>(stream: &Bound<'py, PyAny>, record: &Record, length: u64) -> 
     match failure {
         None => Ok(replay),
         Some(failure) => {
+            let failure = failure.into_value(py).into_any();
             Ok(Bound::new(py, InterruptedInput { replay: replay.unbind(), failure })?.into_any())
         }
     }
+}
+
+fn wide(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// A stream that records what is read from another one and is otherwise that one.
@@ -79,12 +92,12 @@ impl RecordedInput {
     fn record(&self, data: &Bound<'_, PyAny>) {
         if let Ok(data) = data.cast::<PyBytes>() {
             let data = data.as_bytes();
-            let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
-            let offset = self.position.fetch_add(length, Ordering::Relaxed);
+            let offset = self.position.fetch_add(wide(data.len()), Ordering::Relaxed);
             self.record.update(|exchange| exchange.record_request_body(offset, data));
         }
     }
 
+    /// Calls a method of the stream that returns what it read.
     fn forward<'py>(
         &self,
         name: &Bound<'py, PyString>,
@@ -94,6 +107,39 @@ impl RecordedInput {
         let data = self.inner.bind(name.py()).call_method(name, arguments, keywords)?;
         self.record(&data);
         Ok(data)
+    }
+
+    /// Calls a method of the stream that reads into a buffer and returns how much.
+    fn read_into<'py>(
+        &self,
+        name: &Bound<'py, PyString>,
+        arguments: &Bound<'py, PyTuple>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = name.py();
+        let count = self.inner.bind(py).call_method1(name, arguments)?;
+        if let Ok(length) = count.extract::<isize>() {
+            let view = PyMemoryView::from(&arguments.get_item(0)?)?.call_method1("cast", ("B",))?;
+            self.record(&view.get_item(PySlice::new(py, 0, length, 1))?.call_method0("tobytes")?);
+        }
+        Ok(count)
+    }
+
+    /// Moves in the stream. Where it does not tell by how much, the record ends here.
+    fn seek<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        let inner = self.inner.bind(arguments.py());
+        let tell = || inner.call_method0("tell").and_then(|position| position.extract::<i64>()).ok();
+        let before = tell();
+        let result = inner.call_method1("seek", arguments)?;
+        match (before, tell()) {
+            (Some(before), Some(after)) => {
+                let position = self.position.load(Ordering::Relaxed).saturating_add_signed(after - before);
+                self.position.store(position, Ordering::Relaxed);
+            }
+            _ => {
+                self.record.update(moesif::Exchange::lose_request_position);
+            }
+        }
+        Ok(result)
     }
 }
 
@@ -131,56 +177,47 @@ impl RecordedInput {
         Ok(lines)
     }
 
-    fn __iter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
-        slf.clone()
+    fn __iter__(slf: &Bound<'_, Self>) -> PyResult<RecordedLines> {
+        let lines = slf.get().inner.bind(slf.py()).try_iter()?.unbind();
+        Ok(RecordedLines { lines, input: slf.clone().unbind() })
     }
 
-    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        // The streams of every server are their own iterators.
-        let line = self.inner.bind(py).try_iter()?.next().transpose()?;
-        if let Some(line) = &line {
-            self.record(line);
-        }
-        Ok(line)
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.forward(intern!(py, "__next__"), &PyTuple::empty(py), None)
+    }
+
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        slf.get().inner.bind(slf.py()).call_method0("__enter__")?;
+        Ok(slf.clone())
+    }
+
+    #[pyo3(signature = (*arguments))]
+    fn __exit__<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
+        self.inner.bind(arguments.py()).call_method1("__exit__", arguments)
     }
 
     /// Whatever else the stream can do it still can; what reads or moves is recorded.
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
         let inner = slf.get().inner.bind(slf.py()).getattr(name)?;
-        match &*name.to_string_lossy() {
-            "read1" => slf.getattr("_read1"),
-            "readinto" => slf.getattr("_readinto"),
-            "seek" => slf.getattr("_seek"),
-            _ => Ok(inner),
+        let kind = name.to_string_lossy();
+        if !matches!(&*kind, "read1" | "readall" | "readinto" | "readinto1" | "seek") {
+            return Ok(inner);
         }
+        let (this, name, kind) = (slf.clone().unbind(), name.clone().unbind(), kind.into_owned());
+        let method = move |arguments: &Bound<'_, PyTuple>, keywords: Option<&Bound<'_, PyDict>>| {
+            let py = arguments.py();
+            let (this, name) = (this.get(), name.bind(py));
+            match &*kind {
+                "seek" => this.seek(arguments).map(Bound::unbind),
+                "readinto" | "readinto1" => this.read_into(name, arguments).map(Bound::unbind),
+                _ => this.forward(name, arguments, keywords).map(Bound::unbind),
+            }
+        };
+        Ok(PyCFunction::new_closure(slf.py(), None, None, method)?.into_any())
     }
 
-    #[pyo3(signature = (*arguments))]
-    fn _read1<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        self.forward(intern!(arguments.py(), "read1"), arguments, None)
-    }
-
-    fn _readinto<'py>(&self, buffer: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = buffer.py();
-        let count = self.inner.bind(py).call_method1(intern!(py, "readinto"), (buffer,))?;
-        if let Ok(length) = count.extract::<usize>() {
-            let view = py.import("builtins")?.call_method1("memoryview", (buffer,))?;
-            let slice = py.import("builtins")?.call_method1("slice", (length,))?;
-            self.record(&view.call_method1("cast", ("B",))?.get_item(slice)?.call_method0("tobytes")?);
-        }
-        Ok(count)
-    }
-
-    #[pyo3(signature = (*arguments))]
-    fn _seek<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        let inner = self.inner.bind(arguments.py());
-        let tell = || inner.call_method0("tell").and_then(|position| position.extract::<i64>());
-        let before = tell()?;
-        let result = inner.call_method1("seek", arguments)?;
-        let moved = tell()? - before;
-        let position = self.position.load(Ordering::Relaxed).saturating_add_signed(moved);
-        self.position.store(position, Ordering::Relaxed);
-        Ok(result)
+    fn __setattr__(&self, name: &Bound<'_, PyString>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+        self.inner.bind(name.py()).setattr(name, value)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -188,16 +225,44 @@ impl RecordedInput {
     }
 }
 
+/// The lines of a stream, recorded as they are taken.
+#[pyclass(frozen, module = "moesif._native")]
+struct RecordedLines {
+    lines: Py<PyIterator>,
+    input: Py<RecordedInput>,
+}
+
+#[pymethods]
+impl RecordedLines {
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
+        slf.clone()
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let line = self.lines.clone_ref(py).into_bound(py).next().transpose()?;
+        if let Some(line) = &line {
+            self.input.get().record(line);
+        }
+        Ok(line)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.lines)?;
+        visit.call(&self.input)
+    }
+}
+
 /// What was read ahead before reading failed, then the failure.
 #[pyclass(frozen, module = "moesif._native")]
 struct InterruptedInput {
     replay: Py<PyAny>,
-    failure: PyErr,
+    /// The exception. Its traceback leads to `environ`, which leads here: a cycle that the collector must see.
+    failure: Py<PyAny>,
 }
 
 impl InterruptedInput {
     fn fail<T>(&self, py: Python<'_>) -> PyResult<T> {
-        Err(self.failure.clone_ref(py))
+        Err(PyErr::from_value(self.failure.bind(py).clone()))
     }
 }
 
@@ -218,8 +283,8 @@ impl InterruptedInput {
         let size = size.unwrap_or(-1);
         let line = self.replay.bind(py).call_method1("readline", (size,))?;
         let is_whole = line.cast::<PyBytes>().is_ok_and(|line| {
-            line.as_bytes().ends_with(b"\n")
-                || usize::try_from(size).is_ok_and(|size| size == line.as_bytes().len())
+            let line = line.as_bytes();
+            line.ends_with(b"\n") || usize::try_from(size).is_ok_and(|size| size == line.len())
         });
         if is_whole { Ok(line) } else { self.fail(py) }
     }
@@ -228,7 +293,7 @@ impl InterruptedInput {
     fn readlines<'py>(
         &self,
         py: Python<'py>,
-        _hint: Option<&Bound<'py, PyInt>>,
+        _hint: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         self.fail(py)
     }
@@ -239,5 +304,10 @@ impl InterruptedInput {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.readline(py, None).map(Some)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.replay)?;
+        visit.call(&self.failure)
     }
 }

@@ -21,7 +21,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
+use crate::guard::guarded;
 use crate::{log, settings};
+use environ::RequestHead;
 use record::{Functions, Record};
 use response::{ResponseIterator, SizedResponseIterator};
 use start_response::StartResponse;
@@ -38,10 +40,10 @@ pub(crate) struct WsgiMiddleware {
 /// The application and how it is captured.
 struct Configured {
     app: Py<PyAny>,
-    settings: Py<PyDict>,
     client: Client,
     functions: Functions,
-    debug: bool,
+    pid_header: bool,
+    lengths: response::Lengths,
     read_request_body_first: bool,
 }
 
@@ -53,22 +55,30 @@ impl WsgiMiddleware {
         Self { configured: OnceLock::new() }
     }
 
-    /// Checks the settings and takes the application. Makes no network call and starts nothing.
+    /// Checks the settings and takes the application. Makes no network call and starts nothing. Returns the options
+    /// `DEBUG` and `LOG_BODY`.
     ///
     /// Raises `ValueError` for a bad value, naming the option, the value and what is expected; `RuntimeError` when
     /// called twice.
-    fn _configure(&self, py: Python<'_>, app: Py<PyAny>, given: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn _configure(
+        &self,
+        py: Python<'_>,
+        app: Py<PyAny>,
+        given: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(bool, bool)> {
         let parsed = settings::parse(given, py, Integration::Wsgi)?;
+        let options = (parsed.pid_header, parsed.policy.log_body);
         let configured = Configured {
             app,
-            settings: settings::copy(py, given)?.unbind(),
             functions: Functions::new(py, given),
-            debug: parsed.debug,
+            pid_header: parsed.pid_header,
+            lengths: response::Lengths::default(),
             read_request_body_first: parsed.read_request_body_first,
             client: Client::new(parsed),
         };
         self.configured
             .set(configured)
+            .map(|()| options)
             .map_err(|_| PyRuntimeError::new_err("this middleware is configured already"))
     }
 
@@ -88,47 +98,25 @@ impl WsgiMiddleware {
         else {
             return app.call1((environ, start_response));
         };
-        let replacement = StartResponse::new(&call, configured.debug, start_response);
-        let replacement = Bound::new(py, replacement)?;
+        if let Err(error) = configured.record_input(&call, environ) {
+            call.record.update(Exchange::fail);
+            return Err(with_exit(py, error, call.finish(py)));
+        }
+        let replacement = Bound::new(py, StartResponse::new(&call, configured.pid_header, start_response))?;
         match app.call1((environ, replacement)) {
-            Ok(result) => respond(call, result),
+            Ok(result) => respond(call, result, &configured.lengths),
             Err(error) => {
                 call.record.update(Exchange::fail);
-                call.finish(py)?;
-                Err(error)
+                Err(with_exit(py, error, call.finish(py)))
             }
         }
-    }
-
-    /// The wrapped application.
-    #[getter]
-    fn app(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.configured()?.app.clone_ref(py))
-    }
-
-    /// A copy of the settings the middleware was made with.
-    #[getter]
-    fn settings(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
-        Ok(self.configured()?.settings.clone_ref(py))
-    }
-
-    /// The option `DEBUG`.
-    #[getter(DEBUG)]
-    fn debug(&self) -> PyResult<bool> {
-        Ok(self.configured()?.debug)
-    }
-
-    /// The option `LOG_BODY`.
-    #[getter(LOG_BODY)]
-    fn log_body(&self) -> PyResult<bool> {
-        Ok(self.configured()?.client.policy().log_body)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(configured) = self.configured.get() {
             visit.call(&configured.app)?;
-            visit.call(&configured.settings)?;
             configured.functions.traverse(visit)?;
+            configured.lengths.traverse(visit)?;
         }
         Ok(())
     }
@@ -151,7 +139,7 @@ impl Configured {
     ) -> Option<Call> {
         let py = environ.py();
         log::drain(py);
-        let begun = record::guarded(|| {
+        let begun = guarded(|| {
             let mut exchange = self.client.begin();
             let head = environ::read(environ, &mut exchange);
             (exchange, head)
@@ -168,19 +156,44 @@ impl Configured {
             record,
             environ: environ.clone().unbind(),
             chunks: chunks.unbind(),
+            head,
         };
-        if head.may_have_body
-            && (self.client.policy().log_body
-                || self.functions.look_at_environ()
-                || self.read_request_body_first)
-        {
-            let read_first = self.read_request_body_first && head.may_read_first(self.client.policy());
-            input::record_input(environ, &call.record, head.declared_length.filter(|_| read_first));
-            if read_first {
-                record::publish_request_body(&call.record, environ);
+        if head.holds_keys_of_ours {
+            // Of an earlier request that used the same dictionary.
+            for key in [intern!(py, "moesif.request_body"), intern!(py, "moesif.response_headers")] {
+                drop(environ.del_item(key));
             }
         }
         Some(call)
+    }
+
+    /// Sees to it that the request body is recorded as the application reads it, or reads it now.
+    ///
+    /// Raises only what is not an `Exception` (an exit while reading ahead).
+    fn record_input(&self, call: &Call, environ: &Bound<'_, PyDict>) -> PyResult<()> {
+        let policy = self.client.policy();
+        let is_wanted = policy.log_body || self.functions.look_at_environ() || self.read_request_body_first;
+        if !call.head.may_have_body || !is_wanted {
+            return Ok(());
+        }
+        let read_first = self.read_request_body_first && call.head.may_read_first(policy);
+        input::record_input(environ, &call.record, call.head.declared_length.filter(|_| read_first))?;
+        if read_first {
+            record::publish_request_body(&call.record, environ);
+        }
+        Ok(())
+    }
+}
+
+/// The error to raise when the application's own work raised `error`: that one, or an exit that a function raised while
+/// the record was ended, with the application's as its context, as a `finally` would have it.
+fn with_exit(py: Python<'_>, error: PyErr, ended: PyResult<()>) -> PyErr {
+    match ended {
+        Ok(()) => error,
+        Err(exit) => {
+            drop(exit.value(py).setattr(intern!(py, "__context__"), error.value(py)));
+            exit
+        }
     }
 }
 
@@ -190,6 +203,7 @@ struct Call {
     record: Record,
     environ: Py<PyDict>,
     chunks: Py<PyList>,
+    head: RequestHead,
 }
 
 impl Call {
@@ -218,7 +232,11 @@ impl Call {
 }
 
 /// Passes the application's result on: as it is where that is possible, else inside an iterator of ours.
-fn respond(call: Call, result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
+fn respond<'py>(
+    call: Call,
+    result: Bound<'py, PyAny>,
+    lengths: &response::Lengths,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = result.py();
     if result.is_exact_instance_of::<PyList>() {
         if let Ok(chunks) = result.cast::<PyList>() {
@@ -229,7 +247,7 @@ fn respond(call: Call, result: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
             record_all(&call, chunks.iter());
         }
     } else if !is_file_wrapper(call.environ.bind(py), &result) {
-        let is_sized = response::is_sized(&result);
+        let is_sized = lengths.is_sized(&result);
         let iterator = ResponseIterator::new(call, result);
         return if is_sized {
             let sized = PyClassInitializer::from(iterator).add_subclass(SizedResponseIterator);

@@ -1,6 +1,5 @@
 //! The record of one request, shared by the objects that see it pass, and its end.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use moesif::{Client, Exchange};
@@ -11,12 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
 use crate::callbacks::Callback;
+use crate::guard::guarded;
 use crate::{convert, json, mask};
-
-/// Runs code of ours in the application's path. A panic is a fault of ours: it ends here.
-pub(super) fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok()
-}
 
 /// The exchange until it is handed over; after that, what is added is nobody's.
 #[derive(Clone)]
@@ -78,17 +73,22 @@ impl Functions {
         let takes_headers = |callback: &Option<Callback>| {
             callback.as_ref().is_none_or(|callback| callback.takes_argument(py, RESPONSE_HEADERS))
         };
-        let identify_user = Callback::new(given, "IDENTIFY_USER");
-        let identify_company = Callback::new(given, "IDENTIFY_COMPANY");
+        let callback = |option| Callback::new(given, option, "its result");
+        let identify_user = callback("IDENTIFY_USER");
+        let identify_company = callback("IDENTIFY_COMPANY");
         Self {
-            skip: Callback::new(given, "SKIP"),
+            skip: callback("SKIP"),
             identify_user_takes_headers: takes_headers(&identify_user),
             identify_user,
             identify_company_takes_headers: takes_headers(&identify_company),
             identify_company,
-            get_metadata: Callback::new(given, "GET_METADATA"),
-            get_session_token: Callback::new(given, "GET_SESSION_TOKEN"),
-            mask_event_model: Callback::new(given, "MASK_EVENT_MODEL"),
+            get_metadata: callback("GET_METADATA"),
+            get_session_token: callback("GET_SESSION_TOKEN"),
+            mask_event_model: Callback::new(
+                given,
+                "MASK_EVENT_MODEL",
+                "headers, bodies, query, session token and metadata",
+            ),
         }
     }
 
@@ -163,7 +163,7 @@ impl Functions {
         }
         rewind();
         if let Some(get) = &self.get_session_token
-            && let Some(token) = get.call(py, &call, convert::id_text)?
+            && let Some(token) = get.call(py, &call, convert::token_text)?
         {
             exchange.set_session_token(token);
         }
@@ -185,7 +185,13 @@ pub(super) fn finish(
         exchange.strip_content();
     }
     if functions.look_at_environ() {
+        let key = intern!(environ.py(), "wsgi.input");
+        let input = environ.get_item(key).ok().flatten();
         wanted = functions.ask(&mut exchange, app, environ);
+        // What stands around us may go on reading where the application stopped.
+        if let Some(input) = input {
+            drop(environ.set_item(key, input));
+        }
     }
     if let Some(mask) = &functions.mask_event_model
         && matches!(wanted, Ok(true))
@@ -218,7 +224,7 @@ fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
     if environ.contains(key).unwrap_or(true) {
         return;
     }
-    let Some(body) = exchange.request_body().body else {
+    let Some(body) = guarded(|| exchange.request_body().body).flatten() else {
         return;
     };
     let base64 = |bytes: &[u8]| -> PyResult<Bound<'_, PyAny>> {

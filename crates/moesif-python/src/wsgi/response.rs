@@ -80,11 +80,14 @@ impl ResponseIterator {
             return Ok(());
         }
         let finished = self.call.finish(py);
-        let iterable = self.iterable.bind(py);
-        if let Some(close) = iterable.getattr_opt(intern!(py, "close"))? {
-            close.call0()?;
+        let close = || match self.iterable.bind(py).getattr_opt(intern!(py, "close"))? {
+            Some(close) => close.call0().map(drop),
+            None => Ok(()),
+        };
+        match close() {
+            Ok(()) => finished,
+            Err(error) => Err(super::with_exit(py, error, finished)),
         }
-        finished
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -124,22 +127,32 @@ impl Drop for ResponseIterator {
     }
 }
 
-/// Whether an iterable has a length. The last type that had none is remembered: an application's responses are mostly
-/// of one.
-pub(super) fn is_sized(iterable: &Bound<'_, PyAny>) -> bool {
-    static UNSIZED: Mutex<Option<Py<PyType>>> = Mutex::new(None);
-    let class = iterable.get_type();
-    let known = match &*UNSIZED.lock().unwrap_or_else(PoisonError::into_inner) {
-        Some(known) => known.is(&class),
-        None => false,
-    };
-    if known {
-        return false;
+/// Whether iterables have a length, by their class. The last class that had none is remembered: an application's
+/// responses are mostly of one.
+#[derive(Default)]
+pub(super) struct Lengths {
+    unsized_class: Mutex<Option<Py<PyType>>>,
+}
+
+impl Lengths {
+    pub(super) fn is_sized(&self, iterable: &Bound<'_, PyAny>) -> bool {
+        let class = iterable.get_type();
+        let lock = || self.unsized_class.lock().unwrap_or_else(PoisonError::into_inner);
+        if lock().as_ref().is_some_and(|known| known.is(&class)) {
+            return false;
+        }
+        let is_sized = class.hasattr(intern!(iterable.py(), "__len__")).unwrap_or(false);
+        if !is_sized {
+            let before = lock().replace(class.unbind());
+            drop(before);
+        }
+        is_sized
     }
-    let is_sized = class.hasattr(intern!(iterable.py(), "__len__")).unwrap_or(false);
-    if !is_sized {
-        let before = UNSIZED.lock().unwrap_or_else(PoisonError::into_inner).replace(class.unbind());
-        drop(before);
+
+    pub(super) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.unsized_class.try_lock() {
+            Ok(class) => visit.call(&*class),
+            Err(_) => Ok(()),
+        }
     }
-    is_sized
 }

@@ -21,20 +21,20 @@ pub(super) struct StartResponse {
     record: Record,
     environ: Py<PyDict>,
     chunks: Py<PyList>,
-    debug: bool,
+    pid_header: bool,
     /// The server's `write`, once there is one.
     write: Mutex<Option<Py<PyAny>>>,
 }
 
 impl StartResponse {
-    pub(super) fn new(call: &Call, debug: bool, inner: &Bound<'_, PyAny>) -> Self {
+    pub(super) fn new(call: &Call, pid_header: bool, inner: &Bound<'_, PyAny>) -> Self {
         let py = inner.py();
         Self {
             inner: inner.clone().unbind(),
             record: call.record.clone(),
             environ: call.environ.clone_ref(py),
             chunks: call.chunks.clone_ref(py),
-            debug,
+            pid_header,
             write: Mutex::new(None),
         }
     }
@@ -54,7 +54,7 @@ impl StartResponse {
                 headers.append((intern!(py, TRANSACTION_ID), id))?;
             }
         }
-        if self.debug {
+        if self.pid_header {
             headers.append((intern!(py, "X-Moesif-Wsgi-Pid"), std::process::id().to_string()))?;
         }
         Ok(())

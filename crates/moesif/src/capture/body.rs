@@ -11,7 +11,7 @@ use crate::pipeline::Reservation;
 
 /// JSON nested deeper than this is emitted as base64: still byte for byte, but nothing that a receiver with a
 /// recursive parser could refuse a whole batch for.
-const MAX_JSON_DEPTH: usize = 256;
+const MAX_JSON_DEPTH: usize = 100;
 
 /// The recorded prefix of a body, and how much of it passed.
 #[derive(Debug, Default)]
@@ -74,6 +74,11 @@ impl CapturedBody {
         self.cut = true;
     }
 
+    /// Where the next part stands is not known any more: what is recorded is a prefix.
+    pub(crate) fn cut(&mut self) {
+        self.cut = true;
+    }
+
     /// How many bytes are allocated for it.
     pub(crate) fn allocated(&self) -> usize {
         self.bytes.capacity()
@@ -108,7 +113,7 @@ impl CapturedBody {
         if self.bytes.is_empty() {
             return BodyView { body: None, truncated: self.passed > 0, content_length };
         }
-        if kept < size {
+        if kept < size || self.cut {
             return BodyView {
                 body: Some(base64_prefix(Cow::Borrowed(&self.bytes), limit).0),
                 truncated: true,

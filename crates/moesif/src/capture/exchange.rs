@@ -56,10 +56,19 @@ pub struct Exchange {
     stripped: bool,
     /// The whole event as the application wants it.
     document: Option<Box<RawValue>>,
+    /// The process the call arrived in.
+    pid: u32,
+    /// No room was left for the chunks the adapter keeps.
+    chunks_refused: bool,
 }
 
 impl Exchange {
-    pub(crate) fn begin(policy: Arc<Policy>, transaction_id: TransactionId, budget: &Arc<Budget>) -> Self {
+    pub(crate) fn begin(
+        policy: Arc<Policy>,
+        transaction_id: TransactionId,
+        budget: &Arc<Budget>,
+        pid: u32,
+    ) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             arena: String::with_capacity(ARENA_CAPACITY),
@@ -85,6 +94,8 @@ impl Exchange {
             metadata: None,
             stripped: false,
             document: None,
+            pid,
+            chunks_refused: false,
         }
     }
 
@@ -161,7 +172,13 @@ impl Exchange {
         self.request_body.record_at(offset, chunk, self.policy.request_max_body_size, &mut self.reservation);
     }
 
-    /// Records the next part of the response body. Returns how many bytes of it are within the capture limit.
+    /// The application moved in the request body in a way that cannot be followed.
+    pub fn lose_request_position(&mut self) {
+        self.request_body.cut();
+    }
+
+    /// Records the next part of the response body. Returns how many bytes of it the adapter may keep for the
+    /// application's functions: those within the capture limit, as long as the byte budget has room for them too.
     pub fn record_response_body(&mut self, chunk: &[u8]) -> usize {
         let before = self.response_body.passed();
         let limit = self.policy.response_max_body_size;
@@ -169,7 +186,9 @@ impl Exchange {
         let kept = if self.policy.log_body { limit } else { 0 };
         self.response_body.append(chunk, kept, &mut self.reservation);
         let room = usize::try_from(before).map_or(0, |before| limit.saturating_sub(before));
-        chunk.len().min(room)
+        let kept = chunk.len().min(room);
+        self.chunks_refused |= !self.reservation.grow(kept);
+        if self.chunks_refused { 0 } else { kept }
     }
 
     /// The id of the user, as the application names it.
@@ -251,11 +270,21 @@ impl Exchange {
             + (self.request_headers.capacity() + self.response_headers.capacity()) * size_of::<Field>()
             + self.request_body.allocated()
             + self.response_body.allocated()
+            + [&self.user_id, &self.company_id, &self.session_token]
+                .into_iter()
+                .flatten()
+                .map(String::capacity)
+                .sum::<usize>()
             + [&self.metadata, &self.document]
                 .into_iter()
                 .flatten()
                 .map(|text| text.get().len())
                 .sum::<usize>()
+    }
+
+    /// The process the call arrived in.
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
     }
 
     /// When the record was finished.
@@ -266,6 +295,12 @@ impl Exchange {
     /// Reserves what the record weighs. When there is no room its bodies go first; `false` means that it does not
     /// fit without them either.
     pub(crate) fn reserve(&mut self) -> bool {
+        let is_stripped = self.document.is_none() && (self.stripped || self.policy.strip_content);
+        if !self.policy.log_body || is_stripped {
+            // They were recorded for the application's functions, and go nowhere from here.
+            self.request_body.discard(&mut self.reservation);
+            self.response_body.discard(&mut self.reservation);
+        }
         if self.reservation.resize(self.size()) {
             return true;
         }
@@ -320,7 +355,11 @@ impl Exchange {
         let policy = &*self.policy;
         let mut headers = Headers::with_capacity(self.request_headers.len() + 2);
         for (name, value) in &self.request_headers {
-            headers.push(self.text(*name), self.text(*value));
+            // Some servers give a variable under two names: the first one counts.
+            let (name, value) = (self.text(*name), self.text(*value));
+            if headers.get(name).is_none() {
+                headers.push(name, value);
+            }
         }
         let user_id = self.user_id.clone().or_else(|| {
             identify_user(&headers, &policy.authorization_header_names, &policy.authorization_user_id_field)
@@ -460,10 +499,12 @@ fn is_transaction_id(id: &str) -> bool {
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-/// Removes everything a mask might have removed: bodies, headers, the query and metadata. Returns how many bodies.
+/// Removes everything a mask might have removed: bodies, headers, the query, the session token and metadata. Returns how
+/// many bodies.
 fn strip(event: &mut Event<'_>) -> usize {
     let mut removed = usize::from(event.request.body.take().is_some());
     event.metadata = None;
+    event.session_token = None;
     event.request.headers = Headers::default();
     if let Some(path_end) = event.request.uri.find('?') {
         event.request.uri.to_mut().truncate(path_end);
@@ -498,7 +539,7 @@ mod tests {
     fn exchange(policy: Policy) -> Exchange {
         let budget = Arc::new(Budget::default());
         budget.allow(1 << 20);
-        let mut exchange = Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget);
+        let mut exchange = Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget, 1);
         exchange.set_verb("POST");
         exchange.set_uri("http://h/p?secret=1");
         exchange
@@ -599,7 +640,7 @@ mod tests {
     fn without_room_the_bodies_go_and_the_event_stays() {
         let budget = Arc::new(Budget::default());
         let id = Identifiers::seeded().next();
-        let mut exchange = Exchange::begin(Arc::new(policy()), id, &budget);
+        let mut exchange = Exchange::begin(Arc::new(policy()), id, &budget, 1);
         exchange.set_status(200);
         budget.allow(u64::try_from(1500 + exchange.size() + 600).unwrap());
         let hog = {

@@ -2,18 +2,26 @@
 //!
 //! Tokens are read, never verified: that is the application's business, and this only labels a record.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use moesif_wire::Headers;
-use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Longest id in bytes: what is longer is no id, and is not recorded.
+pub const MAX_ID_BYTES: usize = 1024;
 
 /// The user id in the first of `names` that yields one.
 ///
 /// `Bearer` and custom schemes carry a JWT or a bare payload whose field `field` (any case) is the id; `Basic`
 /// carries it before the colon. Names and schemes are compared in any case.
 pub(crate) fn identify_user(headers: &Headers<'_>, names: &[String], field: &str) -> Option<String> {
-    names.iter().filter_map(|name| headers.get(name)).find_map(|value| user_of(value, field))
+    names
+        .iter()
+        .filter_map(|name| headers.get(name))
+        .find_map(|value| user_of(value, field).filter(|user| user.len() <= MAX_ID_BYTES))
 }
 
 fn user_of(value: &str, field: &str) -> Option<String> {
@@ -39,16 +47,15 @@ fn after_scheme<'a>(credentials: &'a str, scheme: &str) -> Option<&'a str> {
 }
 
 fn payload_user(payload: &str, field: &str) -> Option<String> {
-    let payload: serde_json::Map<String, Value> = serde_json::from_slice(&decode(payload)?).ok()?;
-    let value = payload
-        .iter()
-        .find(|(name, _)| name.to_lowercase() == field.to_lowercase())
-        .map(|(_, value)| value)?;
-    match value {
-        Value::String(text) if !text.is_empty() => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
+    let payload = decode(payload)?;
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_slice(&payload).ok()?;
+    let (_, value) = fields.iter().find(|(name, _)| name.to_lowercase() == field.to_lowercase())?;
+    let json = value.get();
+    match json.as_bytes().first()? {
+        b'"' => serde_json::from_str(json).ok().filter(|text: &String| !text.is_empty()),
+        b'n' | b'{' | b'[' => None,
+        // Numbers as they are written: an id may have more digits than a number type.
+        _ => Some(json.to_owned()),
     }
 }
 
@@ -111,6 +118,8 @@ mod tests {
     fn values_become_text_and_nothing_becomes_none() {
         assert_eq!(bearer(r#"{"SUB":"u1"}"#).as_deref(), Some("u1"));
         assert_eq!(bearer(r#"{"sub":42}"#).as_deref(), Some("42"));
+        assert_eq!(bearer(r#"{"sub":12345678901234567890123}"#).as_deref(), Some("12345678901234567890123"));
+        assert_eq!(bearer(&format!(r#"{{"sub":"{}"}}"#, "x".repeat(2000))), None);
         for payload in [r#"{"sub":null}"#, r#"{"sub":""}"#, r#"{"sub":[1]}"#, "{}", "[]", "not json", ""] {
             assert_eq!(bearer(payload), None, "{payload}");
         }

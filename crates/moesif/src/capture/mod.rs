@@ -21,6 +21,7 @@ pub use uri::UriParts;
 
 pub(crate) use client_ip::client_address;
 pub(crate) use identifier::Identifiers;
+pub use identity::MAX_ID_BYTES;
 pub(crate) use identity::identify_user;
 
 /// How calls are captured: the part of the settings that every [`Exchange`] carries along.

@@ -1,5 +1,7 @@
 //! The URI of a request, rebuilt from its parts so that it is always valid (PEP 3333, RFC 3986).
 
+use std::net::Ipv6Addr;
+
 use super::text::native_bytes;
 
 /// Where the URI of a request comes from: the CGI variables, unset ones empty. Text is in native strings.
@@ -29,14 +31,21 @@ impl UriParts<'_> {
         let scheme = if scheme_is_valid { self.scheme } else { "http" };
         out.push_str(scheme);
         out.push_str("://");
-        if !self.host.is_empty() {
-            push_encoded(out, self.host, is_host, Percent::Keep);
+        if is_authority(self.host) {
+            out.push_str(self.host);
+        } else if !self.host.is_empty() {
+            push_encoded(out, self.host, is_unreserved_or_sub_delim, Percent::Keep);
         } else if self.server_name.is_empty() {
             out.push_str("localhost");
         } else {
-            push_encoded(out, self.server_name, is_host, Percent::Keep);
+            let is_ipv6 = self.server_name.parse::<Ipv6Addr>().is_ok();
+            if is_ipv6 {
+                out.extend(["[", self.server_name, "]"]);
+            } else {
+                push_encoded(out, self.server_name, is_unreserved_or_sub_delim, Percent::Keep);
+            }
             let implied = matches!((scheme, self.server_port), ("http", "80") | ("https", "443") | (_, ""));
-            if !implied && self.server_port.bytes().all(|byte| byte.is_ascii_digit()) {
+            if !implied && is_port(self.server_port) {
                 out.push(':');
                 out.push_str(self.server_port);
             }
@@ -67,8 +76,21 @@ fn is_unreserved_or_sub_delim(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
-fn is_host(byte: u8) -> bool {
-    is_unreserved_or_sub_delim(byte) || b":[]".contains(&byte)
+/// Whether a `Host` header is a host, with or without a port, that may stand in a URI as it is.
+fn is_authority(host: &str) -> bool {
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    let is_name = match name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.bytes().all(is_unreserved_or_sub_delim),
+    };
+    is_name && port.is_none_or(|port| port.is_empty() || is_port(port))
+}
+
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok()
 }
 
 fn is_path(byte: u8) -> bool {
@@ -141,6 +163,22 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_is_none_is_escaped() {
+        for (host, written) in [
+            ("[::1]:8000", "[::1]:8000"),
+            ("h:", "h:"),
+            ("a:b:c]", "a%3Ab%3Ac%5D"),
+            ("h:99999999", "h%3A99999999"),
+            ("[nonsense]", "%5Bnonsense%5D"),
+            ("u@h", "u%40h"),
+        ] {
+            assert_eq!(uri(UriParts { host, ..UriParts::default() }), format!("http://{written}/"));
+        }
+        let parts = UriParts { server_name: "::1", server_port: "8000", ..UriParts::default() };
+        assert_eq!(uri(parts), "http://[::1]:8000/");
+    }
+
+    #[test]
     fn no_byte_makes_an_invalid_uri() {
         let every: String = (0..=255_u8).map(char::from).collect();
         let uri = uri(UriParts {
@@ -151,7 +189,7 @@ mod tests {
             ..UriParts::default()
         });
         assert!(uri.starts_with("http://"));
-        assert!(uri.bytes().all(|byte| is_query(byte) || b"[]%".contains(&byte)), "{uri}");
+        assert!(uri.bytes().all(|byte| is_query(byte) || byte == b'%'), "{uri}");
         uri.split('%').skip(1).for_each(|rest| {
             assert!(rest.as_bytes()[..2].iter().all(u8::is_ascii_hexdigit), "{rest}");
         });

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many bytes the records of a process may hold together: bodies in flight, queue and retries.
 ///
-/// The limit is the largest any client asked for. Taking from it is one atomic addition and never waits. Bodies may take
+/// The limit is the largest any client asked for. Taking from it is one atomic step and never waits. Bodies may take
 /// seven eighths of it: the rest is for what remains of a call without them, so that when memory is short bodies are
 /// lost long before calls are.
 #[derive(Debug, Default)]
@@ -32,12 +32,8 @@ impl Budget {
             Share::Whole => limit,
             Share::Bodies => limit - limit / 8,
         };
-        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before.saturating_add(bytes) <= limit;
-        if !fits {
-            self.give_back(bytes);
-        }
-        fits
+        let take = |used: u64| used.checked_add(bytes).filter(|used| *used <= limit);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }
 
     fn give_back(&self, bytes: u64) {

@@ -39,8 +39,10 @@ struct State {
     flushes: u64,
     /// Workers waiting in `available`.
     idle: usize,
-    /// Whether a worker waits in `full`.
-    filling: bool,
+    /// The worker that waits in `full`, by the number of its wait.
+    filler: Option<u64>,
+    /// How many waits in `full` there have been.
+    fills: u64,
     captured: u64,
     skipped: u64,
     sampled_out: u64,
@@ -87,8 +89,7 @@ impl Queue {
                 state.events.push_back(exchange);
                 if state.idle > 0 && state.events.len() == 1 {
                     self.available.notify_one();
-                } else if state.filling && state.events.len() >= self.batch_size {
-                    state.filling = false;
+                } else if state.events.len() >= self.batch_size && state.filler.take().is_some() {
                     self.full.notify_one();
                 }
                 None
@@ -114,7 +115,7 @@ impl Queue {
     pub(super) fn take(&self) -> Taken {
         let mut state = self.lock();
         loop {
-            if state.events.is_empty() || state.filling {
+            if state.events.is_empty() || state.filler.is_some() {
                 state.idle += 1;
                 state = wait(&self.available, state);
                 state.idle -= 1;
@@ -123,10 +124,15 @@ impl Queue {
             let Some(remaining) = self.fill_time(&state) else {
                 break;
             };
-            state.filling = true;
+            state.fills += 1;
+            let mine = Some(state.fills);
+            state.filler = mine;
             let (after, _) = self.full.wait_timeout(state, remaining).unwrap_or_else(PoisonError::into_inner);
             state = after;
-            state.filling = false;
+            // Woken because the batch is full, another worker may have been faster and be the next to wait.
+            if state.filler == mine {
+                state.filler = None;
+            }
         }
         let count = state.events.len().min(self.batch_size);
         let events: VecDeque<_> = state.events.drain(..count).collect();
@@ -168,12 +174,16 @@ impl Queue {
         self.settled.notify_all();
     }
 
-    /// Waits before another attempt; a flush cuts the wait short.
-    pub(super) fn wait_to_retry(&self, delay: Duration) {
-        let state = self.lock();
-        let flushes = state.flushes;
-        let waited = self.retry.wait_timeout_while(state, delay, |state| state.flushes == flushes);
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    /// How many flushes have been asked for so far.
+    pub(super) fn flushes(&self) -> u64 {
+        self.lock().flushes
+    }
+
+    /// Waits before another attempt. A flush that was asked for after the `seen` first ones cuts the wait short, once.
+    pub(super) fn wait_to_retry(&self, delay: Duration, seen: &mut u64) {
+        let waited = self.retry.wait_timeout_while(self.lock(), delay, |state| state.flushes == *seen);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *seen = state.flushes;
     }
 
     pub(super) fn request_flush(&self) -> u64 {
@@ -181,7 +191,7 @@ impl Queue {
         let target = state.head + wide(state.events.len());
         state.flush_before = target;
         state.flushes += 1;
-        state.filling = false;
+        state.filler = None;
         drop(state);
         self.full.notify_all();
         self.available.notify_all();
@@ -275,7 +285,7 @@ mod tests {
             strip_content: false,
         };
         let budget = Arc::new(Budget::default());
-        Box::new(Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget))
+        Box::new(Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget, 1))
     }
 
     fn reconciled(queue: &Queue) -> Stats {

@@ -83,6 +83,8 @@ impl<'a> Worker<'a> {
                     continue;
                 }
                 Verdict::Delivered { rejected } => {
+                    // Past what was refused, batches grow back.
+                    max_events = max_events.saturating_mul(2);
                     (encoded.written.saturating_sub(rejected), DropReason::Rejected)
                 }
                 Verdict::Drop(reason) => (0, reason),
@@ -110,6 +112,7 @@ impl<'a> Worker<'a> {
     /// Sends until there is a final answer.
     fn send(&mut self, body: &[u8], events: usize) -> Verdict {
         let mut attempt = 0_u32;
+        let mut flushes = self.shared.queue.flushes();
         loop {
             let result = self.transport.post_batch(body);
             let verdict = verdict(&result);
@@ -117,8 +120,11 @@ impl<'a> Worker<'a> {
             let Verdict::Retry { after } = verdict else {
                 return verdict;
             };
-            let delay = after.map_or_else(|| back_off(attempt), |after| after.min(LONGEST_RETRY_AFTER));
-            self.shared.queue.wait_to_retry(delay);
+            match after {
+                // What the collector asks for holds for a flush as well.
+                Some(after) => thread::sleep(after.min(LONGEST_RETRY_AFTER)),
+                None => self.shared.queue.wait_to_retry(back_off(attempt), &mut flushes),
+            }
             attempt = attempt.saturating_add(1);
         }
     }
@@ -132,9 +138,11 @@ impl<'a> Worker<'a> {
         };
         // A batch that is split is no outage.
         let was_failing = match verdict {
-            Verdict::Split => self.shared.failing.load(Ordering::Relaxed),
+            Verdict::Split if events > 1 => self.shared.failing.load(Ordering::Relaxed),
             Verdict::Delivered { .. } => self.shared.failing.swap(false, Ordering::Relaxed),
-            Verdict::Retry { .. } | Verdict::Drop(_) => self.shared.failing.swap(true, Ordering::Relaxed),
+            Verdict::Retry { .. } | Verdict::Drop(_) | Verdict::Split => {
+                self.shared.failing.swap(true, Ordering::Relaxed)
+            }
         };
         let message = match verdict {
             Verdict::Delivered { rejected } if *rejected > 0 => Some((
@@ -157,7 +165,7 @@ impl<'a> Worker<'a> {
             Verdict::Drop(_) if !was_failing => {
                 Some((Severity::Error, format!("{uri} refused a batch ({found}): {events} events are lost")))
             }
-            Verdict::Split if events == 1 => {
+            Verdict::Split if events == 1 && !was_failing => {
                 Some((Severity::Error, format!("{uri} refused an event ({found}): it is lost")))
             }
             _ => None,

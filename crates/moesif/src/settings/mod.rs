@@ -109,6 +109,8 @@ pub struct Settings {
     pub delivery: Delivery,
     /// Whether diagnostics are wanted.
     pub debug: bool,
+    /// Whether responses say which process answered.
+    pub pid_header: bool,
     /// Whether a declared request body is read before the application runs.
     pub read_request_body_first: bool,
 }

@@ -27,7 +27,7 @@ enum Checked {
 /// The options that are set, each checked.
 struct Options {
     integration: Integration,
-    set: Vec<(&'static OptionSpec, Checked)>,
+    set: Vec<(&'static OptionSpec, Checked, &'static str)>,
 }
 
 impl Settings {
@@ -67,7 +67,7 @@ impl Settings {
                 })),
             }
         }
-        for (option, _) in options.set.iter().filter(|(option, value)| is_in_effect(option, value)) {
+        for (option, ..) in options.set.iter().filter(|(option, value, _)| is_in_effect(option, value)) {
             match option.status {
                 Status::Works => {}
                 Status::NotYet => warnings.push(format!("{} has no effect in this version", option.name)),
@@ -111,16 +111,20 @@ impl Options {
             value: value.to_string(),
             expected: expected(option.kind),
         })?;
-        self.set.push((option, checked));
+        self.set.push((option, checked, source_of));
         Ok(())
     }
 
     fn has(&self, option: &OptionSpec) -> bool {
-        self.set.iter().any(|(set, _)| set.name == option.name)
+        self.set.iter().any(|(set, ..)| set.name == option.name)
     }
 
     fn get(&self, name: &str) -> Option<&Checked> {
-        self.set.iter().find(|(option, _)| option.name == name).map(|(_, value)| value)
+        self.set.iter().find(|(option, ..)| option.name == name).map(|(_, value, _)| value)
+    }
+
+    fn source_of(&self, name: &str) -> &'static str {
+        self.set.iter().find(|(option, ..)| option.name == name).map_or("", |(.., source_of)| source_of)
     }
 
     fn default(name: &str) -> Option<&'static OptionSpec> {
@@ -190,7 +194,7 @@ impl Options {
                     response_body: BodyMask::new(self.names("RESPONSE_BODY_MASKS")),
                     query: self.names("REQUEST_QUERY_MASKS"),
                 },
-                strip_content: self.set.iter().any(|(option, value)| {
+                strip_content: self.set.iter().any(|(option, value, _)| {
                     option.status == Status::NotYetStripsContent && is_in_effect(option, value)
                 }),
             },
@@ -211,6 +215,7 @@ impl Options {
                 flush_timeout: self.seconds("FLUSH_TIMEOUT"),
             },
             debug: self.flag("DEBUG") || self.flag("LOCAL_DEBUG"),
+            pid_header: self.flag("DEBUG"),
             read_request_body_first: self.flag("READ_REQUEST_BODY_FIRST"),
         })
     }
@@ -224,7 +229,7 @@ impl Options {
         } else {
             Err(SettingsError::Invalid {
                 name: NAME,
-                source_of: "",
+                source_of: self.source_of(NAME),
                 value: format!("{id:?}"),
                 expected: "printable ASCII text, because it travels as a header".to_owned(),
             })
@@ -240,7 +245,7 @@ impl Options {
         let text = self.text(name).unwrap_or_default();
         parse_base_uri(&text).map_err(|InvalidBaseUri| SettingsError::Invalid {
             name,
-            source_of: "",
+            source_of: self.source_of(name),
             value: format!("'{text}'"),
             expected: InvalidBaseUri.to_string(),
         })
@@ -264,7 +269,10 @@ fn check(kind: Kind, value: &Value) -> Option<Checked> {
         (Kind::Seconds { .. }, Value::Integer(seconds)) => {
             check(kind, &Value::Float(f64::from(i32::try_from(*seconds).ok()?)))
         }
-        (Kind::Names, Value::Names(names)) => Some(Checked::Names(names.clone())),
+        (Kind::Names, Value::Names(names)) => {
+            let names = names.iter().map(|name| name.trim().to_owned());
+            Some(Checked::Names(names.filter(|name| !name.is_empty()).collect()))
+        }
         (Kind::Names, Value::Text(text)) => Some(Checked::Names(split_names(text))),
         (Kind::Choice(words), Value::Text(text)) => {
             words.contains(&&**text).then(|| Checked::Text(text.clone()))

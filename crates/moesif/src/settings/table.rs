@@ -210,20 +210,23 @@ pub const OPTIONS: &[OptionSpec] = &[
         Kind::Callable { wsgi: "event_model", django: "event_model", returns: "EventModel" },
         Fallback::Unset,
         "Changes or removes what must not be recorded: it is given the event and returns it. When it fails or returns nothing, \
-         the event is sent without headers, bodies, query and metadata.",
+         the event is sent without headers, bodies, query, session token and metadata.",
     )
     .of(&[W, D, R]),
     mask("REQUEST_HEADER_MASKS", "Request headers that are not recorded, in any case."),
     mask("RESPONSE_HEADER_MASKS", "Response headers that are not recorded, in any case."),
-    mask("REQUEST_BODY_MASKS", "Keys removed from JSON request bodies: at any depth, or a path of keys joined by dots. A body that is no whole JSON document is not recorded."),
+    mask(
+        "REQUEST_BODY_MASKS",
+        "Keys removed from JSON request bodies: at any depth, or a path of keys joined by dots. A body that is no whole \
+         JSON document is not recorded.",
+    ),
     mask("RESPONSE_BODY_MASKS", "Keys removed from JSON response bodies, the same way."),
     OptionSpec::new(
         "REQUEST_QUERY_MASKS",
         Kind::Names,
         Fallback::Unset,
         "Query parameters removed from the recorded URI.",
-    )
-    ,
+    ),
     OptionSpec::new(
         "AUTHORIZATION_HEADER_NAME",
         Kind::Names,
