@@ -176,11 +176,15 @@ async fn ingest(
         Err((body, error)) => return Err(refuse(body, error).await),
     };
     let judging = shared.intake.judge().await?;
+    // The body and the turn go along: a client that leaves does not stop the work, nor does it free its place.
     let judged = tokio::task::spawn_blocking(move || {
         let text = body::decode(coding, &sent)?;
-        judge(kind, &text, &received).map(|(work, rejected)| (work, rejected, text.len()))
+        judge(kind, &text, &received).map(|(work, rejected)| (work, rejected, text.len(), judging))
     });
-    let (work, rejected, size) = judged.await.map_err(|_| IngestError::Stopping)??;
+    let judged = judged
+        .await
+        .map_err(|error| if error.is_panic() { IngestError::Judging } else { IngestError::Stopping })?;
+    let (work, rejected, size, judging) = judged?;
     shared.count_rejected(rejected.len());
     let kept = work.len();
     if kept > 0 {

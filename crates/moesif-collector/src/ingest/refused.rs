@@ -35,6 +35,8 @@ pub(crate) enum IngestError {
     Store(#[from] WriteError),
     #[error("the collector is stopping; nothing of this request was kept, send it again later")]
     Stopping,
+    #[error("judging the body failed, which is a defect of the collector; nothing of this request was kept")]
+    Judging,
 }
 
 impl IngestError {
@@ -48,6 +50,7 @@ impl IngestError {
             }
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Store(_) | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Judging => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
