@@ -14,6 +14,8 @@ use std::{
 use axum::http::HeaderValue;
 use serde_json::value::RawValue;
 
+use crate::complaint::complain;
+
 /// A file longer than this is a mistake: every client downloads it.
 const LONGEST: u64 = 16 * 1024 * 1024;
 /// A file written this recently is read again even if it looks unchanged: the clock of a file system ticks slowly.
@@ -146,11 +148,10 @@ impl Watched {
             Err(error) => {
                 let found = hash(&bytes);
                 if state.complained.replace(found) != Some(found) {
-                    eprintln!(
-                        "moesif-collector: `{}` is not used: {error}; the last good version is served until it is \
-                         corrected",
+                    complain(&format_args!(
+                        "`{}` is not used: {error}; the last good version is served until it is corrected",
                         self.path.display()
-                    );
+                    ));
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! a commit waits for the disk the next group gathers, so the price of one `fsync` is shared by everybody who came
 //! in the meantime. A failed commit is nobody's data: the whole group is answered with the error.
 
-use std::{fs::File, io, sync::mpsc as std_mpsc, thread, time::Duration};
+use std::{fs::File, sync::mpsc as std_mpsc, thread, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 use serde_json::{Map, Value};
@@ -16,6 +16,7 @@ use super::{
     merge::merge,
     record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Work},
 };
+use crate::complaint::complain;
 
 /// Records in one commit at most: bounds how long the first request of a group waits for the last.
 const GROUP: usize = 20_000;
@@ -27,8 +28,10 @@ const LAST_COMMIT: Duration = Duration::from_secs(10);
 pub(crate) enum WriteError {
     #[error("the database cannot be written: {0}; nothing of this request was kept, send it again later")]
     Database(String),
-    #[error("the collector is stopping; nothing of this request was kept, send it again later")]
-    Stopped,
+    #[error(
+        "the thread that writes the database is gone and the collector ends; send the request again later"
+    )]
+    WriterGone,
 }
 
 /// What one request wants stored.
@@ -56,9 +59,26 @@ impl Job {
 /// The writer as the process that ends it sees it.
 pub(crate) struct WriterThread {
     done: std_mpsc::Receiver<()>,
+    gone: oneshot::Receiver<()>,
+}
+
+/// Why the writer did not start.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StartError {
+    #[error("no thread: {0}")]
+    Thread(std::io::Error),
+    #[error("no statements: {0}")]
+    Database(#[from] rusqlite::Error),
 }
 
 impl WriterThread {
+    /// Resolves when the writer has ended. While the store is there, nobody asked it to: nothing can be stored any
+    /// more.
+    pub(crate) async fn gone(&mut self) {
+        // Its other end is dropped by the end of the thread, never sent to.
+        let _dropped = (&mut self.gone).await;
+    }
+
     /// Waits until everything queued is committed, with a bound. The store must have been dropped before.
     pub(crate) fn finish(self) {
         // Both outcomes of the wait mean that there is nothing more to wait for.
@@ -66,28 +86,59 @@ impl WriterThread {
     }
 }
 
-/// Starts the writer. It ends when the last sender of `queue` is gone and what was queued is committed; only then is
-/// `lock` released, which lets the next collector in.
+/// Starts the writer, and returns once it has everything it needs to write. It ends when the last sender of `queue`
+/// is gone and what was queued is committed; then the log is folded into the database and the database closed, and
+/// only then is `lock` released, which lets the next collector in.
 pub(super) fn start(
     database: Connection,
     mut queue: mpsc::Receiver<Job>,
     lock: File,
-) -> io::Result<WriterThread> {
+) -> Result<WriterThread, StartError> {
     let (ended, done) = std_mpsc::channel::<()>();
-    thread::Builder::new().name("moesif-writer".into()).spawn(move || {
-        let _ended = ended;
-        let _lock = lock;
-        if let Err(error) = run(&database, &mut queue) {
-            eprintln!(
-                "moesif-collector: the database cannot be written any more: {error}; restart the collector"
-            );
-        }
-    })?;
-    Ok(WriterThread { done })
+    let (going, gone) = oneshot::channel::<()>();
+    let (ready, prepared) = std_mpsc::channel();
+    thread::Builder::new()
+        .name("moesif-writer".into())
+        .spawn(move || {
+            // Dropped in the opposite order, also by a panic: database, lock, and then the word that all is over.
+            let _ended = (ended, going);
+            let _lock = lock;
+            let database = database;
+            match Tables::new(&database) {
+                Ok(tables) => {
+                    // Nobody waits for it only when the process is ending anyway.
+                    let _heard = ready.send(Ok(()));
+                    run(tables, &mut queue);
+                    fold_log(&database);
+                }
+                Err(error) => {
+                    let _heard = ready.send(Err(error));
+                }
+            }
+        })
+        .map_err(StartError::Thread)?;
+    let no_answer = || StartError::Thread(std::io::Error::other("it ended before it began"));
+    prepared.recv().map_err(|_| no_answer())??;
+    Ok(WriterThread { done, gone })
 }
 
-fn run(database: &Connection, queue: &mut mpsc::Receiver<Job>) -> rusqlite::Result<()> {
-    let mut tables = Tables::new(database)?;
+/// Leaves one file that holds everything: who copies `collector.db` of a stopped collector has all of it.
+fn fold_log(database: &Connection) {
+    let folded = database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
+    match folded {
+        Ok(false) => {}
+        Ok(true) => {
+            complain(
+                &"a reader kept the log from being folded into collector.db; copy collector.db-wal as well",
+            );
+        }
+        Err(error) => complain(&format_args!(
+            "the log was not folded into collector.db: {error}; copy collector.db-wal as well"
+        )),
+    }
+}
+
+fn run(mut tables: Tables<'_>, queue: &mut mpsc::Receiver<Job>) {
     let mut failing = false;
     while let Some(first) = queue.blocking_recv() {
         let mut size = first.work.len();
@@ -102,9 +153,9 @@ fn run(database: &Connection, queue: &mut mpsc::Receiver<Job>) -> rusqlite::Resu
         if let Err(error) = &outcome
             && !failing
         {
-            eprintln!(
-                "moesif-collector: events are being refused: {error}; check the disk of the data directory"
-            );
+            complain(&format_args!(
+                "events are being refused: {error}; check the disk of the data directory"
+            ));
         }
         failing = outcome.is_err();
         for job in group {
@@ -112,7 +163,6 @@ fn run(database: &Connection, queue: &mut mpsc::Receiver<Job>) -> rusqlite::Resu
             let _gone = job.answer.send(outcome.clone());
         }
     }
-    Ok(())
 }
 
 /// Prepared statements and what is remembered between commits.

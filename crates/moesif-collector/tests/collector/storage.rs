@@ -157,6 +157,25 @@ fn a_database_of_a_newer_version_or_of_somebody_else_is_refused() {
     let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 99, "the newer database was touched");
     drop(database);
+    let broken = |why: &str, statements: &str, told: &str| {
+        for suffix in ["", "-wal", "-shm"] {
+            let _absent = std::fs::remove_file(data.join(format!("collector.db{suffix}")));
+        }
+        if why == "no table" {
+            Collector::start(&directory).kill_9();
+        }
+        rusqlite::Connection::open(&path).unwrap().execute_batch(statements).unwrap();
+        let (code, out, said) = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+        assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{why}: {said}");
+        assert!(said.contains(path.to_str().unwrap()) && said.contains(told), "{why}: {said}");
+    };
+    broken("no table", "DROP TABLE counters", "counters");
+    broken("our version, nothing in it", "PRAGMA user_version = 1", "not a database of this collector");
+    broken(
+        "somebody else's, of a later version than ours",
+        "CREATE TABLE x (y); PRAGMA user_version = 5",
+        "not a database of this collector",
+    );
 
     for junk in ["not a database, though long enough to look at: ".repeat(100), String::new()] {
         for suffix in ["", "-wal", "-shm"] {
