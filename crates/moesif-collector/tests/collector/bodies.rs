@@ -1,11 +1,11 @@
 //! Limits of bodies, and bodies that are made to hurt.
 
-use std::{fmt::Write as _, thread};
+use std::{fmt::Write as _, io::Write as _, thread};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::harness::{Collector, Directory, MIB, event, gzip};
+use crate::harness::{Collector, Directory, MIB, Reply, event, gzip, until};
 
 const LIMIT: usize = 50 * MIB;
 
@@ -195,4 +195,58 @@ fn an_event_over_a_megabyte_is_kept_with_its_bodies_cut() {
     collector.keep("/v1/events", &under);
     let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
     assert_eq!(kept["request"]["body"], under["request"]["body"]);
+}
+
+/// The head of a POST of a chunked body.
+const CHUNKED: &str = "POST /v1/events/batch HTTP/1.1\r\nHost: x\r\nX-Moesif-Application-Id: a\r\nConnection: close\r\n\
+    Transfer-Encoding: chunked\r\n\r\n";
+
+#[test]
+fn clients_that_send_nothing_do_not_keep_others_out() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let declared = CHUNKED.replace("Transfer-Encoding: chunked", &format!("Content-Length: {LIMIT}"));
+    let mut waiting = Vec::new();
+    for head in [CHUNKED, declared.as_str()] {
+        for _ in 0..10 {
+            let mut stream = collector.connect();
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(b"1\r\n[\r\n").unwrap();
+            waiting.push(stream);
+        }
+    }
+    collector.keep("/v1/events", &event("t-1"));
+
+    // A slow one is served as well, in its own time.
+    let mut slow = waiting.remove(0);
+    slow.write_all(b"1\r\n]\r\n0\r\n\r\n").unwrap();
+    assert_eq!(Reply::read(&mut slow).status, 201);
+}
+
+#[test]
+fn a_body_beyond_the_memory_for_bodies_is_told_to_come_back() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let part = vec![b' '; LIMIT - MIB];
+    let mut held = Vec::new();
+    let refused = (0..6).find_map(|_| {
+        let mut stream = collector.connect();
+        write!(stream, "{CHUNKED}{:x}\r\n", part.len()).unwrap();
+        stream.write_all(&part).unwrap();
+        stream.write_all(b"\r\n").unwrap();
+        if held.len() < 5 {
+            held.push(stream);
+            return None;
+        }
+        stream.write_all(b"0\r\n\r\n").unwrap();
+        Some(Reply::read(&mut stream))
+    });
+    let refused = refused.unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    // A client that leaves in the middle of its body gives back what it held.
+    drop(held);
+    until("the memory is given back", || {
+        collector.call("POST", "/v1/events/batch").application("a").body(&part).send().status == 400
+    });
+    collector.keep("/v1/events", &event("t-1"));
 }
