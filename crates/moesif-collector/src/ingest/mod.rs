@@ -23,7 +23,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use moesif_wire::{IngestReply, RejectedEvent, header as wire};
+use moesif_wire::header as wire;
 use serde_json::json;
 
 use crate::{
@@ -33,6 +33,7 @@ use crate::{
     server::Shared,
     store::{ProfileKind, Work},
 };
+use list::Rejected;
 use refused::IngestError;
 
 pub(crate) use body::Intake;
@@ -184,24 +185,27 @@ async fn ingest(
     let judged = judged
         .await
         .map_err(|error| if error.is_panic() { IngestError::Judging } else { IngestError::Stopping })?;
-    let (work, rejected, size, judging) = judged?;
-    shared.count_rejected(rejected.len());
-    let kept = work.len();
+    let (work, mut rejected, size, judging) = judged?;
+    let mut kept = work.len();
     if kept > 0 {
         let queued = shared.store.queue(application, received.at, work, size).await?;
         // Others are judged while this waits: what they bring is committed together with it or right after.
         drop(judging);
-        queued.committed().await?;
+        for (index, rejection) in queued.committed().await? {
+            kept = kept.saturating_sub(1);
+            rejected.push(index, rejection);
+        }
     }
+    shared.count_rejected(rejected.count());
     Ok(reply(kept, rejected))
 }
 
 /// The reply once what can be kept is kept. A reply that cannot be written down is an empty one: none of its types
 /// can fail to be.
-fn reply(kept: usize, rejected: Vec<RejectedEvent>) -> Response {
+fn reply(kept: usize, rejected: Rejected) -> Response {
     let status =
-        if kept == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::CREATED };
-    let body = serde_json::to_string(&IngestReply { rejected }).unwrap_or_else(|_| "{}".to_owned());
+        if kept == 0 && rejected.count() > 0 { StatusCode::BAD_REQUEST } else { StatusCode::CREATED };
+    let body = serde_json::to_string(&rejected.into_reply()).unwrap_or_else(|_| "{}".to_owned());
     json_reply(status, body)
 }
 
@@ -222,19 +226,20 @@ fn application(headers: &HeaderMap) -> Result<String, IngestError> {
 }
 
 /// Judges every element of a document on its own.
-fn judge(kind: Kind, text: &[u8], received: &Received) -> Result<(Work, Vec<RejectedEvent>), IngestError> {
+fn judge(kind: Kind, text: &[u8], received: &Received) -> Result<(Work, Rejected), IngestError> {
     let elements = list::elements(text, received.shape)?;
     Ok(match kind {
         Kind::Events => {
-            let (kept, rejected) = list::judge_each(&elements, |raw| event::judge(raw, received));
+            let (kept, rejected) = list::judge_each(&elements, |_, raw| event::judge(raw, received));
             (Work::Events(kept), rejected)
         }
         Kind::Actions => {
-            let (kept, rejected) = list::judge_each(&elements, |raw| action::judge(raw, received));
+            let (kept, rejected) = list::judge_each(&elements, |_, raw| action::judge(raw, received));
             (Work::Actions(kept), rejected)
         }
         Kind::Profiles(kind) => {
-            let (kept, rejected) = list::judge_each(&elements, |raw| profile::judge(kind, raw, received));
+            let (kept, rejected) =
+                list::judge_each(&elements, |index, raw| profile::judge(kind, index, raw, received));
             (Work::Profiles(kept), rejected)
         }
     })

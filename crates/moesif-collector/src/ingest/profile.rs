@@ -12,6 +12,7 @@ use crate::store::{ProfileKind, ProfileRecord};
 /// Judges one profile.
 pub(super) fn judge(
     kind: ProfileKind,
+    index: usize,
     raw: &RawValue,
     received: &Received,
 ) -> Result<ProfileRecord, Rejection> {
@@ -35,7 +36,7 @@ pub(super) fn judge(
     optional_object(&fields, "campaign")?;
     time_or(&mut fields, "modified_time", received.at)?;
     let tokens = tokens(&mut fields)?;
-    Ok(ProfileRecord { kind, key, tokens, document: Value::Object(fields).to_string() })
+    Ok(ProfileRecord { index, kind, key, tokens, document: Value::Object(fields).to_string() })
 }
 
 /// Takes the session tokens out: they accumulate and are stored apart. One token or an array of them.

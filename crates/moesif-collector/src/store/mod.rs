@@ -123,11 +123,11 @@ impl Store {
 
 /// What is queued and not yet committed.
 #[must_use = "nothing is stored before the answer"]
-pub(crate) struct Queued(oneshot::Receiver<Result<(), WriteError>>);
+pub(crate) struct Queued(oneshot::Receiver<writer::Answer>);
 
 impl Queued {
-    /// Waits for the commit.
-    pub(crate) async fn committed(self) -> Result<(), WriteError> {
+    /// Waits for the commit. What could not be kept comes with its place in the batch.
+    pub(crate) async fn committed(self) -> writer::Answer {
         self.0.await.map_err(|_| WriteError::WriterGone)?
     }
 }

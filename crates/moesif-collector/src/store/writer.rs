@@ -4,8 +4,9 @@
 //! a commit waits for the disk the next group gathers, so the price of one `fsync` is shared by everybody who came
 //! in the meantime. A failed commit is nobody's data: the whole group is answered with the error.
 
-use std::{fs::File, sync::mpsc as std_mpsc, thread, time::Duration};
+use std::{collections::BTreeMap, fs::File, sync::mpsc as std_mpsc, thread, time::Duration};
 
+use moesif_wire::Rejection;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -13,13 +14,16 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use super::{
     blocks::Block,
     dictionary::Dictionary,
-    merge::merge,
+    merge::Profile,
     record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Work},
 };
 use crate::complaint::complain;
 
-/// Records in one commit at most: bounds how long the first request of a group waits for the last.
+/// Records in one commit at most, unless one request brings more: bounds how long the first request of a group waits
+/// for the last.
 const GROUP: usize = 20_000;
+/// The same in KiB of memory: a record may be a megabyte.
+const GROUP_KIB: usize = 32 * 1024;
 /// How long the end of the process waits for the last commit.
 const LAST_COMMIT: Duration = Duration::from_secs(10);
 
@@ -34,14 +38,17 @@ pub(crate) enum WriteError {
     WriterGone,
 }
 
+/// What becomes of a request: all is stored but what is listed, each with its place in the batch.
+pub(crate) type Answer = Result<Vec<(usize, Rejection)>, WriteError>;
+
 /// What one request wants stored.
 pub(super) struct Job {
     application: String,
     received: i64,
     work: Work,
-    answer: oneshot::Sender<Result<(), WriteError>>,
-    /// Given back when the job is done with.
-    _permit: OwnedSemaphorePermit,
+    answer: oneshot::Sender<Answer>,
+    /// Its memory, in KiB; given back when the job is done with.
+    permit: OwnedSemaphorePermit,
 }
 
 impl Job {
@@ -50,9 +57,9 @@ impl Job {
         received: i64,
         work: Work,
         permit: OwnedSemaphorePermit,
-        answer: oneshot::Sender<Result<(), WriteError>>,
+        answer: oneshot::Sender<Answer>,
     ) -> Self {
-        Self { application, received, work, answer, _permit: permit }
+        Self { application, received, work, answer, permit }
     }
 }
 
@@ -141,12 +148,14 @@ fn fold_log(database: &Connection) {
 fn run(mut tables: Tables<'_>, queue: &mut mpsc::Receiver<Job>) {
     let mut failing = false;
     while let Some(first) = queue.blocking_recv() {
-        let mut size = first.work.len();
+        let (mut records, mut kib) = (first.work.len(), first.permit.num_permits());
         let mut group = vec![first];
-        while size < GROUP
+        while records < GROUP
+            && kib < GROUP_KIB
             && let Ok(job) = queue.try_recv()
         {
-            size += job.work.len();
+            records = records.saturating_add(job.work.len());
+            kib = kib.saturating_add(job.permit.num_permits());
             group.push(job);
         }
         let outcome = tables.commit(&group);
@@ -158,9 +167,14 @@ fn run(mut tables: Tables<'_>, queue: &mut mpsc::Receiver<Job>) {
             ));
         }
         failing = outcome.is_err();
+        let mut refused = outcome.map(Vec::into_iter);
         for job in group {
+            let answer = match &mut refused {
+                Ok(refused) => Ok(refused.next().unwrap_or_default()),
+                Err(error) => Err(error.clone()),
+            };
             // A sender that went away has no use for the answer.
-            let _gone = job.answer.send(outcome.clone());
+            let _gone = job.answer.send(answer);
         }
     }
 }
@@ -183,6 +197,14 @@ struct Tables<'db> {
     block: Block,
     block_id: i64,
 }
+
+/// What of one job was refused.
+type Refused = Vec<(usize, Rejection)>;
+
+/// The profiles of a group by whose they are: application, kind and key. Of each what was sent, in order, with the
+/// place of its job in the group and the time of that. A profile is read, merged and written once a group, however
+/// often a group names it, and one at a time is held in memory.
+type Sent<'j> = BTreeMap<(i64, ProfileKind, &'j str), Vec<(usize, i64, &'j ProfileRecord)>>;
 
 /// What a commit adds to the counters.
 #[derive(Default)]
@@ -227,8 +249,8 @@ impl<'db> Tables<'db> {
         })
     }
 
-    /// Stores a group in one transaction, or nothing of it.
-    fn commit(&mut self, group: &[Job]) -> Result<(), WriteError> {
+    /// Stores a group in one transaction, or nothing of it. Out: for each job, what of it was refused.
+    fn commit(&mut self, group: &[Job]) -> Result<Vec<Refused>, WriteError> {
         let stored = self.store(group);
         if stored.is_err() {
             // The transaction was rolled back: ids handed out in it are not ids.
@@ -246,13 +268,14 @@ impl<'db> Tables<'db> {
         stored.map_err(|error| WriteError::Database(error.to_string()))
     }
 
-    fn store(&mut self, group: &[Job]) -> rusqlite::Result<()> {
+    fn store(&mut self, group: &[Job]) -> rusqlite::Result<Vec<Refused>> {
         let transaction =
             rusqlite::Transaction::new_unchecked(self.database, rusqlite::TransactionBehavior::Immediate)?;
         self.block_id =
             transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM blocks", [], |row| row.get(0))?;
         let mut counted = Counted::default();
-        for job in group {
+        let mut sent = Sent::new();
+        for (place, job) in group.iter().enumerate() {
             let application = self.applications.id(&job.application)?;
             match &job.work {
                 Work::Events(events) => {
@@ -267,12 +290,17 @@ impl<'db> Tables<'db> {
                 }
                 Work::Profiles(profiles) => {
                     for profile in profiles {
-                        self.profile(application, job.received, profile)?;
+                        let whose = (application, profile.kind, profile.key.as_str());
+                        sent.entry(whose).or_default().push((place, job.received, profile));
                     }
                 }
             }
         }
         self.close_block()?;
+        let mut refused = vec![Refused::new(); group.len()];
+        for ((application, kind, key), sent) in sent {
+            self.profile(application, kind, key, &sent, &mut refused)?;
+        }
         for (name, more) in
             [("events", counted.events), ("duplicates", counted.duplicates), ("actions", counted.actions)]
         {
@@ -280,7 +308,8 @@ impl<'db> Tables<'db> {
                 self.count.execute(params![name, more])?;
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        Ok(refused)
     }
 
     fn event(
@@ -355,24 +384,50 @@ impl<'db> Tables<'db> {
         Ok(())
     }
 
-    fn profile(&mut self, application: i64, received: i64, profile: &ProfileRecord) -> rusqlite::Result<()> {
-        match profile.kind {
-            ProfileKind::User => self.users.id(&profile.key).map(drop)?,
-            ProfileKind::Company => self.companies.id(&profile.key).map(drop)?,
+    fn profile(
+        &mut self,
+        application: i64,
+        kind: ProfileKind,
+        key: &str,
+        sent: &[(usize, i64, &ProfileRecord)],
+        refused: &mut [Refused],
+    ) -> rusqlite::Result<()> {
+        let stored: Option<String> = self
+            .find_profile
+            .query_row(params![kind.as_str(), key, application], |row| row.get(0))
+            .optional()?;
+        // All texts were written from objects by this crate.
+        let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
+        let mut merged = Profile::new(stored.as_deref().map(object).unwrap_or_default());
+        let mut kept = Vec::new();
+        let mut latest = None;
+        for (job, received, profile) in sent {
+            match merged.merge(object(&profile.document)) {
+                Ok(()) => {
+                    latest = latest.max(Some(*received));
+                    kept.push(profile);
+                }
+                Err(rejection) => {
+                    if let Some(list) = refused.get_mut(*job) {
+                        list.push((profile.index, rejection));
+                    }
+                }
+            }
+        }
+        let Some(received) = latest else {
+            return Ok(());
+        };
+        match kind {
+            ProfileKind::User => self.users.id(key).map(drop)?,
+            ProfileKind::Company => self.companies.id(key).map(drop)?,
             ProfileKind::Subscription => {}
         }
-        let place = params![profile.kind.as_str(), profile.key, application];
-        let stored: Option<String> = self.find_profile.query_row(place, |row| row.get(0)).optional()?;
-        // Both texts were written from objects by this crate.
-        let object = |text: &str| serde_json::from_str::<Map<String, Value>>(text).unwrap_or_default();
-        let mut document = stored.as_deref().map(object).unwrap_or_default();
-        merge(&mut document, object(&profile.document));
-        let document = Value::Object(document).to_string();
-        let id: i64 = self.put_profile.query_row(
-            params![profile.kind.as_str(), profile.key, application, received, document],
-            |row| row.get(0),
-        )?;
-        for token in &profile.tokens {
+        let id: i64 = self
+            .put_profile
+            .query_row(params![kind.as_str(), key, application, received, merged.into_json()], |row| {
+                row.get(0)
+            })?;
+        for token in kept.iter().flat_map(|profile| &profile.tokens) {
             self.put_token.execute(params![id, token])?;
         }
         Ok(())
