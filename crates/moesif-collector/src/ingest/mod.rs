@@ -8,6 +8,7 @@ mod action;
 mod body;
 mod event;
 mod fields;
+mod limits;
 mod list;
 mod profile;
 mod refused;

@@ -6,6 +6,7 @@ use serde_json::{Value, value::RawValue};
 use super::{
     Received, Shape,
     fields::{Fields, object, optional_object, required_text, text, time_or, unexpected},
+    limits,
 };
 use crate::store::{ProfileKind, ProfileRecord};
 
@@ -50,6 +51,7 @@ fn tokens(fields: &mut Fields) -> Result<Vec<String>, Rejection> {
             .ok_or_else(|| {
             unexpected(FIELD, "a string or an array of strings", &Value::Array(list.clone()))
         })?;
+        tokens.iter().try_for_each(|token| limits::check(FIELD, token))?;
         fields.remove(FIELD);
         return Ok(tokens);
     }
