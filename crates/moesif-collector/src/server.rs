@@ -43,7 +43,7 @@ pub(crate) type Shared = Arc<Collector>;
 impl Collector {
     pub(crate) fn new(store: Store, remote: Remote, address: SocketAddr) -> Shared {
         // The files are looked at once before the first request: a broken one is complained about at the start.
-        let _tags = remote.tags();
+        let _documents = remote.documents();
         Arc::new(Self { store, remote, intake: Intake::new(), address, rejected: AtomicU64::new(0) })
     }
 

@@ -16,7 +16,7 @@ mod refused;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
@@ -30,7 +30,7 @@ use serde_json::json;
 use crate::{
     clock::now_millis,
     refusal::{json_reply, wrong_method},
-    remote::Document,
+    remote::{Document, Documents},
     server::Shared,
     store::{ProfileKind, Work},
 };
@@ -98,7 +98,14 @@ pub(crate) fn routes(shared: &Shared) -> Router<Shared> {
 
 /// What every reply carries: both tags, so that a client learns of a change from whatever it was doing, and the
 /// permission for pages of any origin to send. Answers a browser's question for that permission.
-async fn every_reply(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+///
+/// Both documents are taken once for the request: a reply never carries one version under the tag of another.
+async fn every_reply(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    let documents = shared.remote.documents();
+    let tag = |document: &Document| {
+        HeaderValue::from_str(&document.tag).unwrap_or_else(|_| HeaderValue::from_static("0"))
+    };
+    let (config, rules) = (tag(&documents.config), tag(&documents.rules));
     let mut response = if request.method() == Method::OPTIONS {
         (
             StatusCode::NO_CONTENT,
@@ -113,6 +120,7 @@ async fn every_reply(State(shared): State<Shared>, request: Request, next: Next)
         )
             .into_response()
     } else {
+        request.extensions_mut().insert(documents);
         next.run(request).await
     };
     let headers = response.headers_mut();
@@ -121,20 +129,22 @@ async fn every_reply(State(shared): State<Shared>, request: Request, next: Next)
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("X-Moesif-Config-ETag, X-Moesif-Rules-Tag"),
     );
-    let (config, rules) = shared.remote.tags();
     headers.insert(CONFIG_ETAG, config);
     headers.insert(RULES_TAG, rules);
     response
 }
 
-async fn config(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, IngestError> {
+async fn config(
+    Extension(served): Extension<Documents>,
+    headers: HeaderMap,
+) -> Result<Response, IngestError> {
     application(&headers)?;
-    Ok(document(&shared.remote.config(), &headers))
+    Ok(document(&served.config, &headers))
 }
 
-async fn rules(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, IngestError> {
+async fn rules(Extension(served): Extension<Documents>, headers: HeaderMap) -> Result<Response, IngestError> {
     application(&headers)?;
-    Ok(document(&shared.remote.rules(), &headers))
+    Ok(document(&served.rules, &headers))
 }
 
 /// The document, or 304 when the client says it has this version: by the tag or by the quoted form an ETag has.
