@@ -63,8 +63,8 @@ pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, 
         response_bytes: response_bytes.map(saturated),
         document,
         verb: event.request.verb.into_owned(),
-        user: event.user_id.map(Cow::into_owned),
-        company: event.company_id.map(Cow::into_owned),
+        user: event.user_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
+        company: event.company_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
         transaction_id: event.transaction_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
     })
 }

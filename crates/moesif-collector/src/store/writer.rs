@@ -187,6 +187,7 @@ struct Tables<'db> {
     routes: Dictionary<'db>,
     users: Dictionary<'db>,
     companies: Dictionary<'db>,
+    find_event: Statement<'db>,
     insert_event: Statement<'db>,
     insert_block: Statement<'db>,
     insert_action: Statement<'db>,
@@ -223,6 +224,8 @@ impl<'db> Tables<'db> {
             routes: Dictionary::new(database, "routes")?,
             users: Dictionary::new(database, "users")?,
             companies: Dictionary::new(database, "companies")?,
+            find_event: database
+                .prepare("SELECT 1 FROM events WHERE application = ?1 AND transaction_id = ?2")?,
             insert_event: database.prepare(
                 "INSERT INTO events (application, time, received, duration, verb, status, origin, route, query, user,
                     company, direction, weight, request_bytes, response_bytes, transaction_id, block, start, length)
@@ -319,6 +322,13 @@ impl<'db> Tables<'db> {
         event: &EventRecord,
         counted: &mut Counted,
     ) -> rusqlite::Result<()> {
+        // Looked for first: what is not stored adds no names either.
+        if let Some(id) = &event.transaction_id
+            && self.find_event.exists(params![application, id])?
+        {
+            counted.duplicates += 1;
+            return Ok(());
+        }
         let span = self.block.next_span(event.document.len());
         let inserted = self.insert_event.execute(params![
             application,
@@ -367,8 +377,6 @@ impl<'db> Tables<'db> {
         action: &ActionRecord,
         counted: &mut Counted,
     ) -> rusqlite::Result<()> {
-        self.users.maybe_id(action.user.as_deref())?;
-        self.companies.maybe_id(action.company.as_deref())?;
         let inserted = self.insert_action.execute(params![
             application,
             action.time,
@@ -380,6 +388,8 @@ impl<'db> Tables<'db> {
             counted.duplicates += 1;
         } else {
             counted.actions += 1;
+            self.users.maybe_id(action.user.as_deref())?;
+            self.companies.maybe_id(action.company.as_deref())?;
         }
         Ok(())
     }
