@@ -166,3 +166,18 @@ fn a_request_under_way_is_finished_and_a_stuck_one_does_not_hold_the_end() {
     let collector = Collector::start(&directory);
     assert_eq!(collector.all_events("").len(), 1);
 }
+
+#[test]
+fn more_connections_than_there_are_places_for_wait_and_are_served() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let idle: Vec<_> = (0..900).map(|_| collector.connect()).collect();
+    let mut waiting = collector.connect();
+    waiting.write_all(b"GET /health/probe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    waiting.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let early = std::io::Read::read(&mut waiting, &mut [0]);
+    assert!(early.is_err(), "served beyond the cap");
+    drop(idle);
+    waiting.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    assert_eq!(Reply::read(&mut waiting).status, 200);
+}
