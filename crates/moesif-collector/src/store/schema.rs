@@ -105,6 +105,10 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     if version > VERSION {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known: VERSION });
     }
+    // What SQLite may not write it opens for reading, and says so only to the first who writes.
+    if database.is_readonly("main").map_err(broken)? {
+        return Err(OpenError::ReadOnly { path: path.to_owned() });
+    }
     database
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;
@@ -112,10 +116,6 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
              PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
         )
         .map_err(broken)?;
-    // What SQLite may not write it opens for reading, and says so only to the first who writes.
-    if database.is_readonly("main").map_err(broken)? {
-        return Err(OpenError::ReadOnly { path: path.to_owned() });
-    }
     if version == 0 {
         let made = database.transaction().and_then(|transaction| {
             transaction.execute_batch(TABLES)?;
