@@ -309,22 +309,3 @@ fn an_event_that_is_long_without_its_bodies_is_refused_alone() {
     }
     assert_eq!(collector.all_events("").len(), 1);
 }
-
-#[test]
-fn clients_that_leave_while_their_bodies_are_decoded_free_nothing_early() {
-    let directory = Directory::new();
-    let collector = Collector::start(&directory);
-    let body = gzip(format!("[{}]", " ".repeat(LIMIT - 2)));
-    let head = CHUNKED.replace(
-        "Transfer-Encoding: chunked",
-        &format!("Content-Encoding: gzip\r\nContent-Length: {}", body.len()),
-    );
-    for _ in 0..20 {
-        let mut stream = collector.connect();
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(&body).unwrap();
-    }
-    // Takes its turn behind them.
-    collector.keep("/v1/events", &event("t-1"));
-    assert!(peak(&collector) < 5 * LIMIT, "{} MiB", peak(&collector) / MIB);
-}
