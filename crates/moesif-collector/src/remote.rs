@@ -8,15 +8,17 @@ use std::{
     io::{self, Read},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
-use axum::http::HeaderValue;
 use serde_json::value::RawValue;
+
+use crate::complaint::complain;
 
 /// A file longer than this is a mistake: every client downloads it.
 const LONGEST: u64 = 16 * 1024 * 1024;
-/// A file written this recently is read again even if it looks unchanged: the clock of a file system ticks slowly.
+/// A file that changed this recently is read again even if it looks unchanged: the clock of a file system ticks
+/// slowly. Recently by its own time, or by ours where its time lies in the future.
 const SETTLED: Duration = Duration::from_secs(2);
 
 /// Both files.
@@ -33,6 +35,13 @@ pub(crate) struct Document {
     pub(crate) tag: Arc<str>,
 }
 
+/// Both documents as of one request.
+#[derive(Clone, Debug)]
+pub(crate) struct Documents {
+    pub(crate) config: Document,
+    pub(crate) rules: Document,
+}
+
 impl Remote {
     /// Serves the files in `directory`. Absent ones read as "keep everything" and "no rules".
     pub(crate) fn new(directory: &Path) -> Self {
@@ -42,20 +51,9 @@ impl Remote {
         }
     }
 
-    pub(crate) fn config(&self) -> Document {
-        self.config.current()
-    }
-
-    pub(crate) fn rules(&self) -> Document {
-        self.rules.current()
-    }
-
-    /// The tags of both, as header values.
-    pub(crate) fn tags(&self) -> (HeaderValue, HeaderValue) {
-        let value = |document: &Document| {
-            HeaderValue::from_str(&document.tag).unwrap_or_else(|_| HeaderValue::from_static("0"))
-        };
-        (value(&self.config()), value(&self.rules()))
+    /// Both, as they are now.
+    pub(crate) fn documents(&self) -> Documents {
+        Documents { config: self.config.current(), rules: self.rules.current() }
     }
 }
 
@@ -85,6 +83,10 @@ struct State {
     /// The file as it was when it was last read; `None` when there was none.
     seen: Option<Stamp>,
     settled: bool,
+    /// When it was first seen as it is.
+    since: Instant,
+    /// Whether what is served was in the file, and is not the default.
+    from_file: bool,
     /// Hash of the content that was complained about last.
     complained: Option<u64>,
 }
@@ -113,7 +115,14 @@ impl Stamp {
 
 impl Watched {
     fn new(path: PathBuf, opening: char, absent: &'static str) -> Self {
-        let state = State { served: document(absent), seen: None, settled: true, complained: None };
+        let state = State {
+            served: document(absent),
+            seen: None,
+            settled: true,
+            since: Instant::now(),
+            from_file: false,
+            complained: None,
+        };
         Self { path, opening, absent, state: Mutex::new(state) }
     }
 
@@ -122,8 +131,13 @@ impl Watched {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = fs::metadata(&self.path).ok().map(|metadata| Stamp::of(&metadata));
         if seen != state.seen || !state.settled {
-            state.settled = seen.as_ref().is_none_or(Stamp::is_settled);
+            if seen != state.seen {
+                state.since = Instant::now();
+            }
+            // A read that begins this long after the stamp was first seen finds what was written under that stamp.
+            state.settled = state.since.elapsed() > SETTLED || seen.as_ref().is_none_or(Stamp::is_settled);
             if seen.is_none() {
+                state.from_file = false;
                 state.served = document(self.absent);
                 state.complained = None;
             } else {
@@ -139,6 +153,7 @@ impl Watched {
         match self.read(&mut bytes) {
             Ok(text) => {
                 state.complained = None;
+                state.from_file = true;
                 if *text != *state.served.text {
                     state.served = document(text);
                 }
@@ -146,11 +161,11 @@ impl Watched {
             Err(error) => {
                 let found = hash(&bytes);
                 if state.complained.replace(found) != Some(found) {
-                    eprintln!(
-                        "moesif-collector: `{}` is not used: {error}; the last good version is served until it is \
-                         corrected",
+                    let served = if state.from_file { "last good version" } else { "default" };
+                    complain(&format_args!(
+                        "`{}` is not used: {error}; the {served} is served until it is corrected",
                         self.path.display()
-                    );
+                    ));
                 }
             }
         }
@@ -161,6 +176,7 @@ impl Watched {
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > LONGEST {
             return Err(FileError::TooLong);
         }
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let text = serde_json::from_slice::<&RawValue>(bytes)?.get();
         if text.starts_with(self.opening) {
             Ok(text)
@@ -190,5 +206,21 @@ mod tests {
         assert_eq!(document("[]").tag, document("[]").tag);
         assert_ne!(document("[]").tag, document("[1]").tag);
         assert_eq!(&*document("").tag, "cbf29ce484222325");
+    }
+
+    #[test]
+    fn a_time_in_the_future_does_not_keep_a_file_from_settling() {
+        let path = std::env::temp_dir().join(format!("moesif-collector-remote-{}.json", std::process::id()));
+        fs::write(&path, "[1]").unwrap();
+        let future = SystemTime::now() + Duration::from_secs(1_000_000);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(future).unwrap();
+        let watched = Watched::new(path.clone(), '[', "[]");
+        assert_eq!(&*watched.current().text, "[1]");
+        assert!(!watched.state.lock().unwrap().settled);
+        // As if the file had been seen a while ago.
+        watched.state.lock().unwrap().since = Instant::now().checked_sub(2 * SETTLED).unwrap();
+        assert_eq!(&*watched.current().text, "[1]");
+        assert!(watched.state.lock().unwrap().settled);
+        fs::remove_file(path).unwrap();
     }
 }

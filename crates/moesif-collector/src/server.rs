@@ -1,11 +1,13 @@
 //! The HTTP server: what is served where, and how serving ends.
 //!
-//! In: a bound socket and a signal. Out: answers, until the signal; then a bounded time for those under way. Two
+//! In: a bound socket and a signal. Out: answers, until the signal; then a bounded time for those under way. Never
+//! holds more connections than there are descriptors for, nor a silent one for long. Two
 //! faces on one port: the ingestion API is open to whoever may connect, everything that shows captured data is
 //! behind [`guard`](crate::web::guard).
 
 use std::{
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,8 +15,15 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, middleware::from_fn_with_state, serve::ListenerExt};
-use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use axum::{Router, extract::ConnectInfo, middleware::from_fn_with_state};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    time::{sleep, timeout},
+};
+use tower_service::Service;
 
 use crate::{
     ingest::{self, Intake},
@@ -27,6 +36,14 @@ use crate::{
 
 /// How long requests under way may take once the end was asked for.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
+
+/// Connections at once; a process may usually have 1,024 descriptors. Others wait until one ends.
+const CONNECTIONS: usize = 900;
+/// How long a client may take over the head of a request, the time before its first byte included: a kept connection
+/// is closed when nothing was asked on it for this long.
+const SILENCE: Duration = Duration::from_secs(75);
+/// How long is waited when a connection cannot be accepted.
+const BEFORE_NEXT_ACCEPT: Duration = Duration::from_millis(100);
 
 /// What every request can reach.
 pub(crate) struct Collector {
@@ -43,7 +60,7 @@ pub(crate) type Shared = Arc<Collector>;
 impl Collector {
     pub(crate) fn new(store: Store, remote: Remote, address: SocketAddr) -> Shared {
         // The files are looked at once before the first request: a broken one is complained about at the start.
-        let _tags = remote.tags();
+        let _documents = remote.documents();
         Arc::new(Self { store, remote, intake: Intake::new(), address, rejected: AtomicU64::new(0) })
     }
 
@@ -100,19 +117,60 @@ pub(crate) async fn serve(
     collector: Shared,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let (stopping, stopped) = oneshot::channel();
-    let listener = listener.tap_io(|connection| {
-        // Without it an answer may wait for the acknowledgement of its first part; with an error it just does.
-        let _slower = connection.set_nodelay(true);
-    });
-    let service = router(collector).into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-        stop.await;
-        let _ended = stopping.send(());
-    });
+    let router = router(collector);
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (ending, ended) = watch::channel(());
+    let accepting = async {
+        // Never closed: there is a place as soon as a connection ends.
+        while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    let (router, mut ended) = (router.clone(), ended.clone());
+                    tokio::spawn(async move {
+                        let _place = place;
+                        connection(stream, peer, router, async move {
+                            // Its other end is dropped when the end is asked for, nothing is ever sent.
+                            let _dropped = ended.changed().await;
+                        })
+                        .await;
+                    });
+                }
+                // Descriptors or memory have run out, or the client has left already: the next may fare better.
+                Err(_) => sleep(BEFORE_NEXT_ACCEPT).await,
+            }
+        }
+    };
     tokio::select! {
-        // Accepting never fails for good: axum waits and tries again.
-        _ = serving => {}
-        () = async { let _ = stopped.await; sleep(LAST_REQUESTS).await } => {}
+        () = accepting => {}
+        () = stop => {}
     }
+    drop((listener, ending));
+    let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+    // Both outcomes mean that there is nothing more to wait for.
+    let _ended = timeout(LAST_REQUESTS, places.acquire_many(all)).await;
+}
+
+/// Serves one connection until its client ends it, or is silent for too long, or `ended` and the request under way
+/// is answered.
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router, ended: impl Future<Output = ()>) {
+    // Without it an answer may wait for the acknowledgement of its first part; with an error it just does.
+    let _slower = stream.set_nodelay(true);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().call(request)
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(SILENCE);
+    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    let finished = tokio::select! {
+        finished = serving.as_mut() => Some(finished),
+        () = ended => None,
+    };
+    // A connection that broke is the client's affair: it got no answer.
+    let _broken = if let Some(finished) = finished {
+        finished
+    } else {
+        serving.as_mut().graceful_shutdown();
+        serving.await
+    };
 }

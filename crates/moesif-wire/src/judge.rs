@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Body, Direction, Event, Headers, Request, Response, Timestamp,
-    text::{is_null, scalar},
+    text::{LossyText, is_null, scalar},
 };
 
 /// Why an event cannot be kept.
@@ -26,63 +26,61 @@ pub struct Rejection {
 type Judged<T> = Result<T, Rejection>;
 type Raw<'a> = Option<&'a RawValue>;
 
-#[derive(Deserialize)]
-struct EventFields<'a> {
-    #[serde(borrow)]
-    request: Raw<'a>,
-    #[serde(borrow)]
-    response: Raw<'a>,
-    #[serde(borrow)]
-    session_token: Raw<'a>,
-    #[serde(borrow)]
-    tags: Raw<'a>,
-    #[serde(borrow)]
-    user_id: Raw<'a>,
-    #[serde(borrow)]
-    company_id: Raw<'a>,
-    #[serde(borrow)]
-    subscription_id: Raw<'a>,
-    #[serde(borrow)]
-    metadata: Raw<'a>,
-    #[serde(borrow)]
-    direction: Raw<'a>,
-    #[serde(borrow)]
-    weight: Raw<'a>,
-    #[serde(borrow)]
-    blocked_by: Raw<'a>,
-    #[serde(borrow)]
-    transaction_id: Raw<'a>,
-    #[serde(borrow)]
-    action_name: Raw<'a>,
-    #[serde(borrow)]
-    trace_id: Raw<'a>,
-    #[serde(borrow)]
-    span: Raw<'a>,
+/// An object by the fields it may have, values unread. A name may hold what UTF-8 cannot: an unknown field costs
+/// nothing, whatever it is called.
+macro_rules! fields {
+    ($(#[$doc:meta])* $name:ident { $($field:ident),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Default)]
+        struct $name<'a> {
+            $($field: Raw<'a>,)+
+        }
+
+        impl<'de> Deserialize<'de> for $name<'de> {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Entries;
+                impl<'de> serde::de::Visitor<'de> for Entries {
+                    type Value = $name<'de>;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(
+                        self,
+                        mut map: A,
+                    ) -> Result<Self::Value, A::Error> {
+                        let mut fields = $name::default();
+                        while let Some((name, value)) = map.next_entry::<LossyText<'de>, &'de RawValue>()? {
+                            let place = match &*name.0 {
+                                $(stringify!($field) => &mut fields.$field,)+
+                                _ => continue,
+                            };
+                            if place.replace(value).is_some() {
+                                return Err(serde::de::Error::custom(format_args!("duplicate field `{}`", name.0)));
+                            }
+                        }
+                        Ok(fields)
+                    }
+                }
+                deserializer.deserialize_map(Entries)
+            }
+        }
+    };
 }
 
-/// The fields of a request and of a response: each has those of the other that it does not use absent.
-#[derive(Deserialize)]
-struct MessageFields<'a> {
-    #[serde(borrow)]
-    time: Raw<'a>,
-    #[serde(borrow)]
-    uri: Raw<'a>,
-    #[serde(borrow)]
-    verb: Raw<'a>,
-    #[serde(borrow)]
-    status: Raw<'a>,
-    #[serde(borrow)]
-    headers: Raw<'a>,
-    #[serde(borrow)]
-    api_version: Raw<'a>,
-    #[serde(borrow)]
-    ip_address: Raw<'a>,
-    #[serde(borrow)]
-    body: Raw<'a>,
-    #[serde(borrow)]
-    transfer_encoding: Raw<'a>,
-    #[serde(borrow)]
-    content_length: Raw<'a>,
+fields! {
+    EventFields {
+        request, response, session_token, tags, user_id, company_id, subscription_id, metadata, direction, weight,
+        blocked_by, transaction_id, action_name, trace_id, span,
+    }
+}
+
+fields! {
+    /// The fields of a request and of a response: each has those of the other that it does not use absent.
+    MessageFields {
+        time, uri, verb, status, headers, api_version, ip_address, body, transfer_encoding, content_length,
+    }
 }
 
 impl<'a> Event<'a> {
@@ -307,11 +305,11 @@ impl<'de> Deserialize<'de> for FieldList<'de> {
 
             fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::new();
-                while let Some(entry) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
+                while let Some((name, value)) = map.next_entry::<LossyText<'de>, &'de RawValue>()? {
                     if fields.len() == MOST_FIELDS {
                         return Err(too_many());
                     }
-                    fields.push(entry);
+                    fields.push((name.0, value));
                 }
                 Ok(FieldList(fields))
             }
@@ -420,6 +418,16 @@ mod tests {
     fn a_lone_surrogate_in_a_scalar_does_not_cost_the_event() {
         let kept = parse(&with_request(r#""ip_address":"a\ud800b""#)).unwrap();
         assert!(kept.contains("\"ip_address\":\"a\u{fffd}"), "{kept}");
+    }
+
+    #[test]
+    fn a_lone_surrogate_in_a_name_does_not_cost_the_event() {
+        let kept = parse(&MINIMAL.replace("{}", r#"{"a\ud800":"1"}"#)).unwrap();
+        assert!(kept.contains("\"a\u{fffd}"), "{kept}");
+        assert!(parse(&with_request(r#""\udfff":{}"#)).is_ok());
+        assert!(parse(&MINIMAL.replacen('{', r#"{"\ud800":1,"#, 1)).is_ok());
+        let twice = refused(&with_request(r#""verb":"PUT""#));
+        assert_eq!((twice.0.as_str(), twice.1.contains("duplicate field `verb`")), ("request", true));
     }
 
     #[test]

@@ -10,6 +10,9 @@ pub struct IngestReply {
     /// Events that were not kept, in the order of the batch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<RejectedEvent>,
+    /// How many were not kept, where the list is cut short; absent when the list is whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected_count: Option<usize>,
 }
 
 /// One event that was not kept, and why.

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
 /// A JSON string as UTF-8 text; a lone surrogate escape, which UTF-8 cannot hold, becomes U+FFFD.
-struct LossyText<'a>(Cow<'a, str>);
+pub(crate) struct LossyText<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for LossyText<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

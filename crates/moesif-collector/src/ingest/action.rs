@@ -29,8 +29,8 @@ pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<ActionRecord,
         transaction_id: text(&mut fields, "transaction_id")?.filter(|id| !id.is_empty()),
         time,
         name,
-        user: text(&mut fields, "user_id")?,
-        company: text(&mut fields, "company_id")?,
+        user: text(&mut fields, "user_id")?.filter(|id| !id.is_empty()),
+        company: text(&mut fields, "company_id")?.filter(|id| !id.is_empty()),
         document: Value::Object(fields).to_string(),
     })
 }

@@ -28,8 +28,10 @@ pub(crate) const LIMIT: usize = 50 * 1024 * 1024;
 const RECEIVED_KIB: u32 = 256 * 1024;
 /// Bodies decoded and judged at once: each may hold the limit several times over.
 const JUDGED: usize = 3;
-/// Seconds a body may take to arrive.
-const PATIENCE: u64 = 120;
+/// What a body buys with its first bytes, unless it says that it is shorter.
+const FIRST_STEP: usize = 64 * 1024;
+/// How long the next bytes of a body are waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A refused body is read on up to here, so that the client gets to see why.
 const DRAINED: u64 = 256 * 1024 * 1024;
 /// And for this long.
@@ -44,7 +46,7 @@ pub(crate) struct Intake {
 /// A received body, and its share of the budget for as long as it is kept.
 pub(super) struct Sent {
     bytes: Vec<u8>,
-    _share: OwnedSemaphorePermit,
+    share: Option<OwnedSemaphorePermit>,
 }
 
 impl Intake {
@@ -59,43 +61,60 @@ impl Intake {
     }
 
     /// Receives a body. With an error comes the rest of the body, where there may be more of it.
-    pub(super) async fn read(&self, body: Body) -> Result<Sent, (Body, IngestError)> {
-        let declared = body.size_hint().exact();
-        let needed = match declared.map(usize::try_from) {
+    ///
+    /// Memory is bought as bytes arrive: what a client says it will send costs nothing. It is never waited for, or
+    /// bodies that each hold a part would wait for each other.
+    pub(super) async fn read(&self, mut body: Body) -> Result<Sent, (Body, IngestError)> {
+        let declared = match body.size_hint().exact().map(usize::try_from) {
             Some(Ok(size)) if size <= LIMIT => size,
             Some(_) => return Err((body, IngestError::TooLarge)),
-            // A chunked body says nothing of its size: it buys what it may come to.
             None => LIMIT,
         };
-        let kib = u32::try_from(needed / 1024 + 1).unwrap_or(RECEIVED_KIB);
-        let Ok(share) = Arc::clone(&self.received).acquire_many_owned(kib).await else {
-            return Err((body, IngestError::Stopping));
-        };
-        let room = declared.map_or(0, |_| needed);
-        match timeout(Duration::from_secs(PATIENCE), collect(body, room)).await {
-            Ok(Ok(bytes)) => Ok(Sent { bytes, _share: share }),
-            Ok(Err(refused)) => Err(refused),
-            Err(_) => Err((Body::empty(), IngestError::Slow(PATIENCE))),
+        let mut sent = Sent { bytes: Vec::new(), share: None };
+        loop {
+            let frame = match timeout(PATIENCE, body.frame()).await {
+                Ok(None) => return Ok(sent),
+                Ok(Some(Ok(frame))) => frame,
+                Ok(Some(Err(error))) => return Err((Body::empty(), IngestError::Broken(error))),
+                Err(_) => return Err((Body::empty(), IngestError::Slow(PATIENCE.as_secs()))),
+            };
+            let Some(data) = frame.data_ref() else {
+                continue;
+            };
+            if sent.bytes.len().saturating_add(data.len()) > LIMIT {
+                return Err((body, IngestError::TooLarge));
+            }
+            if !sent.grow(data.len(), declared, &self.received) {
+                // What was received is given back before the rest is thrown away.
+                drop(sent);
+                return Err((body, IngestError::Busy));
+            }
+            sent.bytes.extend_from_slice(data);
         }
     }
 }
 
-async fn collect(mut body: Body, room: usize) -> Result<Vec<u8>, (Body, IngestError)> {
-    let mut bytes = Vec::with_capacity(room);
-    while let Some(frame) = body.frame().await {
-        let frame = match frame {
-            Ok(frame) => frame,
-            Err(error) => return Err((Body::empty(), IngestError::Broken(error))),
-        };
-        let Some(data) = frame.data_ref() else {
-            continue;
-        };
-        if bytes.len().saturating_add(data.len()) > LIMIT {
-            return Err((body, IngestError::TooLarge));
+impl Sent {
+    /// Makes room for `more` bytes of `declared`, and pays for the room. False when the budget is spent.
+    fn grow(&mut self, more: usize, declared: usize, budget: &Arc<Semaphore>) -> bool {
+        let (length, capacity) = (self.bytes.len(), self.bytes.capacity());
+        let needed = length.saturating_add(more);
+        if needed <= capacity {
+            return true;
         }
-        bytes.extend_from_slice(data);
+        let room = capacity.saturating_mul(2).max(FIRST_STEP).min(declared).max(needed);
+        let kib = |bytes: usize| bytes.div_ceil(1024);
+        let price = u32::try_from(kib(room).saturating_sub(kib(capacity))).unwrap_or(RECEIVED_KIB);
+        let Ok(bought) = Arc::clone(budget).try_acquire_many_owned(price) else {
+            return false;
+        };
+        match &mut self.share {
+            Some(share) => share.merge(bought),
+            None => self.share = Some(bought),
+        }
+        self.bytes.reserve_exact(room.saturating_sub(length));
+        true
     }
-    Ok(bytes)
 }
 
 /// Reads a refused body and throws it away, unless that would take too much or too long.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use moesif_wire::{Body, Event, Headers, Rejection, header};
 use serde_json::value::RawValue;
 
-use super::Received;
+use super::{Received, limits};
 use crate::store::EventRecord;
 
 /// An event longer than this has its bodies cut.
@@ -21,6 +21,7 @@ const CUT_BASE64: usize = CUT / 3 * 4;
 /// Judges one event.
 pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, Rejection> {
     let mut event = Event::parse(raw)?;
+    short_enough(&event)?;
     if event.request.ip_address.is_none() {
         event.request.ip_address = Some(Cow::Owned(received.peer.to_string()));
     }
@@ -37,6 +38,13 @@ pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, 
         field: String::new(),
         error: format!("cannot be written down: {error}"),
     })?;
+    let bodies = written(event.request.body.as_ref())
+        .saturating_add(event.response.as_ref().map_or(0, |response| written(response.body.as_ref())));
+    let rest = document.len().saturating_sub(bodies);
+    if rest > LONG {
+        let error = format!("expected at most {LONG} bytes besides the bodies, found {rest}");
+        return Err(Rejection { field: "event".to_owned(), error });
+    }
     let (origin, route, query) = parts(&event.request.uri);
     let time = event.request.time.as_millis();
     Ok(EventRecord {
@@ -55,10 +63,41 @@ pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, 
         response_bytes: response_bytes.map(saturated),
         document,
         verb: event.request.verb.into_owned(),
-        user: event.user_id.map(Cow::into_owned),
-        company: event.company_id.map(Cow::into_owned),
+        user: event.user_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
+        company: event.company_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
         transaction_id: event.transaction_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
     })
+}
+
+/// Judges the length of every field that is listed or found by.
+fn short_enough(event: &Event<'_>) -> Result<(), Rejection> {
+    let request = &event.request;
+    let fields = [
+        ("request.uri", Some(&request.uri)),
+        ("request.verb", Some(&request.verb)),
+        ("request.api_version", request.api_version.as_ref()),
+        ("request.ip_address", request.ip_address.as_ref()),
+        ("response.ip_address", event.response.as_ref().and_then(|response| response.ip_address.as_ref())),
+        ("user_id", event.user_id.as_ref()),
+        ("company_id", event.company_id.as_ref()),
+        ("subscription_id", event.subscription_id.as_ref()),
+        ("session_token", event.session_token.as_ref()),
+        ("transaction_id", event.transaction_id.as_ref()),
+        ("blocked_by", event.blocked_by.as_ref()),
+        ("action_name", event.action_name.as_ref()),
+        ("trace_id", event.trace_id.as_ref()),
+    ];
+    fields.into_iter().try_for_each(|(name, text)| text.map_or(Ok(()), |text| limits::check(name, text)))
+}
+
+/// About how many bytes of the document are this body.
+fn written(body: Option<&Body<'_>>) -> usize {
+    match body {
+        None => 0,
+        Some(Body::Json(value)) => value.get().len(),
+        Some(Body::Base64(text)) => text.len(),
+        Some(Body::Bytes(bytes)) => bytes.len().div_ceil(3).saturating_mul(4),
+    }
 }
 
 fn saturated(size: u64) -> i64 {
@@ -91,9 +130,10 @@ fn cut(body: &mut Option<Body<'_>>, content_length: &mut Option<u64>, headers: &
         Some(Body::Json(value)) if value.get().len() > CUT => {
             value.get().as_bytes().get(..CUT).map(|bytes| Body::Bytes(Cow::Owned(bytes.to_vec())))
         }
-        // Text that is not ASCII is not base64, and may have no boundary here.
+        // Text that is not ASCII is not base64, but it is what was sent: it is cut between characters.
         Some(Body::Base64(text)) if text.len() > CUT_BASE64 => {
-            Some(Body::Base64(Cow::Owned(text.get(..CUT_BASE64).unwrap_or_default().to_owned())))
+            let end = (0..=CUT_BASE64).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+            Some(Body::Base64(Cow::Owned(text.get(..end).unwrap_or_default().to_owned())))
         }
         _ => None,
     };

@@ -4,6 +4,8 @@
 use moesif_wire::{Rejection, Timestamp};
 use serde_json::{Map, Value, value::RawValue};
 
+use super::limits;
+
 pub(super) type Fields = Map<String, Value>;
 type Judged<T> = Result<T, Rejection>;
 
@@ -15,8 +17,7 @@ const LONGEST: usize = 1024 * 1024;
 pub(super) fn object(raw: &RawValue) -> Judged<Fields> {
     let size = raw.get().len();
     if size > LONGEST {
-        let error = format!("expected at most {LONGEST} bytes, found {size}");
-        return Err(Rejection { field: String::new(), error });
+        return Err(limits::too_long("", LONGEST, size));
     }
     match serde_json::from_str(raw.get()) {
         Ok(Value::Object(fields)) => Ok(fields),
@@ -37,6 +38,7 @@ pub(super) fn text(fields: &mut Fields, path: &str) -> Judged<Option<String>> {
         Value::Bool(truth) => truth.to_string(),
         other => return Err(unexpected(path, "a string", other)),
     };
+    limits::check(path, &text)?;
     *place = Value::String(text.clone());
     Ok(Some(text))
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use moesif_wire::{RejectedEvent, Rejection};
+use moesif_wire::{IngestReply, RejectedEvent, Rejection};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -26,17 +26,47 @@ pub(super) fn elements(text: &[u8], shape: Shape) -> Result<Vec<&RawValue>, Inge
     }
 }
 
-/// Judges the elements one by one.
+/// Rejections in one reply at most. Each is many times as long as the shortest element it may be about.
+const LISTED: usize = 1000;
+
+/// What was not kept: all of it counted, the first of it listed.
+#[derive(Debug, Default)]
+pub(super) struct Rejected {
+    list: Vec<RejectedEvent>,
+    count: usize,
+}
+
+impl Rejected {
+    pub(super) fn push(&mut self, index: usize, Rejection { field, error }: Rejection) {
+        self.count = self.count.saturating_add(1);
+        if self.list.len() < LISTED {
+            self.list.push(RejectedEvent { index, field, error });
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// As it is answered, in the order of the batch. The count is said where the list does not say it.
+    pub(super) fn into_reply(mut self) -> IngestReply {
+        self.list.sort_by_key(|one| one.index);
+        let rejected_count = (self.count > self.list.len()).then_some(self.count);
+        IngestReply { rejected: self.list, rejected_count }
+    }
+}
+
+/// Judges the elements one by one, each with its place in the batch.
 pub(super) fn judge_each<'a, T>(
     elements: &[&'a RawValue],
-    judge: impl Fn(&'a RawValue) -> Result<T, Rejection>,
-) -> (Vec<T>, Vec<RejectedEvent>) {
-    let mut kept = Vec::with_capacity(elements.len());
-    let mut rejected = Vec::new();
+    judge: impl Fn(usize, &'a RawValue) -> Result<T, Rejection>,
+) -> (Vec<T>, Rejected) {
+    let mut kept = Vec::new();
+    let mut rejected = Rejected::default();
     for (index, raw) in elements.iter().enumerate() {
-        match judge(raw) {
+        match judge(index, raw) {
             Ok(record) => kept.push(record),
-            Err(Rejection { field, error }) => rejected.push(RejectedEvent { index, field, error }),
+            Err(rejection) => rejected.push(index, rejection),
         }
     }
     (kept, rejected)

@@ -8,6 +8,7 @@ mod action;
 mod body;
 mod event;
 mod fields;
+mod limits;
 mod list;
 mod profile;
 mod refused;
@@ -15,7 +16,7 @@ mod refused;
 use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    Router,
+    Extension, Router,
     body::Body,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
@@ -23,16 +24,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use moesif_wire::{IngestReply, RejectedEvent, header as wire};
+use moesif_wire::header as wire;
 use serde_json::json;
 
 use crate::{
     clock::now_millis,
     refusal::{json_reply, wrong_method},
-    remote::Document,
+    remote::{Document, Documents},
     server::Shared,
     store::{ProfileKind, Work},
 };
+use list::Rejected;
 use refused::IngestError;
 
 pub(crate) use body::Intake;
@@ -96,7 +98,14 @@ pub(crate) fn routes(shared: &Shared) -> Router<Shared> {
 
 /// What every reply carries: both tags, so that a client learns of a change from whatever it was doing, and the
 /// permission for pages of any origin to send. Answers a browser's question for that permission.
-async fn every_reply(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+///
+/// Both documents are taken once for the request: a reply never carries one version under the tag of another.
+async fn every_reply(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
+    let documents = shared.remote.documents();
+    let tag = |document: &Document| {
+        HeaderValue::from_str(&document.tag).unwrap_or_else(|_| HeaderValue::from_static("0"))
+    };
+    let (config, rules) = (tag(&documents.config), tag(&documents.rules));
     let mut response = if request.method() == Method::OPTIONS {
         (
             StatusCode::NO_CONTENT,
@@ -111,6 +120,7 @@ async fn every_reply(State(shared): State<Shared>, request: Request, next: Next)
         )
             .into_response()
     } else {
+        request.extensions_mut().insert(documents);
         next.run(request).await
     };
     let headers = response.headers_mut();
@@ -119,20 +129,22 @@ async fn every_reply(State(shared): State<Shared>, request: Request, next: Next)
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static("X-Moesif-Config-ETag, X-Moesif-Rules-Tag"),
     );
-    let (config, rules) = shared.remote.tags();
     headers.insert(CONFIG_ETAG, config);
     headers.insert(RULES_TAG, rules);
     response
 }
 
-async fn config(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, IngestError> {
+async fn config(
+    Extension(served): Extension<Documents>,
+    headers: HeaderMap,
+) -> Result<Response, IngestError> {
     application(&headers)?;
-    Ok(document(&shared.remote.config(), &headers))
+    Ok(document(&served.config, &headers))
 }
 
-async fn rules(State(shared): State<Shared>, headers: HeaderMap) -> Result<Response, IngestError> {
+async fn rules(Extension(served): Extension<Documents>, headers: HeaderMap) -> Result<Response, IngestError> {
     application(&headers)?;
-    Ok(document(&shared.remote.rules(), &headers))
+    Ok(document(&served.rules, &headers))
 }
 
 /// The document, or 304 when the client says it has this version: by the tag or by the quoted form an ETag has.
@@ -176,28 +188,35 @@ async fn ingest(
         Err((body, error)) => return Err(refuse(body, error).await),
     };
     let judging = shared.intake.judge().await?;
+    // The body and the turn go along: a client that leaves does not stop the work, nor does it free its place.
     let judged = tokio::task::spawn_blocking(move || {
         let text = body::decode(coding, &sent)?;
-        judge(kind, &text, &received).map(|(work, rejected)| (work, rejected, text.len()))
+        judge(kind, &text, &received).map(|(work, rejected)| (work, rejected, text.len(), judging))
     });
-    let (work, rejected, size) = judged.await.map_err(|_| IngestError::Stopping)??;
-    shared.count_rejected(rejected.len());
-    let kept = work.len();
+    let judged = judged
+        .await
+        .map_err(|error| if error.is_panic() { IngestError::Judging } else { IngestError::Stopping })?;
+    let (work, mut rejected, size, judging) = judged?;
+    let mut kept = work.len();
     if kept > 0 {
         let queued = shared.store.queue(application, received.at, work, size).await?;
         // Others are judged while this waits: what they bring is committed together with it or right after.
         drop(judging);
-        queued.committed().await?;
+        for (index, rejection) in queued.committed().await? {
+            kept = kept.saturating_sub(1);
+            rejected.push(index, rejection);
+        }
     }
+    shared.count_rejected(rejected.count());
     Ok(reply(kept, rejected))
 }
 
 /// The reply once what can be kept is kept. A reply that cannot be written down is an empty one: none of its types
 /// can fail to be.
-fn reply(kept: usize, rejected: Vec<RejectedEvent>) -> Response {
+fn reply(kept: usize, rejected: Rejected) -> Response {
     let status =
-        if kept == 0 && !rejected.is_empty() { StatusCode::BAD_REQUEST } else { StatusCode::CREATED };
-    let body = serde_json::to_string(&IngestReply { rejected }).unwrap_or_else(|_| "{}".to_owned());
+        if kept == 0 && rejected.count() > 0 { StatusCode::BAD_REQUEST } else { StatusCode::CREATED };
+    let body = serde_json::to_string(&rejected.into_reply()).unwrap_or_else(|_| "{}".to_owned());
     json_reply(status, body)
 }
 
@@ -218,19 +237,20 @@ fn application(headers: &HeaderMap) -> Result<String, IngestError> {
 }
 
 /// Judges every element of a document on its own.
-fn judge(kind: Kind, text: &[u8], received: &Received) -> Result<(Work, Vec<RejectedEvent>), IngestError> {
+fn judge(kind: Kind, text: &[u8], received: &Received) -> Result<(Work, Rejected), IngestError> {
     let elements = list::elements(text, received.shape)?;
     Ok(match kind {
         Kind::Events => {
-            let (kept, rejected) = list::judge_each(&elements, |raw| event::judge(raw, received));
+            let (kept, rejected) = list::judge_each(&elements, |_, raw| event::judge(raw, received));
             (Work::Events(kept), rejected)
         }
         Kind::Actions => {
-            let (kept, rejected) = list::judge_each(&elements, |raw| action::judge(raw, received));
+            let (kept, rejected) = list::judge_each(&elements, |_, raw| action::judge(raw, received));
             (Work::Actions(kept), rejected)
         }
         Kind::Profiles(kind) => {
-            let (kept, rejected) = list::judge_each(&elements, |raw| profile::judge(kind, raw, received));
+            let (kept, rejected) =
+                list::judge_each(&elements, |index, raw| profile::judge(kind, index, raw, received));
             (Work::Profiles(kept), rejected)
         }
     })

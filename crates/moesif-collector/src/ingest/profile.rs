@@ -6,12 +6,14 @@ use serde_json::{Value, value::RawValue};
 use super::{
     Received, Shape,
     fields::{Fields, object, optional_object, required_text, text, time_or, unexpected},
+    limits,
 };
 use crate::store::{ProfileKind, ProfileRecord};
 
 /// Judges one profile.
 pub(super) fn judge(
     kind: ProfileKind,
+    index: usize,
     raw: &RawValue,
     received: &Received,
 ) -> Result<ProfileRecord, Rejection> {
@@ -35,7 +37,7 @@ pub(super) fn judge(
     optional_object(&fields, "campaign")?;
     time_or(&mut fields, "modified_time", received.at)?;
     let tokens = tokens(&mut fields)?;
-    Ok(ProfileRecord { kind, key, tokens, document: Value::Object(fields).to_string() })
+    Ok(ProfileRecord { index, kind, key, tokens, document: Value::Object(fields).to_string() })
 }
 
 /// Takes the session tokens out: they accumulate and are stored apart. One token or an array of them.
@@ -49,6 +51,7 @@ fn tokens(fields: &mut Fields) -> Result<Vec<String>, Rejection> {
             .ok_or_else(|| {
             unexpected(FIELD, "a string or an array of strings", &Value::Array(list.clone()))
         })?;
+        tokens.iter().try_for_each(|token| limits::check(FIELD, token))?;
         fields.remove(FIELD);
         return Ok(tokens);
     }

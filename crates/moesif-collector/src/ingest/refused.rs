@@ -29,12 +29,18 @@ pub(crate) enum IngestError {
     NotAnArray,
     #[error("the body stopped before its end: {0}; send the request again")]
     Broken(axum::Error),
-    #[error("the body did not arrive within {0} seconds; send the request again")]
+    #[error("nothing of the body arrived for {0} seconds; send the request again")]
     Slow(u64),
+    #[error(
+        "too many bodies are being received at once; nothing of this request was kept, send it again later"
+    )]
+    Busy,
     #[error(transparent)]
     Store(#[from] WriteError),
     #[error("the collector is stopping; nothing of this request was kept, send it again later")]
     Stopping,
+    #[error("judging the body failed, which is a defect of the collector; nothing of this request was kept")]
+    Judging,
 }
 
 impl IngestError {
@@ -47,7 +53,8 @@ impl IngestError {
                 StatusCode::BAD_REQUEST
             }
             Self::Slow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::Store(_) | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Store(_) | Self::Busy | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Judging => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -57,7 +64,7 @@ impl IntoResponse for IngestError {
         let mut response = Refusal::new(self.status(), &self).into_response();
         let hint = match self {
             Self::Coding(_) => Some((header::ACCEPT_ENCODING, "identity, gzip, deflate")),
-            Self::Store(_) | Self::Stopping => Some((header::RETRY_AFTER, "1")),
+            Self::Store(_) | Self::Busy | Self::Stopping => Some((header::RETRY_AFTER, "1")),
             _ => None,
         };
         if let Some((name, value)) = hint {

@@ -7,7 +7,7 @@ mod parameters;
 
 use axum::{
     Router,
-    extract::{Path, RawQuery, State},
+    extract::{Path, RawQuery, State, rejection::PathRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing::get,
@@ -32,6 +32,8 @@ const LONGEST_PAGE: usize = 1000;
 enum QueryError {
     #[error(transparent)]
     Parameter(#[from] BadParameter),
+    #[error("the id in the path is not text in UTF-8; escape its bytes as %XX")]
+    Path,
     #[error("there is no {0} `{1}`")]
     Unknown(&'static str, String),
     #[error(transparent)]
@@ -41,7 +43,7 @@ enum QueryError {
 impl IntoResponse for QueryError {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Parameter(_) => StatusCode::BAD_REQUEST,
+            Self::Parameter(_) | Self::Path => StatusCode::BAD_REQUEST,
             Self::Unknown(..) => StatusCode::NOT_FOUND,
             Self::Read(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
@@ -55,12 +57,14 @@ impl IntoResponse for QueryError {
     }
 }
 
+/// An id in a path, which may turn out not to be text.
+type Id = Result<Path<String>, PathRejection>;
 type Answer = Result<Response, QueryError>;
 
 /// The routes under `/api`.
 pub(crate) fn routes() -> Router<Shared> {
     let profile = |kind: ProfileKind| {
-        get(move |state: State<Shared>, key: Path<String>, query: RawQuery| profile(state, key, query, kind))
+        get(move |state: State<Shared>, key: Id, query: RawQuery| profile(state, key, query, kind))
     };
     Router::new()
         .route("/api/events", get(events))
@@ -102,7 +106,8 @@ fn row(event: &EventRow) -> Value {
     })
 }
 
-async fn event(State(shared): State<Shared>, Path(id): Path<String>, RawQuery(query): RawQuery) -> Answer {
+async fn event(State(shared): State<Shared>, id: Id, RawQuery(query): RawQuery) -> Answer {
+    let Path(id) = id.map_err(|_| QueryError::Path)?;
     Parameters::read(query.as_deref()).done()?;
     let stored = match id.parse() {
         Ok(number) => shared.store.readers().event(number).await?,
@@ -144,10 +149,11 @@ async fn actions(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Ans
 
 async fn profile(
     State(shared): State<Shared>,
-    Path(key): Path<String>,
+    key: Id,
     RawQuery(query): RawQuery,
     kind: ProfileKind,
 ) -> Answer {
+    let Path(key) = key.map_err(|_| QueryError::Path)?;
     let mut parameters = Parameters::read(query.as_deref());
     let application = parameters.take("app");
     parameters.done()?;

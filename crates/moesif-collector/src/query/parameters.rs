@@ -57,8 +57,7 @@ impl Parameters {
 
     /// Which events, and from where on.
     pub(super) fn event_filter(&mut self) -> Result<EventFilter, BadParameter> {
-        const TIME: &str =
-            "an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z, or milliseconds since 1970";
+        const TIME: &str = "an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z, or milliseconds since 1970 in 10 digits or more";
         Ok(EventFilter {
             verb: self.take("verb"),
             status: self.parsed("status", "a status such as 404 or a class such as 4xx", status)?,
@@ -95,11 +94,11 @@ fn status(text: &str) -> Option<StatusFilter> {
     }
 }
 
-/// Milliseconds, a date-time, or a date. A `+` that was not escaped has become a space before it got here.
+/// Milliseconds, a date-time, or a date. A short number is more likely a year than a moment of 1970. A `+` that was not escaped has become a space before it got here.
 fn time(text: &str) -> Option<i64> {
     let date_time = |text: &str| Timestamp::parse(text).ok().map(Timestamp::as_millis);
-    text.parse()
-        .ok()
+    let millis = (text.len() >= 10).then(|| text.parse().ok()).flatten();
+    millis
         .or_else(|| date_time(text))
         .or_else(|| text.rsplit_once(' ').and_then(|(at, offset)| date_time(&format!("{at}+{offset}"))))
         .or_else(|| date_time(&format!("{text}T00:00:00Z")))
@@ -138,7 +137,9 @@ mod tests {
             assert_eq!(time(text), Some(1_795_251_086_838), "{text}");
         }
         assert_eq!(time("2026-11-21"), Some(1_795_219_200_000));
-        assert_eq!(time("yesterday"), None);
+        for text in ["yesterday", "2026", "202611", "2026-11", "-1"] {
+            assert_eq!(time(text), None, "{text}");
+        }
     }
 
     #[test]

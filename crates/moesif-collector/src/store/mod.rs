@@ -47,6 +47,10 @@ pub(crate) enum OpenError {
         "cannot open database `{path}`: {error}; restore it from a backup or name another directory with --data"
     )]
     Database { path: PathBuf, error: rusqlite::Error },
+    #[error(
+        "database `{path}` cannot be written; change its owner or mode, or name another directory with --data"
+    )]
+    ReadOnly { path: PathBuf },
     #[error("`{path}` is not a database of this collector; name another directory with --data")]
     Foreign { path: PathBuf },
     #[error(
@@ -60,9 +64,10 @@ pub(crate) enum OpenError {
 
 /// The way in and out of the database.
 pub(crate) struct Store {
+    /// First, so that idle connections are closed before the writer ends and folds the log away.
+    readers: Readers,
     jobs: mpsc::Sender<writer::Job>,
     budget: Arc<Semaphore>,
-    readers: Readers,
 }
 
 impl Store {
@@ -70,10 +75,7 @@ impl Store {
     pub(crate) fn open(directory: &Path) -> Result<(Self, WriterThread), OpenError> {
         let unusable = |error| OpenError::Directory { path: directory.to_owned(), error };
         make_directory(directory).map_err(unusable)?;
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
+        let lock = schema::private(OpenOptions::new().create(true).truncate(false).write(true))
             .open(directory.join(LOCK))
             .map_err(unusable)?;
         match lock.try_lock() {
@@ -86,7 +88,10 @@ impl Store {
         let path = directory.join(DATABASE);
         let database = schema::open_writer(&path)?;
         let (jobs, queue) = mpsc::channel(WAITING);
-        let writer = writer::start(database, queue, lock).map_err(OpenError::Thread)?;
+        let writer = writer::start(database, queue, lock).map_err(|error| match error {
+            writer::StartError::Thread(error) => OpenError::Thread(error),
+            writer::StartError::Database(error) => OpenError::Database { path: path.clone(), error },
+        })?;
         let budget = usize::try_from(WAITING_KIB).unwrap_or(usize::MAX);
         let store = Self { jobs, budget: Arc::new(Semaphore::new(budget)), readers: Readers::new(path) };
         Ok((store, writer))
@@ -103,10 +108,10 @@ impl Store {
     ) -> Result<Queued, WriteError> {
         let kib = u32::try_from(work.weight(sent) / 1024 + 1).unwrap_or(u32::MAX).min(WAITING_KIB);
         let permit =
-            Arc::clone(&self.budget).acquire_many_owned(kib).await.map_err(|_| WriteError::Stopped)?;
+            Arc::clone(&self.budget).acquire_many_owned(kib).await.map_err(|_| WriteError::WriterGone)?;
         let (answer, answered) = oneshot::channel();
         let job = writer::Job::new(application, received, work, permit, answer);
-        self.jobs.send(job).await.map_err(|_| WriteError::Stopped)?;
+        self.jobs.send(job).await.map_err(|_| WriteError::WriterGone)?;
         Ok(Queued(answered))
     }
 
@@ -118,12 +123,12 @@ impl Store {
 
 /// What is queued and not yet committed.
 #[must_use = "nothing is stored before the answer"]
-pub(crate) struct Queued(oneshot::Receiver<Result<(), WriteError>>);
+pub(crate) struct Queued(oneshot::Receiver<writer::Answer>);
 
 impl Queued {
-    /// Waits for the commit.
-    pub(crate) async fn committed(self) -> Result<(), WriteError> {
-        self.0.await.map_err(|_| WriteError::Stopped)?
+    /// Waits for the commit. What could not be kept comes with its place in the batch.
+    pub(crate) async fn committed(self) -> writer::Answer {
+        self.0.await.map_err(|_| WriteError::WriterGone)?
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct ActionRecord {
 }
 
 /// What a profile is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ProfileKind {
     User,
     Company,
@@ -62,6 +62,8 @@ impl ProfileKind {
 /// One profile as it was sent: what it adds to the stored one.
 #[derive(Debug)]
 pub(crate) struct ProfileRecord {
+    /// Its place in the batch: only the merge shows whether it can be kept.
+    pub(crate) index: usize,
     pub(crate) kind: ProfileKind,
     pub(crate) key: String,
     pub(crate) tokens: Vec<String>,

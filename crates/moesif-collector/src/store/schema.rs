@@ -3,7 +3,7 @@
 //! In: a path. Out: a connection whose schema is the one this build reads and writes. Never touches a database of a
 //! newer version, nor a file that is somebody else's.
 
-use std::path::Path;
+use std::{fs::OpenOptions, io, path::Path};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -88,6 +88,7 @@ INSERT INTO counters VALUES ('events', 0), ('duplicates', 0), ('actions', 0);
 /// more often the same pages are written. Makes the file and its tables when they are absent.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let broken = |error| OpenError::Database { path: path.to_owned(), error };
+    create_private(path).map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
     let mut database = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -97,11 +98,16 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let version = number(&database, "PRAGMA user_version").map_err(broken)?;
     let owner = number(&database, "PRAGMA application_id").map_err(broken)?;
     let tables = number(&database, "SELECT count(*) FROM sqlite_schema").map_err(broken)?;
-    if tables > 0 && owner != APPLICATION && version <= VERSION {
+    // Whose it is comes first: a version says something only in a database of ours.
+    if owner != APPLICATION && (tables, version, owner) != (0, 0, 0) {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
     if version > VERSION {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, known: VERSION });
+    }
+    // What SQLite may not write it opens for reading, and says so only to the first who writes.
+    if database.is_readonly("main").map_err(broken)? {
+        return Err(OpenError::ReadOnly { path: path.to_owned() });
     }
     database
         .execute_batch(
@@ -119,7 +125,25 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
         });
         made.map_err(broken)?;
     }
+    // The right to write, for real: not only in name.
+    database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(broken)?;
     Ok(database)
+}
+
+/// Makes an empty file that only its owner can read where there is none. The files SQLite puts beside it get the
+/// same mode.
+fn create_private(path: &Path) -> io::Result<()> {
+    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A file made with these options is its owner's only.
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 /// A connection that can only read.
@@ -130,4 +154,22 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     )?;
     database.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -16384;")?;
     Ok(database)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SIGKILL does not tell a write that reached the disk from one that did not: only the setting does.
+    #[test]
+    fn a_commit_waits_for_the_disk() {
+        let directory = std::env::temp_dir().join(format!("moesif-collector-schema-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let database = open_writer(&directory.join("collector.db")).unwrap();
+        let setting = |query| database.query_row(query, [], |row| row.get::<_, rusqlite::types::Value>(0));
+        assert_eq!(setting("PRAGMA synchronous").unwrap(), 2.into());
+        assert_eq!(setting("PRAGMA journal_mode").unwrap(), "wal".to_owned().into());
+        drop(database);
+        std::fs::remove_dir_all(directory).unwrap();
+    }
 }

@@ -7,11 +7,55 @@ const element = (id) => document.getElementById(id);
 let older = null;
 let paging = false;
 
-async function ask(path) {
+async function askText(path) {
   const reply = await fetch(path);
-  const body = await reply.json();
-  if (!reply.ok) throw new Error(body.error ?? `the collector answered ${reply.status}`);
-  return body;
+  const text = await reply.text();
+  if (reply.ok) return text;
+  let said;
+  try { said = JSON.parse(text).error; } catch { /* No sentence of ours: the status has to do. */ }
+  throw new Error(said ?? `the collector answered ${reply.status}`);
+}
+
+async function ask(path) {
+  return JSON.parse(await askText(path));
+}
+
+// JSON with line breaks, every value as it was written: parsing it would round long numbers, merge repeated names, and
+// fail on what is nested very deep. Strings are skipped whole, so what is in them is never mistaken for structure.
+function indented(json) {
+  const DEEPEST = 16; // Beyond it lines move no further to the right: their blanks would outweigh the text.
+  const out = [];
+  let depth = 0;
+  const line = () => "\n" + "  ".repeat(Math.min(depth, DEEPEST));
+  for (let at = 0; at < json.length; at += 1) {
+    const sign = json[at];
+    if (sign === '"') {
+      const start = at;
+      for (at += 1; at < json.length && json[at] !== '"'; at += 1) if (json[at] === "\\") at += 1;
+      out.push(json.slice(start, at + 1));
+    } else if (sign === "{" || sign === "[") {
+      const rest = /\S/g;
+      rest.lastIndex = at + 1;
+      const next = rest.exec(json);
+      if (next && (next[0] === "}" || next[0] === "]")) {
+        out.push(sign, next[0]);
+        at = next.index;
+      } else {
+        depth += 1;
+        out.push(sign, line());
+      }
+    } else if (sign === "}" || sign === "]") {
+      depth -= 1;
+      out.push(line(), sign);
+    } else if (sign === ",") {
+      out.push(sign, line());
+    } else if (sign === ":") {
+      out.push(": ");
+    } else if (!/\s/.test(sign)) {
+      out.push(sign);
+    }
+  }
+  return out.join("");
 }
 
 function cell(text, className) {
@@ -41,8 +85,7 @@ function row(event) {
 }
 
 async function show(id) {
-  const event = await ask(`/api/events/${id}`);
-  element("document").textContent = JSON.stringify(event, null, 2);
+  element("document").textContent = indented(await askText(`/api/events/${id}`));
   element("detail").hidden = false;
 }
 
@@ -62,10 +105,15 @@ async function latest() {
 async function more() {
   if (older === null) return;
   paging = true; // The list stays where its reader is instead of jumping back to the newest.
-  const list = await ask(`/api/events?limit=${PAGE}&cursor=${encodeURIComponent(older)}`);
-  element("events").append(...list.events.map(row));
-  older = list.next;
-  element("more").hidden = older === null;
+  element("more").disabled = true; // A second click would add the same page again.
+  try {
+    const list = await ask(`/api/events?limit=${PAGE}&cursor=${encodeURIComponent(older)}`);
+    element("events").append(...list.events.map(row));
+    older = list.next;
+    element("more").hidden = older === null;
+  } finally {
+    element("more").disabled = false;
+  }
 }
 
 async function follow() {

@@ -1,11 +1,11 @@
 //! Limits of bodies, and bodies that are made to hurt.
 
-use std::{fmt::Write as _, thread};
+use std::{fmt::Write as _, io::Write as _, thread};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::harness::{Collector, Directory, MIB, event, gzip};
+use crate::harness::{Collector, Directory, MIB, Reply, event, gzip, until};
 
 const LIMIT: usize = 50 * MIB;
 
@@ -190,9 +190,122 @@ fn an_event_over_a_megabyte_is_kept_with_its_bodies_cut() {
     assert_eq!(bytes, vec![7; 450 * 1024]);
     assert_eq!(kept["response"]["content_length"], 2 * MIB);
 
+    let mut not_ascii = event("t-4");
+    not_ascii["request"]["body"] = json!("a".to_owned() + &"é".repeat(MIB));
+    not_ascii["request"]["transfer_encoding"] = json!("base64");
+    collector.keep("/v1/events", &not_ascii);
+    let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
+    let cut = kept["request"]["body"].as_str().unwrap();
+    assert!((599 * 1024..=600 * 1024).contains(&cut.len()) && cut.starts_with("aé"), "{}", cut.len());
+
     let mut under = event("t-3");
     under["request"]["body"] = json!("y".repeat(900 * 1024));
     collector.keep("/v1/events", &under);
     let kept: Value = serde_json::from_str(&collector.newest()).unwrap();
     assert_eq!(kept["request"]["body"], under["request"]["body"]);
+}
+
+/// The head of a POST of a chunked body.
+const CHUNKED: &str = "POST /v1/events/batch HTTP/1.1\r\nHost: x\r\nX-Moesif-Application-Id: a\r\nConnection: close\r\n\
+    Transfer-Encoding: chunked\r\n\r\n";
+
+#[test]
+fn clients_that_send_nothing_do_not_keep_others_out() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let declared = CHUNKED.replace("Transfer-Encoding: chunked", &format!("Content-Length: {LIMIT}"));
+    let mut waiting = Vec::new();
+    for head in [CHUNKED, declared.as_str()] {
+        for _ in 0..10 {
+            let mut stream = collector.connect();
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(b"1\r\n[\r\n").unwrap();
+            waiting.push(stream);
+        }
+    }
+    collector.keep("/v1/events", &event("t-1"));
+
+    // A slow one is served as well, in its own time.
+    let mut slow = waiting.remove(0);
+    slow.write_all(b"1\r\n]\r\n0\r\n\r\n").unwrap();
+    assert_eq!(Reply::read(&mut slow).status, 201);
+}
+
+#[test]
+fn a_body_beyond_the_memory_for_bodies_is_told_to_come_back() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let part = vec![b' '; LIMIT - MIB];
+    let mut held = Vec::new();
+    let refused = (0..6).find_map(|_| {
+        let mut stream = collector.connect();
+        write!(stream, "{CHUNKED}{:x}\r\n", part.len()).unwrap();
+        stream.write_all(&part).unwrap();
+        stream.write_all(b"\r\n").unwrap();
+        if held.len() < 5 {
+            held.push(stream);
+            return None;
+        }
+        stream.write_all(b"0\r\n\r\n").unwrap();
+        Some(Reply::read(&mut stream))
+    });
+    let refused = refused.unwrap();
+    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    // A client that leaves in the middle of its body gives back what it held.
+    drop(held);
+    until("the memory is given back", || {
+        collector.call("POST", "/v1/events/batch").application("a").body(&part).send().status == 400
+    });
+    collector.keep("/v1/events", &event("t-1"));
+}
+
+#[test]
+fn a_field_that_every_list_would_repeat_has_a_limit() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    for (path, most) in [
+        ("/request/uri", 64 * 1024),
+        ("/request/verb", 64),
+        ("/request/ip_address", 1024),
+        ("/user_id", 1024),
+        ("/company_id", 1024),
+        ("/transaction_id", 1024),
+        ("/session_token", 4096),
+    ] {
+        let mut one = event(format!("t{path}"));
+        *one.pointer_mut(path).unwrap() = json!("x".repeat(most));
+        collector.keep("/v1/events", &one);
+        *one.pointer_mut(path).unwrap() = json!("x".repeat(most + 1));
+        let reply = collector.post("/v1/events", one.to_string());
+        let field = path.trim_start_matches('/').replace('/', ".");
+        assert_eq!((reply.status, &reply.json()["rejected"][0]["field"]), (400, &json!(field)));
+    }
+    for (path, field, one) in [
+        ("/v1/users", "user_id", json!({"user_id": "x".repeat(1025)})),
+        ("/v1/users", "session_token", json!({"user_id": "u", "session_token": ["x".repeat(4097)]})),
+        ("/v1/actions", "request.uri", json!({"action_name": "a", "request": {"uri": "x".repeat(65_537)}})),
+    ] {
+        let reply = collector.post(path, one.to_string());
+        assert_eq!((reply.status, &reply.json()["rejected"][0]["field"]), (400, &json!(field)));
+    }
+}
+
+#[test]
+fn an_event_that_is_long_without_its_bodies_is_refused_alone() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let mut bodies = event("t-1");
+    bodies["request"]["body"] = json!("x".repeat(2 * MIB));
+    bodies["response"]["body"] = json!("x".repeat(2 * MIB));
+    let mut metadata = event("t-2");
+    metadata["metadata"] = json!({"x": "x".repeat(MIB)});
+    let mut headers = event("t-3");
+    headers["request"]["headers"] = json!({"x": "x".repeat(MIB)});
+    let reply = collector.post("/v1/events/batch", json!([bodies, metadata, headers]).to_string());
+    assert_eq!(reply.status, 201);
+    let rejected = reply.json()["rejected"].clone();
+    for (place, index) in [(0, 1), (1, 2)] {
+        assert_eq!((&rejected[place]["index"], &rejected[place]["field"]), (&json!(index), &json!("event")));
+    }
+    assert_eq!(collector.all_events("").len(), 1);
 }

@@ -69,12 +69,24 @@ impl Collector {
     }
 
     pub(crate) fn listening(directory: &Directory, listen: &str) -> Self {
+        let stderr = File::create(directory.path().join("stderr")).unwrap();
+        Self::spawn(directory, listen, stderr.into())
+    }
+
+    /// Whatever it writes to standard error fails.
+    pub(crate) fn unheard(directory: &Directory) -> Self {
+        let mut collector = Self::spawn(directory, "127.0.0.1:0", Stdio::piped());
+        drop(collector.child.stderr.take());
+        collector
+    }
+
+    fn spawn(directory: &Directory, listen: &str, standard_error: Stdio) -> Self {
         let stderr = directory.path().join("stderr");
         let mut child = Command::new(BINARY)
             .args(["--listen", listen, "--data"])
             .arg(directory.data())
             .stdout(Stdio::piped())
-            .stderr(File::create(&stderr).unwrap())
+            .stderr(standard_error)
             .spawn()
             .unwrap();
         let mut line = String::new();
@@ -96,7 +108,8 @@ impl Collector {
         fs::read_to_string(&self.stderr).unwrap()
     }
 
-    /// As the power going away would end it.
+    /// Ends it between two instructions. What it wrote is still the operating system's to put on the disk: that the
+    /// disk was waited for is shown by the store's own test of `PRAGMA synchronous`.
     pub(crate) fn kill_9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

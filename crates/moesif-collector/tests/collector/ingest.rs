@@ -246,3 +246,17 @@ fn an_unknown_path_or_method_is_a_json_error() {
         assert!(!reply.error().is_empty());
     }
 }
+
+#[test]
+fn a_long_list_of_rejections_is_cut_and_counted() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let list = |count: usize| format!("[{}0]", "0,".repeat(count - 1));
+    let whole = collector.post("/v1/events/batch", list(1000)).json();
+    assert_eq!((whole["rejected"].as_array().unwrap().len(), &whole["rejected_count"]), (1000, &Value::Null));
+    let cut = collector.post("/v1/events/batch", list(200_000));
+    assert_eq!(cut.status, 400);
+    let cut = cut.json();
+    assert_eq!((cut["rejected"].as_array().unwrap().len(), &cut["rejected_count"]), (1000, &json!(200_000)));
+    assert_eq!(collector.read("/api/stats")["rejected"], 201_000);
+}

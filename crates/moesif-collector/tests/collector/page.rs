@@ -83,3 +83,13 @@ fn beyond_loopback_any_host_may_be_the_right_one() {
         .header("Origin", "https://evil.example");
     assert_eq!(foreign.send().status, 403);
 }
+
+#[test]
+fn a_whole_event_is_shown_as_it_was_captured() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let script = collector.get("/page.js").text();
+    // What a parser makes of a document is not the document: it loses digits and repeated names.
+    assert!(script.contains("indented(await askText(`/api/events/${id}`))"));
+    assert!(!script.contains("JSON.stringify"));
+}

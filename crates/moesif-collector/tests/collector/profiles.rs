@@ -119,3 +119,36 @@ fn one_bad_profile_costs_itself_only() {
     assert_eq!(collector.get("/api/users/a").status, 200);
     assert_eq!(collector.get("/api/users/d").status, 200);
 }
+
+#[test]
+fn a_batch_about_one_profile_costs_no_multiple_of_the_profile() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    collector.keep("/v1/users", &json!({"user_id": "u", "metadata": {"big": "x".repeat(900_000)}}));
+    let small: Vec<Value> = (0..20_000).map(|n| json!({"user_id": "u", "metadata": {"n": n}})).collect();
+    // Rewriting the profile for each of them would take longer than a client waits for its answer.
+    collector.keep("/v1/users/batch", &json!(small));
+    let metadata = collector.read("/api/users/u")["metadata"].clone();
+    assert_eq!((&metadata["n"], metadata["big"].as_str().unwrap().len()), (&json!(19_999), 900_000));
+}
+
+#[test]
+fn a_profile_that_would_outgrow_its_limit_is_refused_alone_and_named() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let part = |name: &str| json!({"user_id": "u", "metadata": {name: "x".repeat(600_000)}});
+    collector.keep("/v1/users", &part("first"));
+    let batch = json!([{"user_id": 3, "metadata": 3}, {"user_id": "v"}, part("second"), {"user_id": "u", "name": "n"}]);
+    let reply = collector.post("/v1/users/batch", batch.to_string());
+    assert_eq!(reply.status, 201);
+    let rejected = reply.json()["rejected"].clone();
+    assert_eq!(
+        (&rejected[0]["index"], &rejected[1]["index"], &rejected[2]),
+        (&json!(0), &json!(2), &Value::Null)
+    );
+    assert_eq!(rejected[1]["field"], "metadata");
+    let kept = collector.read("/api/users/u");
+    assert_eq!((&kept["name"], &kept["metadata"]["second"]), (&json!("n"), &Value::Null));
+    assert_eq!(collector.post("/v1/users", part("second").to_string()).status, 400);
+    assert_eq!(collector.read("/api/stats")["rejected"], 3);
+}

@@ -179,3 +179,35 @@ fn stats_count_what_there_is() {
     assert_eq!(stats["oldest"], "2026-11-21T08:00:00.000Z");
     assert!(stats["database_bytes"].as_u64().unwrap() > 0);
 }
+
+#[test]
+fn an_id_that_is_no_text_is_a_json_error() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    for path in ["/api/users/%ff", "/api/companies/%ff", "/api/subscriptions/%ff", "/api/events/%ff"] {
+        let reply = collector.get(path);
+        assert_eq!(reply.status, 400, "{path}");
+        assert!(reply.error().contains("UTF-8"), "{path}");
+    }
+}
+
+#[test]
+fn what_is_not_stored_and_who_is_nobody_are_not_counted() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let mut one = event("t-1");
+    collector.keep("/v1/events", &one);
+    one["user_id"] = json!("another");
+    one["company_id"] = json!("another");
+    one["request"]["uri"] = json!("https://another/route");
+    collector.keep("/v1/events", &one);
+    let mut nobody = event("t-2");
+    nobody["user_id"] = json!("");
+    nobody["company_id"] = json!("");
+    collector.keep("/v1/events", &nobody);
+    let stats = collector.read("/api/stats");
+    assert_eq!(
+        [&stats["events"], &stats["users"], &stats["companies"], &stats["routes"]],
+        [&json!(2), &json!(1), &json!(1), &json!(1)]
+    );
+}

@@ -65,6 +65,7 @@ fn a_broken_file_keeps_the_last_good_one_and_is_named_once() {
     let collector = Collector::start(&directory);
     assert_eq!(get(&collector, "/v1/rules").json(), json!([]));
     assert_eq!(collector.stderr().lines().count(), 1, "{}", collector.stderr());
+    assert!(collector.stderr().contains("the default is served"), "{}", collector.stderr());
     fs::write(&path, r#"[{"_id": "good"}]"#).unwrap();
     let good = tags(&get(&collector, "/v1/rules"));
     for broken in ["[{", "{}", "", "\u{1}"] {
@@ -78,8 +79,43 @@ fn a_broken_file_keeps_the_last_good_one_and_is_named_once() {
     let said = collector.stderr();
     assert_eq!(said.lines().count(), 5, "{said}");
     assert!(said.lines().all(|line| line.contains(path.to_str().unwrap())), "{said}");
-    fs::write(&path, "[]").unwrap();
-    assert_eq!(get(&collector, "/v1/rules").json(), json!([]));
+    assert!(said.lines().skip(1).all(|line| line.contains("the last good version is served")), "{said}");
+    fs::write(&path, "\u{feff}[]").unwrap();
+    assert_eq!(get(&collector, "/v1/rules").text(), "[]");
+}
+
+#[test]
+fn a_document_and_its_tag_are_of_one_version_while_the_file_changes() {
+    let directory = Directory::new();
+    let collector = Collector::start(&directory);
+    let path = directory.data().join("config.json");
+    let text = |n: usize| format!(r#"{{"sample_rate": {}}}"#, n % 2);
+    let put = |n: usize| {
+        let fresh = directory.path().join("fresh");
+        fs::write(&fresh, text(n)).unwrap();
+        fs::rename(fresh, &path).unwrap();
+    };
+    put(0);
+    let tag_of = [0, 1].map(|n| {
+        put(n);
+        (text(n), tags(&get(&collector, "/v1/config")).0)
+    });
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut turn = 0;
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                put(turn);
+                turn += 1;
+            }
+        });
+        let replies: Vec<_> = (0..500).map(|_| get(&collector, "/v1/config")).collect();
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+        for reply in replies {
+            let seen = (reply.text(), tags(&reply).0);
+            assert!(tag_of.contains(&seen), "{seen:?}");
+        }
+    });
 }
 
 #[test]

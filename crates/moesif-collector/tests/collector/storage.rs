@@ -157,6 +157,25 @@ fn a_database_of_a_newer_version_or_of_somebody_else_is_refused() {
     let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 99, "the newer database was touched");
     drop(database);
+    let broken = |why: &str, statements: &str, told: &str| {
+        for suffix in ["", "-wal", "-shm"] {
+            let _absent = std::fs::remove_file(data.join(format!("collector.db{suffix}")));
+        }
+        if why == "no table" {
+            Collector::start(&directory).kill_9();
+        }
+        rusqlite::Connection::open(&path).unwrap().execute_batch(statements).unwrap();
+        let (code, out, said) = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+        assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{why}: {said}");
+        assert!(said.contains(path.to_str().unwrap()) && said.contains(told), "{why}: {said}");
+    };
+    broken("no table", "DROP TABLE counters", "counters");
+    broken("our version, nothing in it", "PRAGMA user_version = 1", "not a database of this collector");
+    broken(
+        "somebody else's, of a later version than ours",
+        "CREATE TABLE x (y); PRAGMA user_version = 5",
+        "not a database of this collector",
+    );
 
     for junk in ["not a database, though long enough to look at: ".repeat(100), String::new()] {
         for suffix in ["", "-wal", "-shm"] {
@@ -172,4 +191,55 @@ fn a_database_of_a_newer_version_or_of_somebody_else_is_refused() {
         assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{said}");
         assert!(said.contains(path.to_str().unwrap()), "{said}");
     }
+}
+
+/// Where the tests run as root, who may write everything, the collector is run as somebody who may not.
+#[test]
+fn a_database_or_directory_that_may_not_be_written_is_refused() {
+    use std::{
+        env, fs,
+        os::unix::{
+            fs::{MetadataExt, PermissionsExt, chown},
+            process::CommandExt,
+        },
+        process::Command,
+    };
+    const NOBODY: u32 = 65_534;
+    let place = env::temp_dir().join(format!("moesif-collector-unwritable-{}", std::process::id()));
+    let data = place.join("data");
+    fs::create_dir_all(&data).unwrap();
+    let mode =
+        |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(&place, 0o755);
+    let binary = place.join("collector");
+    fs::copy(env!("CARGO_BIN_EXE_moesif-collector"), &binary).unwrap();
+    let is_root = fs::metadata(&data).unwrap().uid() == 0;
+    let refused = |named: &str| {
+        let mut command = Command::new(&binary);
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&data);
+        if is_root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+        assert!(said.contains(named) && said.contains("--data"), "{said}");
+    };
+    let database = data.join("collector.db");
+    rusqlite::Connection::open(&database)
+        .unwrap()
+        .execute_batch("PRAGMA application_id = 1299146099; PRAGMA user_version = 1; CREATE TABLE x (y)")
+        .unwrap();
+    if is_root {
+        chown(&data, Some(NOBODY), None).unwrap();
+    }
+    mode(&data, 0o755);
+    mode(&database, 0o444);
+    refused("collector.db` cannot be written");
+    fs::remove_dir_all(&data).unwrap();
+    fs::create_dir(&data).unwrap();
+    mode(&data, 0o555);
+    refused(data.to_str().unwrap());
+    mode(&data, 0o755);
+    fs::remove_dir_all(place).unwrap();
 }

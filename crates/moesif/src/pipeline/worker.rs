@@ -183,7 +183,7 @@ fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
     match reply.status {
         200..=299 => {
             let refused = serde_json::from_slice::<IngestReply>(&reply.body).unwrap_or_default();
-            Verdict::Delivered { rejected: refused.rejected.len() }
+            Verdict::Delivered { rejected: refused.rejected_count.unwrap_or(refused.rejected.len()) }
         }
         408 | 429 | 500..=599 => Verdict::Retry { after: reply.retry_after },
         300..=399 | 401 | 403 => Verdict::Drop(DropReason::Unauthorized),
@@ -215,6 +215,14 @@ mod tests {
         assert_eq!(
             answered(201, r#"{"rejected":[{"index":3,"field":"request.time","error":"…"}]}"#),
             Verdict::Delivered { rejected: 1 }
+        );
+        // A collector lists so many at most; the count is what is true.
+        assert_eq!(
+            answered(
+                201,
+                r#"{"rejected":[{"index":3,"field":"request.time","error":"…"}],"rejected_count":1700}"#
+            ),
+            Verdict::Delivered { rejected: 1700 }
         );
         for status in [408, 429, 500, 503] {
             assert_eq!(answered(status, ""), Verdict::Retry { after: None });
