@@ -3,8 +3,8 @@
 //! One request, in order: [`WsgiMiddleware::__call__`] reads `environ` into an exchange and hands the application a
 //! [`StartResponse`](start_response::StartResponse) of ours; the request body is recorded as the application reads it
 //! ([`input`]); the response as the server iterates it ([`response`]); at its end [`record`] asks the application's
-//! functions and gives the exchange to the core. The interpreter is attached throughout; nothing waits, and nothing
-//! here raises what the application would not have raised without us.
+//! functions and gives the exchange to the core. The interpreter is attached throughout and nothing waits. What is raised
+//! here is what the application, the server's objects, or an exit in one of the functions raised.
 
 mod environ;
 mod input;
