@@ -1,7 +1,7 @@
 //! The contract between an SDK and a Moesif-compatible collector, as types.
 //!
 //! In: an event as the SDK captured it, or one JSON value as a collector received it. Out: the same
-//! [`Event`], serialised or judged. The crate does no I/O, starts nothing and never builds a JSON tree:
+//! [`Event`], serialised or judged. The other way, a collector's [`Config`] and [`Rule`]s are read, leniently. The crate does no I/O, starts nothing and never builds a JSON tree:
 //! bodies and metadata are carried as the text they arrived in ([`serde_json::value::RawValue`]), so
 //! that depth, huge numbers and lone surrogates inside them are nobody's problem on the way.
 //!
@@ -17,14 +17,19 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+pub mod config;
 pub mod event;
 pub mod header;
 mod judge;
+mod lenient;
 pub mod reply;
+pub mod rule;
 mod text;
 pub mod time;
 
+pub use config::{Complaint, Condition, Config, Percent, RegexConfig, RuleEntry};
 pub use event::{Body, Direction, Event, Headers, Request, Response};
 pub use judge::Rejection;
 pub use reply::{IngestReply, RejectedEvent};
+pub use rule::{AppliedTo, Rule, RuleKind};
 pub use time::Timestamp;
