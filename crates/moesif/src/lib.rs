@@ -32,6 +32,7 @@
 pub mod capture;
 mod client;
 pub mod mask;
+pub mod pattern;
 pub mod pipeline;
 pub mod process;
 pub mod settings;
