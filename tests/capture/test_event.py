@@ -93,7 +93,7 @@ def test_a_call_reaches_the_collector_and_can_be_found_there(serve: Serve, colle
     assert event["request"]["ip_address"] == "127.0.0.1"
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "deflate", "deflate-raw"])
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip", "identity, gzip", "deflate", "deflate-raw"])
 def test_compressed_json_is_recorded_as_json(recorder: Recorder, wrap: Wrap, encoding: str) -> None:
     document = json.dumps({"values": ["text"] * 100}).encode()
     if encoding == "deflate-raw":

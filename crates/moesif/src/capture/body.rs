@@ -159,14 +159,18 @@ fn base64_prefix(bytes: Cow<'_, [u8]>, limit: usize) -> (Body<'_>, bool) {
 /// The decoded content, or the bytes as they are when they are not encoded, cannot be decoded, or would decode to
 /// more than `limit` bytes.
 fn decompress<'a>(bytes: &'a [u8], content_encoding: Option<&str>, limit: usize) -> Cow<'a, [u8]> {
-    let coding = content_encoding.unwrap_or_default().trim().to_ascii_lowercase();
-    let decoded = match &*coding {
-        "gzip" | "x-gzip" => read_capped(MultiGzDecoder::new(bytes), limit),
-        "deflate" => read_capped(ZlibDecoder::new(bytes), limit)
-            .or_else(|| read_capped(DeflateDecoder::new(bytes), limit)),
-        _ => None,
-    };
-    decoded.map_or(Cow::Borrowed(bytes), Cow::Owned)
+    let encoding = content_encoding.unwrap_or_default().to_ascii_lowercase();
+    // Codings are listed in the order they were applied.
+    let decoded =
+        encoding.rsplit(',').try_fold(Cow::Borrowed(bytes), |content, coding| match coding.trim() {
+            "gzip" | "x-gzip" => read_capped(MultiGzDecoder::new(&*content), limit).map(Cow::Owned),
+            "deflate" => read_capped(ZlibDecoder::new(&*content), limit)
+                .or_else(|| read_capped(DeflateDecoder::new(&*content), limit))
+                .map(Cow::Owned),
+            "identity" | "" => Some(content),
+            _ => None,
+        });
+    decoded.unwrap_or(Cow::Borrowed(bytes))
 }
 
 fn read_capped(decoder: impl Read, limit: usize) -> Option<Vec<u8>> {
@@ -274,6 +278,9 @@ mod tests {
         zlib.write_all(json).unwrap();
         assert_eq!(emitted(&zlib.finish().unwrap(), Some("deflate")).0, r#"{"a":1}"#);
         assert_eq!(emitted(b"not gzip", Some("gzip")), ("\"bm90IGd6aXA=\"".to_owned(), "base64"));
+        assert_eq!(emitted(&gzip(&gzip(json)), Some("gzip, x-gzip")).0, r#"{"a":1}"#);
+        assert_eq!(emitted(&gzip(json), Some("identity, gzip")).0, r#"{"a":1}"#);
+        assert_eq!(emitted(&gzip(json), Some("br, gzip")).1, "base64");
     }
 
     #[test]
