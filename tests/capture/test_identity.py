@@ -45,6 +45,7 @@ AUTHORIZATION = [
     ("Bearer " + _token({"sub": "ann"}).rpartition(".")[0], None),
     (_basic("ann:secret"), "ann"),
     (_basic("ann:secret").replace("Basic", "bAsIc"), "ann"),
+    (_basic(" ann :secret"), "ann"),
     (_basic(":secret"), None),
     ("Basic ***", None),
     # A scheme of one's own carries a token too; one that only contains the name of another is that scheme.

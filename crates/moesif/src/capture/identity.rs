@@ -34,7 +34,8 @@ fn user_of(value: &str, field: &str) -> Option<String> {
     if let Some(pair) = after_scheme(credentials, "Basic") {
         let pair = decode(pair)?;
         let user = pair.split(|byte| *byte == b':').next()?;
-        return String::from_utf8(user.to_vec()).ok().filter(|user| !user.is_empty());
+        let user = std::str::from_utf8(user).ok()?.trim();
+        return (!user.is_empty()).then(|| user.to_owned());
     }
     payload_user(credentials.split('.').nth(1).unwrap_or(credentials), field)
 }
@@ -132,7 +133,7 @@ mod tests {
         for value in [format!("bearer {token}"), format!("BEARER\t{token}"), token.clone()] {
             assert_eq!(identified(&[("Authorization", &value)], &names).as_deref(), Some("u1"), "{value}");
         }
-        let basic = format!("basic {}", STANDARD.encode("ann:secret"));
+        let basic = format!("basic {}", STANDARD.encode(" ann :secret"));
         assert_eq!(identified(&[("Authorization", &basic)], &names).as_deref(), Some("ann"));
         let two_parts = format!("Bearer e30.{}", URL_SAFE_NO_PAD.encode(r#"{"sub":"u1"}"#));
         for value in ["Bearer", "Bearer ", "Basic", "Basic Og==", &two_parts, "", "Digest x", "é"] {
