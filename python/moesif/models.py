@@ -371,11 +371,15 @@ class StatusModel(BaseModel):
 
 
 def event_from_document(document: str) -> EventModel:
-    """Return the model of an event's JSON text, its headers looked up in any case."""
+    """Return the model of an event's JSON text, its headers looked up in any case.
+
+    Its weight is not set: how many calls it stands for is decided after the mask.
+    """
     event = EventModel.from_dictionary(json.loads(document))
     if event is None:
         message = "the document is null"
         raise ValueError(message)
+    event.weight = None
     for part in (event.request, event.response):
         if part is not None:
             part.headers = Headers(part.headers or {})

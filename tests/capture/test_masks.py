@@ -107,6 +107,17 @@ def test_a_mask_function_changes_the_event_that_is_sent(recorder: Recorder, wrap
     assert event["response"]["headers"]["X-Moesif-Transaction-Id"] == event["transaction_id"]
 
 
+def test_the_weight_is_not_the_masks_to_choose(recorder: Recorder, wrap: Wrap) -> None:
+    def mask(event: Any) -> Any:
+        assert event.weight is None
+        event.weight = 17
+        return event
+
+    _call(wrap(_answering(b"{}"), MASK_EVENT_MODEL=mask))
+    _call(wrap(_answering(b"{}"), MASK_EVENT_MODEL=lambda event: mask(event).to_dictionary()))
+    assert [event["weight"] for event in recorder.wait_for(2)] == [1, 1]
+
+
 def _raises(_event: Any) -> Any:
     raise KeyError(SECRET)
 

@@ -8,7 +8,7 @@ use moesif::Exchange;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyMapping, PyTuple};
+use pyo3::types::{PyDict, PyMapping, PyTuple};
 
 use crate::callbacks::Callback;
 use crate::guard::guarded;
@@ -42,7 +42,10 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
                 "expected the event model to be returned, found {found}"
             )));
         };
-        json::object(&dictionary, json::EVENT_BYTES).map(Some)
+        // How many calls the event stands for is decided after the mask.
+        let document = py.get_type::<PyDict>().call1((dictionary,))?.cast_into::<PyDict>()?;
+        document.call_method1(intern!(py, "pop"), (intern!(py, "weight"), py.None()))?;
+        json::object(&document, json::EVENT_BYTES).map(Some)
     })?;
     if let Some(masked) = masked {
         exchange.set_document(masked);

@@ -1,5 +1,6 @@
 //! The record of one call.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,8 @@ use crate::pipeline::{Budget, Reservation};
 /// Room for the text of an ordinary call, so that the arena is allocated once.
 const ARENA_CAPACITY: usize = 1536;
 const HEADERS_CAPACITY: usize = 16;
+/// How many calls an event stands for, while every one is recorded.
+const WEIGHT: u64 = 1;
 
 /// A piece of the arena.
 #[derive(Clone, Copy, Debug, Default)]
@@ -223,7 +226,8 @@ impl Exchange {
         serde_json::to_string(&self.whole_event().0).ok()
     }
 
-    /// Replaces the event by one the application has made of it. What was recorded is forgotten.
+    /// Replaces the event by one the application has made of it: a JSON object without `weight`, which is not its to
+    /// choose. What was recorded is forgotten.
     pub fn set_document(&mut self, document: Box<RawValue>) {
         self.request_body.discard(&mut self.reservation);
         self.response_body.discard(&mut self.reservation);
@@ -316,7 +320,7 @@ impl Exchange {
     /// here, on the thread that delivers.
     pub(crate) fn event(&self) -> Recorded<'_> {
         if let Some(document) = &self.document {
-            return Recorded { event: Document::Made(document), bodies_removed: 0 };
+            return Recorded { event: Document::Made(weighed(document, WEIGHT)), bodies_removed: 0 };
         }
         let (mut event, mut bodies_removed) = self.whole_event();
         if self.stripped || self.policy.strip_content {
@@ -339,7 +343,7 @@ impl Exchange {
             subscription_id: None,
             metadata: self.metadata.as_deref(),
             direction: Some(Direction::Incoming),
-            weight: 1,
+            weight: WEIGHT,
             blocked_by: None,
             transaction_id: Some(self.transaction_id.as_str().into()),
             action_name: None,
@@ -355,11 +359,8 @@ impl Exchange {
         let policy = &*self.policy;
         let mut headers = Headers::with_capacity(self.request_headers.len() + 2);
         for (name, value) in &self.request_headers {
-            // Some servers give a variable under two names: the first one counts.
-            let (name, value) = (self.text(*name), self.text(*value));
-            if headers.get(name).is_none() {
-                headers.push(name, value);
-            }
+            // Some servers give a variable under two names: the last one counts.
+            headers.set(self.text(*name), self.text(*value));
         }
         let user_id = self.user_id.clone().or_else(|| {
             identify_user(&headers, &policy.authorization_header_names, &policy.authorization_user_id_field)
@@ -446,7 +447,7 @@ impl Exchange {
     fn request_header(&self, name: &str) -> Option<&str> {
         self.request_headers
             .iter()
-            .find(|(field, _)| self.text(*field).eq_ignore_ascii_case(name))
+            .rfind(|(field, _)| self.text(*field).eq_ignore_ascii_case(name))
             .map(|(_, value)| self.text(*value))
     }
 
@@ -489,7 +490,15 @@ pub enum Document<'a> {
     /// As it was captured.
     Captured(Box<Event<'a>>),
     /// As the application made it.
-    Made(&'a RawValue),
+    Made(Cow<'a, RawValue>),
+}
+
+/// The document of an event with its weight in front.
+fn weighed(document: &RawValue, weight: u64) -> Cow<'_, RawValue> {
+    let members = document.get().trim_start().trim_start_matches('{').trim_start();
+    let comma = if members.starts_with('}') { "" } else { "," };
+    RawValue::from_string(format!("{{\"weight\":{weight}{comma}{members}"))
+        .map_or(Cow::Borrowed(document), Cow::Owned)
 }
 
 /// What a client may choose as transaction id: nothing that could break a header or stand for somebody else's key
@@ -634,6 +643,28 @@ mod tests {
         assert_eq!(event["user_id"], "ann");
         assert_eq!(event["request"]["body"], serde_json::json!({"a": 1}));
         assert_eq!(event["response"]["content_length"], 12);
+    }
+
+    #[test]
+    fn the_weight_is_not_the_applications_to_choose() {
+        for (made, sent) in
+            [("{}", r#"{"weight":1}"#), (r#" { "user_id": "u" } "#, r#"{"weight":1,"user_id": "u" }"#)]
+        {
+            let mut exchange = exchange(policy());
+            exchange.set_document(RawValue::from_string(made.to_owned()).unwrap());
+            assert_eq!(serde_json::to_string(&exchange.event().event).unwrap().trim_end(), sent);
+        }
+    }
+
+    #[test]
+    fn of_a_header_given_twice_the_last_one_counts() {
+        let mut exchange = exchange(policy());
+        for value in ["Basic YW5uOng=", "Basic Ym9iOng="] {
+            exchange.add_cgi_request_header("AUTHORIZATION", value);
+        }
+        let event = json(&exchange);
+        assert_eq!(event["request"]["headers"]["Authorization"], "Basic Ym9iOng=");
+        assert_eq!(event["user_id"], "bob");
     }
 
     #[test]
