@@ -5,6 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+UPSTREAM := .venv-upstream
 
 RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' -o -path '*/web/*' -type f) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
@@ -35,6 +36,12 @@ $(VENV)/.built: $(RUST_SOURCES) $(PYTHON_SOURCES) README.md LICENSE $(VENV)/.ins
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	@touch $@
 
+# What is replaced, in an environment of its own: for comparisons.
+$(UPSTREAM)/.installed: pyproject.toml | $(BIN)/python
+	$(PYTHON) -m venv --clear $(UPSTREAM)
+	$(BIN)/python -m pip --python $(UPSTREAM)/bin/python install --quiet --group upstream
+	@touch $@
+
 target/release/moesif-collector: $(RUST_SOURCES)
 	cargo build --quiet --release --locked -p moesif-collector
 	@touch $@
@@ -49,7 +56,7 @@ test: test-rust test-python ## Run every test
 test-rust:
 	cargo test --quiet --locked --workspace
 
-test-python: build
+test-python: build $(UPSTREAM)/.installed
 	$(BIN)/python -m pytest
 
 lint: build $(VENV)/.linters ## Run every linter
@@ -68,8 +75,8 @@ format: $(VENV)/.linters ## Format the sources
 docs: ## Write what is derived from the option table
 	cargo run --quiet --locked -p moesif --example reference
 
-bench: build ## Measure against PyPI's moesifwsgi
+bench: build $(UPSTREAM)/.installed ## Measure against PyPI's moesifwsgi
 	$(BIN)/python benches/side_by_side.py
 
 clean: ## Remove what the commands above have made
-	rm -rf $(VENV) .venv-upstream dist target
+	rm -rf $(VENV) $(UPSTREAM) dist target

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
-UPSTREAM = ROOT / ".venv-upstream"
-UPSTREAM_VERSION = "1.10.5"
+UPSTREAM = ROOT / ".venv-upstream" / "bin" / "python"
 
 
 @dataclass
@@ -40,17 +39,10 @@ class Round:
     events: int
 
 
-def upstream_python() -> Path:
-    """Returns the interpreter that has upstream installed, and installs it if need be."""
-    python = UPSTREAM / "bin" / "python"
-    marker = UPSTREAM / f".moesifwsgi-{UPSTREAM_VERSION}"
-    if not marker.exists():
-        print(f"installing moesifwsgi {UPSTREAM_VERSION} into {UPSTREAM.name}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", UPSTREAM], check=True)
-        requirement = f"moesifwsgi=={UPSTREAM_VERSION}"
-        subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], check=True)
-        marker.touch()
-    return python
+def upstream_version() -> str:
+    """Returns the version of what this is compared with; `make bench` installs it."""
+    program = "import importlib.metadata; print(importlib.metadata.version('moesifwsgi'))"
+    return subprocess.run([UPSTREAM, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
 
 @contextmanager
@@ -85,7 +77,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
-    subjects = {"upstream": upstream_python(), "ours": Path(sys.executable)}
+    subjects = {"upstream": UPSTREAM, "ours": Path(sys.executable)}
     added: dict[str, list[tuple[float, float, float]]] = {name: [] for name in subjects}
     lost = dict.fromkeys(subjects, 0)
     started = time.monotonic()
@@ -102,7 +94,7 @@ def main() -> None:
     }
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"moesifwsgi {UPSTREAM_VERSION}; median of {arguments.rounds} rounds of {arguments.calls} calls, "
+        f"moesifwsgi {upstream_version()}; median of {arguments.rounds} rounds of {arguments.calls} calls, "
         f"{time.monotonic() - started:.0f} s\n"
     )
     print(f"{'':44}{'upstream':>10}{'ours':>10}{'ratio':>10}")

@@ -1,0 +1,126 @@
+"""Two recordings of one exchange, field by field.
+
+Null and absent are one. Times are compared by their form and by whether they fit the call, random ids by which of them
+are the same one, process ids by being the process's own, header names in lower case.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tests.parity.exchange import Exchange
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+#: Milliseconds; upstream leaves out the zone and means UTC.
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z?")
+#: Clocks are read in milliseconds, which are rounded, and sums of them.
+ROUNDING = 0.005
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What one side made of an exchange: what the server and the application saw, and the events that came."""
+
+    seen: dict[str, Any]
+    events: list[dict[str, Any]]
+    begin: float
+    end: float
+    #: When the application had made its last chunk; 0 when it does not tell.
+    made_at: float
+    pid: int
+
+    def fields(self) -> dict[str, Any]:
+        """Everything by the name of its field; what is absent is not in it."""
+        ids: dict[str, str] = {}
+        fields: dict[str, Any] = {}
+        for name, value in self.seen.items():
+            fields |= _flat(f"seen.{name}", value, by_name=name in {"calls", "notes"})
+        fields["events"] = len(self.events) or None
+        for event in self.events[:1]:
+            fields |= self._event_fields(event)
+        return {name: self._plain(value, ids) for name, value in fields.items() if value is not None}
+
+    def _event_fields(self, event: dict[str, Any]) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for name, value in event.items():
+            if name not in {"request", "response"}:
+                fields[name] = value
+                continue
+            for part, inner in (value or {}).items():
+                key = f"{name}.{part}"
+                if part == "headers":
+                    fields |= {f"{key}.{header.lower()}": text for header, text in (inner or {}).items()}
+                else:
+                    fields[key] = self._moment(name, inner) if part == "time" else inner
+        return fields
+
+    def _moment(self, of: str, text: Any) -> Any:
+        """Name a time that fits the call; any other stays what it is."""
+        if not isinstance(text, str) or not TIME.fullmatch(text):
+            return text
+        moment = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc).timestamp()
+        if not self.begin - ROUNDING <= moment <= self.end + ROUNDING:
+            return text
+        if of == "response" and moment < self.made_at - ROUNDING:
+            return "<before the body was complete>"
+        return "<in time>"
+
+    def _plain(self, value: Any, ids: dict[str, str]) -> Any:
+        if isinstance(value, str):
+            value = UUID.sub(lambda found: ids.setdefault(found[0], f"<id {len(ids) + 1}>"), value)
+            return "<pid>" if value == str(self.pid) else value
+        if isinstance(value, list):
+            return [self._plain(item, ids) for item in value]
+        if isinstance(value, dict):
+            return {self._plain(name, ids): self._plain(item, ids) for name, item in value.items()}
+        return value
+
+
+def _flat(name: str, value: Any, *, by_name: bool) -> dict[str, Any]:
+    if not by_name:
+        return {name: value}
+    return {f"{name}.{key}": inner for key, inner in value.items()}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One field of an exchange that is not the same on both sides. ``None`` is absent."""
+
+    exchange: Exchange
+    field: str
+    theirs: Any
+    ours: Any
+
+    def __str__(self) -> str:
+        return f"{self.field}\n    upstream: {_shown(self.theirs)}\n    ours:     {_shown(self.ours)}"
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 300 else f"{shown[:300]}… ({len(shown)} characters)"
+
+
+def findings(exchange: Exchange, theirs: Recording, ours: Recording) -> list[Finding]:
+    """Return the fields that differ. Where one side has no event, that is the finding, and not each of its fields."""
+    left, right = theirs.fields(), ours.fields()
+    names = list(dict.fromkeys([*left, *right]))
+    if "events" not in left or "events" not in right:
+        names = [name for name in names if name == "events" or name.startswith("seen.")]
+    return [
+        Finding(exchange, name, left.get(name), right.get(name))
+        for name in names
+        if not _same(left.get(name), right.get(name))
+    ]
+
+
+def _same(left: Any, right: Any) -> bool:
+    """Compare as JSON does: ``1``, ``1.0`` and ``True`` are three things."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return type(left) is type(right) and bool(left == right)

@@ -1,0 +1,153 @@
+"""Plays the corpus through both packages, once for all tests, and tells at the end what the list explained."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.collector import ROOT
+from tests.parity.compare import Finding, Recording, findings
+from tests.parity.corpus import EXCHANGES
+from tests.parity.differences import DIFFERENCES, Difference
+from tests.parity.drive import SETTLED
+from tests.recorder import Event, Recorder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+UPSTREAM = ROOT / ".venv-upstream" / "bin" / "python"
+#: The name of an exchange, wherever upstream's URI has it.
+MARK = re.compile(r"/exchange/([\w.-]+)")
+
+
+@dataclass
+class Report:
+    """What was recorded on either side, and every field that differs."""
+
+    theirs: dict[str, Recording]
+    ours: dict[str, Recording]
+
+    @cached_property
+    def findings(self) -> list[tuple[Finding, list[Difference]]]:
+        """Every difference there is, with the entries of the list that explain it."""
+        return [
+            (finding, explanations(finding))
+            for exchange in EXCHANGES
+            for finding in findings(exchange, self.theirs[exchange.name], self.ours[exchange.name])
+        ]
+
+
+def explanations(finding: Finding) -> list[Difference]:
+    return [difference for difference in DIFFERENCES if difference.explains(finding)]
+
+
+REPORT = pytest.StashKey[Report]()
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Path:
+    """The interpreter that has the packages that are replaced."""
+    if not UPSTREAM.exists():
+        message = f"{UPSTREAM} is not there: `make test-python` installs it"
+        raise FileNotFoundError(message)
+    return UPSTREAM
+
+
+@pytest.fixture(scope="session")
+def report(upstream: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Report:
+    """Both recordings of the whole corpus."""
+    logs = tmp_path_factory.mktemp("parity")
+    with _Player(upstream, logs / "upstream.log") as theirs, _Player(sys.executable, logs / "ours.log") as ours:
+        made = Report(theirs.recordings(), ours.recordings())
+    pytestconfig.stash[REPORT] = made
+    return made
+
+
+class _Player:
+    """The driver in an interpreter of its own, delivering to a recorder."""
+
+    def __init__(self, python: Path | str, log: Path) -> None:
+        self.log = log
+        self.recorder = Recorder()
+        with log.open("w") as errors:
+            self.process = subprocess.Popen(
+                [python, "-m", "tests.parity.drive", self.recorder.uri, self.recorder.application_id],
+                cwd=ROOT,
+                env={name: text for name, text in os.environ.items() if not name.startswith("MOESIF_")},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+        self.recorder.close()
+
+    def recordings(self) -> dict[str, Recording]:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, f"the driver failed:\n{self.log.read_text()[-5000:]}"
+        played = json.loads(line)
+        events = self._events(played["following"])
+        return {
+            name: Recording(**seen, events=events.pop(name, []), pid=played["pid"])
+            for name, seen in played["played"].items()
+        }
+
+    def _events(self, following: int) -> dict[str, list[Event]]:
+        """Wait for the events that follow all others; return the others by the exchange they are of."""
+        deadline = time.monotonic() + 60
+        mark = SETTLED.encode()
+        while sum(delivery.json.count(mark) for delivery in self.recorder.accepted) < following:
+            assert time.monotonic() < deadline, f"not everything was delivered:\n{self.log.read_text()[-5000:]}"
+            time.sleep(0.05)
+        by_name = defaultdict(list)
+        for delivery in self.recorder.accepted:
+            for event in json.loads(delivery.json, parse_constant=_name_constant):
+                found = MARK.search(str(event["request"]["uri"]))
+                if found:
+                    by_name[found[1]].append(event)
+        return by_name
+
+
+def _name_constant(constant: str) -> str:
+    """Show a number that JSON does not have, which upstream sends all the same."""
+    return f"<{constant}>"
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """List the differences, and how many exchanges each of them explains."""
+    report = config.stash.get(REPORT, None)
+    if report is None:
+        return
+    exchanges = defaultdict(set)
+    lost = 0
+    for finding, differences in report.findings:
+        lost += finding.field == "events" and finding.theirs is None
+        for difference in differences:
+            exchanges[difference.name].add(finding.exchange.name)
+    terminalreporter.section("differences from upstream")
+    terminalreporter.line(
+        f"Of {len(EXCHANGES)} exchanges upstream lost {lost} that we recorded. How many each entry explains:"
+    )
+    for difference in DIFFERENCES:
+        page, place = difference.cites
+        count = len(exchanges[difference.name])
+        terminalreporter.line(f"{count:4}  {difference.name}: {difference.why} ({page}, {place})")

@@ -1,0 +1,42 @@
+"""`MASK_EVENT_MODEL`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.parity import functions
+from tests.parity.predicates.findings import is_body, is_failure
+
+if TYPE_CHECKING:
+    from tests.parity.compare import Finding
+
+RETURNING_NO_EVENT = (functions.nothing, functions.text)
+RAISING = (functions.raising, functions.raising_after_a_change)
+
+
+def mask_returns_no_event(finding: Finding) -> bool:
+    mask = finding.exchange.options.get("MASK_EVENT_MODEL")
+    return mask in RETURNING_NO_EVENT and is_failure(finding, "AttributeError")
+
+
+def mask_fails(finding: Finding) -> bool:
+    options, chunks = finding.exchange.options, finding.exchange.answer.chunks
+    mask = options.get("MASK_EVENT_MODEL")
+    cannot = mask is functions.documented_mask and (
+        options.get("LOG_BODY") is False or chunks in {(), (b'["password", 1]',)}
+    )
+    if mask not in RAISING and not cannot:
+        return False
+    if finding.field == "request.uri":
+        return bool(finding.ours == finding.theirs.partition("?")[0])
+    is_content = ".headers." in finding.field or finding.field in {"session_token", "metadata"} or is_body(finding)
+    return is_content and finding.ours is None
+
+
+def mask_in_upper_case(finding: Finding) -> bool:
+    removed = {
+        functions.removing_a_header_in_upper_case: {"authorization", "x-secret"},
+        functions.removing_a_header_that_must_be_there: {"authorization"},
+    }.get(finding.exchange.options.get("MASK_EVENT_MODEL"), set())  # type: ignore[arg-type]
+    name = finding.field.removeprefix("request.headers.")
+    return name in removed and finding.ours is None
