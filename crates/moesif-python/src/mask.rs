@@ -31,6 +31,7 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
             return Ok(());
         }
     };
+    let weight = exchange.weight();
     let masked = function.call(py, &arguments, |result| {
         let dictionary = if result.cast::<PyMapping>().is_ok() {
             result.clone()
@@ -42,9 +43,10 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
                 "expected the event model to be returned, found {found}"
             )));
         };
-        // How many calls the event stands for is decided after the mask.
-        let document = py.get_type::<PyDict>().call1((dictionary,))?.cast_into::<PyDict>()?;
-        document.call_method1(intern!(py, "pop"), (intern!(py, "weight"), py.None()))?;
+        let document = PyDict::new(py);
+        document.update(dictionary.cast()?)?;
+        // How many calls the event stands for is not the function's to decide.
+        document.set_item(intern!(py, "weight"), weight)?;
         json::object(&document, json::EVENT_BYTES).map(Some)
     })?;
     if let Some(masked) = masked {

@@ -1,6 +1,5 @@
 //! The record of one call.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -9,15 +8,16 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::text::{native_text, push_header_name};
+use super::uri::route;
 use super::{BodyView, CapturedBody, Policy, TransactionId, UriParts, client_address, identify_user};
 use crate::mask::{BodyMask, mask_headers, mask_query};
 use crate::pipeline::{Budget, Reservation};
+use crate::remote::Remote;
+use crate::sampling;
 
 /// Room for the text of an ordinary call, so that the arena is allocated once.
 const ARENA_CAPACITY: usize = 1536;
 const HEADERS_CAPACITY: usize = 16;
-/// How many calls an event stands for, while every one is recorded.
-const WEIGHT: u64 = 1;
 
 /// A piece of the arena.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,6 +63,8 @@ pub struct Exchange {
     pid: u32,
     /// No room was left for the chunks the adapter keeps.
     chunks_refused: bool,
+    /// How many calls this one stands for.
+    weight: u64,
 }
 
 impl Exchange {
@@ -99,6 +101,7 @@ impl Exchange {
             document: None,
             pid,
             chunks_refused: false,
+            weight: 1,
         }
     }
 
@@ -214,6 +217,23 @@ impl Exchange {
         self.metadata = Some(metadata);
     }
 
+    /// Decides by the operator's rates whether this call is kept.
+    pub(crate) fn sample(&mut self, remote: &Remote, random: impl FnOnce() -> u64) -> bool {
+        match remote.sampling.weight(self, random) {
+            Some(weight) => {
+                self.weight = weight;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How many calls this one stands for, itself included.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.weight
+    }
+
     /// Marks the record so that it leaves without headers, bodies and query, unless [`Exchange::set_document`] decides
     /// otherwise.
     pub fn strip_content(&mut self) {
@@ -226,8 +246,7 @@ impl Exchange {
         serde_json::to_string(&self.whole_event().0).ok()
     }
 
-    /// Replaces the event by one the application has made of it: a JSON object without `weight`, which is not its to
-    /// choose. What was recorded is forgotten.
+    /// Replaces the event by one the application has made of it. What was recorded is forgotten.
     pub fn set_document(&mut self, document: Box<RawValue>) {
         self.request_body.discard(&mut self.reservation);
         self.response_body.discard(&mut self.reservation);
@@ -320,7 +339,7 @@ impl Exchange {
     /// here, on the thread that delivers.
     pub(crate) fn event(&self) -> Recorded<'_> {
         if let Some(document) = &self.document {
-            return Recorded { event: Document::Made(weighed(document, WEIGHT)), bodies_removed: 0 };
+            return Recorded { event: Document::Made(document), bodies_removed: 0 };
         }
         let (mut event, mut bodies_removed) = self.whole_event();
         if self.stripped || self.policy.strip_content {
@@ -343,7 +362,7 @@ impl Exchange {
             subscription_id: None,
             metadata: self.metadata.as_deref(),
             direction: Some(Direction::Incoming),
-            weight: WEIGHT,
+            weight: self.weight,
             blocked_by: None,
             transaction_id: Some(self.transaction_id.as_str().into()),
             action_name: None,
@@ -354,19 +373,37 @@ impl Exchange {
         (event, removed)
     }
 
-    /// The request, the user it names, and whether its body had to be left out.
-    fn request(&self) -> (Request<'_>, Option<String>, bool) {
-        let policy = &*self.policy;
+    fn headers_of_request(&self) -> Headers<'_> {
         let mut headers = Headers::with_capacity(self.request_headers.len() + 2);
         for (name, value) in &self.request_headers {
             // Some servers give a variable under two names: the last one counts.
             headers.set(self.text(*name), self.text(*value));
         }
-        let user_id = self.user_id.clone().or_else(|| {
-            identify_user(&headers, &policy.authorization_header_names, &policy.authorization_user_id_field)
-        });
-        let peer = Some(self.text(self.peer_address));
-        let ip_address = client_address(&headers, peer).map(|address| address.to_string().into());
+        headers
+    }
+
+    /// The user the application names, else the one the request names.
+    fn user(&self, headers: &Headers<'_>) -> Option<String> {
+        let Policy { authorization_header_names, authorization_user_id_field, .. } = &*self.policy;
+        let named = || identify_user(headers, authorization_header_names, authorization_user_id_field);
+        self.user_id.clone().or_else(named)
+    }
+
+    fn ip_address(&self, headers: &Headers<'_>) -> Option<String> {
+        client_address(headers, Some(self.text(self.peer_address))).map(|address| address.to_string())
+    }
+
+    /// The status the event has.
+    fn status(&self) -> Option<u16> {
+        if self.failed { Some(500) } else { self.status }
+    }
+
+    /// The request, the user it names, and whether its body had to be left out.
+    fn request(&self) -> (Request<'_>, Option<String>, bool) {
+        let policy = &*self.policy;
+        let mut headers = self.headers_of_request();
+        let user_id = self.user(&headers);
+        let ip_address = self.ip_address(&headers).map(Into::into);
         if let Some(id) = self.response_transaction_id() {
             headers.set(header::TRANSACTION_ID, id);
         }
@@ -397,7 +434,7 @@ impl Exchange {
 
     /// The response, where there was one, and whether its body had to be left out.
     fn response(&self) -> Option<(Response<'_>, bool)> {
-        let status = if self.failed { 500 } else { self.status? };
+        let status = self.status()?;
         let masks = &self.policy.masks;
         let mut headers = Headers::with_capacity(self.response_headers.len() + 1);
         for (name, value) in &self.response_headers {
@@ -474,6 +511,27 @@ impl Exchange {
     }
 }
 
+impl sampling::Call for Exchange {
+    fn user_id(&self) -> Option<String> {
+        self.user(&self.headers_of_request())
+    }
+
+    fn company_id(&self) -> Option<&str> {
+        self.company_id.as_deref()
+    }
+
+    fn look_at(&self, field: sampling::Field, look: &mut dyn FnMut(&str) -> bool) -> bool {
+        match field {
+            sampling::Field::Verb => look(self.text(self.verb)),
+            sampling::Field::Route => look(route(self.text(self.uri))),
+            sampling::Field::IpAddress => {
+                self.ip_address(&self.headers_of_request()).is_some_and(|address| look(&address))
+            }
+            sampling::Field::Status => self.status().is_some_and(|status| look(&status.to_string())),
+        }
+    }
+}
+
 /// An event, and what it lacks.
 #[derive(Debug)]
 pub struct Recorded<'a> {
@@ -490,15 +548,7 @@ pub enum Document<'a> {
     /// As it was captured.
     Captured(Box<Event<'a>>),
     /// As the application made it.
-    Made(Cow<'a, RawValue>),
-}
-
-/// The document of an event with its weight in front.
-fn weighed(document: &RawValue, weight: u64) -> Cow<'_, RawValue> {
-    let members = document.get().trim_start().trim_start_matches('{').trim_start();
-    let comma = if members.starts_with('}') { "" } else { "," };
-    RawValue::from_string(format!("{{\"weight\":{weight}{comma}{members}"))
-        .map_or(Cow::Borrowed(document), Cow::Owned)
+    Made(&'a RawValue),
 }
 
 /// What a client may choose as transaction id: nothing that could break a header or stand for somebody else's key
@@ -643,17 +693,6 @@ mod tests {
         assert_eq!(event["user_id"], "ann");
         assert_eq!(event["request"]["body"], serde_json::json!({"a": 1}));
         assert_eq!(event["response"]["content_length"], 12);
-    }
-
-    #[test]
-    fn the_weight_is_not_the_applications_to_choose() {
-        for (made, sent) in
-            [("{}", r#"{"weight":1}"#), (r#" { "user_id": "u" } "#, r#"{"weight":1,"user_id": "u" }"#)]
-        {
-            let mut exchange = exchange(policy());
-            exchange.set_document(RawValue::from_string(made.to_owned()).unwrap());
-            assert_eq!(serde_json::to_string(&exchange.event().event).unwrap().trim_end(), sent);
-        }
     }
 
     #[test]

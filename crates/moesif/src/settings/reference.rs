@@ -12,8 +12,9 @@ pub fn options_page() -> String {
          <!-- Written by `make docs` from crates/moesif/src/settings/table.rs. -->\n\n\
          Keys of the settings dictionary. Each can also be set as the environment variable `MOESIF_<OPTION>` (functions \
          cannot; lists are separated by commas); the dictionary wins. `None` and the empty text mean \"not set\". A bool \
-         may also be one of the words true, false, yes, no, on and off, or 1 or 0. A value an option cannot take raises `ValueError` when the middleware is made; a key that is none of these is ignored, \
-         with a warning on the `moesif.settings` logger that names the nearest one.\n\n\
+         may also be one of the words true, false, yes, no, on and off, or 1 or 0. A value an option cannot take raises \
+         `ValueError` when the middleware is made; a key that is none of these is ignored, with a warning on the \
+         `moesif.settings` logger that names the nearest one.\n\n\
          The last column names the packages this one replaces that read the option: W moesifwsgi, D moesifdjango, \
          R moesifpythonrequest. Options without one are this project's own.\n\n\
          | Option | Value | Default | Meaning | Of |\n|---|---|---|---|---|\n",
