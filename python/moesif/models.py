@@ -6,6 +6,7 @@ attributes. ``to_dictionary()`` and ``from_dictionary()`` convert to and from th
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -68,6 +69,13 @@ class Headers(dict[str, Any]):
         for name, value in dict(*others, **named).items():
             self[name] = value
 
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override]
+        self.update(other)
+        return self
+
+    def __or__(self, other: Any) -> Headers:  # type: ignore[override]
+        return self.copy().__ior__(other)
+
     def copy(self) -> Headers:
         """Return a copy that is looked up the same way."""
         return Headers(self)
@@ -82,12 +90,18 @@ class BaseModel:
     _documents: ClassVar[Mapping[str, type[BaseModel]]] = {}
 
     def to_dictionary(self) -> dict[str, Any]:
-        """Return the document under the API's names, the documents in it included. Unset attributes are ``None``."""
+        """Return the document under the API's names, in which the documents are dictionaries and moments texts.
+
+        Unset attributes are ``None``. Changing the dictionary, or one right in it, does not change the model.
+        """
         return {name: _plain(getattr(self, attribute)) for attribute, name in self.names.items()}
 
     @classmethod
     def from_dictionary(cls, dictionary: Mapping[str, Any] | None) -> Self | None:
-        """Return the model of a document; ``None`` for ``None``. Names the API does not have are passed over."""
+        """Return the model of a document; ``None`` for ``None``, and for a document in it that is empty.
+
+        Names the API does not have are passed over. Times stay what they are, texts or moments.
+        """
         if dictionary is None:
             return None
         values = {}
@@ -95,21 +109,13 @@ class BaseModel:
             value = dictionary.get(name)
             document = cls._documents.get(attribute)
             is_plain = document is not None and not isinstance(value, BaseModel)
-            values[attribute] = document.from_dictionary(value) if document and is_plain else value
+            values[attribute] = document.from_dictionary(value or None) if document and is_plain else value
         return cls(**values)
 
     def __repr__(self) -> str:
         """Show the attributes that are set."""
         shown = ", ".join(f"{name}={value!r}" for name, value in self._set_attributes())
         return f"{type(self).__name__}({shown})"
-
-    def __eq__(self, other: object) -> bool:
-        """Compare by what the documents say."""
-        if type(other) is not type(self):
-            return NotImplemented
-        return self.to_dictionary() == other.to_dictionary()
-
-    __hash__ = None  # type: ignore[assignment]
 
     def _set_attributes(self) -> Iterator[tuple[str, Any]]:
         for attribute in self.names:
@@ -119,11 +125,15 @@ class BaseModel:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, BaseModel):
-        return value.to_dictionary()
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
+    if isinstance(value, list):
+        return [_of_document(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _of_document(item) for name, item in value.items()}
+    return value.isoformat() if isinstance(value, dt.datetime) else _of_document(value)
+
+
+def _of_document(value: object) -> object:
+    return value.to_dictionary() if isinstance(value, BaseModel) else value
 
 
 def _same(*names: str) -> Mapping[str, str]:

@@ -34,7 +34,14 @@ REQUEST = {
     "body": {"a": [1, None]},
     "transfer_encoding": "json",
 }
-RESPONSE = {"time": TIME, "status": 200, "headers": {}, "body": "dGV4dA==", "ip_address": None, "transfer_encoding": "base64"}
+RESPONSE = {
+    "time": TIME,
+    "status": 200,
+    "headers": {},
+    "body": "dGV4dA==",
+    "ip_address": None,
+    "transfer_encoding": "base64",
+}
 EVENT = {
     "request": REQUEST,
     "response": RESPONSE,
@@ -52,7 +59,7 @@ EVENT = {
 
 def _masked() -> Any:
     """Do to an event what masks do."""
-    event = Event.from_dictionary(EVENT)
+    event = _event()
     event.request.headers.pop("Authorization")
     event.request.headers["X-Added"] = "1"
     event.request.body["a"].append("more")
@@ -68,7 +75,7 @@ def _masked() -> Any:
 
 def _aliases() -> list[bool]:
     """Tell whether what ``to_dictionary`` gives can be changed without changing the model."""
-    event = Event.from_dictionary(copy.deepcopy(EVENT))
+    event = _event()
     dictionary = event.to_dictionary()
     dictionary["metadata"]["new"] = 1
     dictionary["request"]["headers"]["new"] = 1
@@ -117,21 +124,22 @@ OUTCOMES: dict[str, Callable[[], Any]] = {
 
 
 def _event() -> Any:
-    return Event.from_dictionary(EVENT)
+    return Event.from_dictionary(copy.deepcopy(EVENT))
 
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, dt.datetime) else repr(value)
 
 
+def _result(outcome: Callable[[], Any]) -> Any:
+    try:
+        return outcome()
+    except Exception as error:  # noqa: BLE001 - to be compared
+        return f"raises {type(error).__name__}"
+
+
 def main() -> None:
-    found = {}
-    for name, outcome in OUTCOMES.items():
-        try:
-            found[name] = outcome()
-        except Exception as error:  # noqa: BLE001 - to be compared
-            found[name] = f"raises {type(error).__name__}"
-    print(json.dumps(found, default=_plain))
+    print(json.dumps({name: _result(outcome) for name, outcome in OUTCOMES.items()}, default=_plain))
 
 
 if __name__ == "__main__":
