@@ -6,6 +6,7 @@ use crate::capture::{Exchange, Policy};
 use crate::pipeline::{Delivery, Pipeline};
 use crate::process::{ProcessLocal, Runtime, runtime};
 use crate::settings::Settings;
+use crate::transport::Endpoint;
 
 /// Captures calls under one set of settings.
 ///
@@ -72,6 +73,10 @@ impl Client {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.delivery.endpoint
     }
 
     fn here(&self) -> Arc<Here> {

@@ -7,8 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use moesif_wire::header;
+use ureq::RequestBuilder;
 use ureq::config::Config;
 use ureq::http::Uri;
+use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
@@ -144,6 +146,7 @@ impl fmt::Debug for Endpoint {
 /// Speaks HTTP with one endpoint over kept-alive connections. Belongs to one thread of one process.
 pub struct HttpTransport {
     agent: ureq::Agent,
+    base_uri: String,
     events_uri: String,
     application_id: String,
 }
@@ -158,22 +161,23 @@ impl HttpTransport {
                 DefaultConnector::default(),
                 CachingResolver::default(),
             ),
+            base_uri: endpoint.base_uri.clone(),
             events_uri: format!("{}/v1/events/batch", endpoint.base_uri),
             application_id: endpoint.application_id.clone(),
         }
     }
-}
 
-impl Transport for HttpTransport {
-    fn post_batch(&self, gzipped: &[u8]) -> Result<Reply, TransportError> {
+    /// Posts a JSON document as it is, such as a user to `/v1/users`.
+    pub(crate) fn post(&self, path: &str, json: &[u8]) -> Result<Reply, TransportError> {
+        self.send(self.agent.post(format!("{}{path}", self.base_uri)), json)
+    }
+
+    fn send(&self, request: RequestBuilder<WithBody>, body: &[u8]) -> Result<Reply, TransportError> {
         let failed = |error: ureq::Error| TransportError(error.to_string());
-        let mut response = self
-            .agent
-            .post(&self.events_uri)
+        let mut response = request
             .header(header::APPLICATION_ID, &self.application_id)
             .header("Content-Type", header::JSON_UTF8)
-            .header("Content-Encoding", "gzip")
-            .send(gzipped)
+            .send(body)
             .map_err(failed)?;
         let retry_after = response
             .headers()
@@ -190,6 +194,12 @@ impl Transport for HttpTransport {
                 },
             )?;
         Ok(Reply { status, retry_after, body })
+    }
+}
+
+impl Transport for HttpTransport {
+    fn post_batch(&self, gzipped: &[u8]) -> Result<Reply, TransportError> {
+        self.send(self.agent.post(&self.events_uri).header("Content-Encoding", "gzip"), gzipped)
     }
 }
 

@@ -1,0 +1,28 @@
+"""The import path ``moesifapi.moesif_api_client``."""
+
+from moesif.client import ApiController, MoesifAPIClient
+from moesif.models import (
+    BaseModel,
+    CampaignModel,
+    CompanyModel,
+    EventModel,
+    EventRequestModel,
+    EventResponseModel,
+    StatusModel,
+    SubscriptionModel,
+    UserModel,
+)
+
+__all__ = [
+    "ApiController",
+    "BaseModel",
+    "CampaignModel",
+    "CompanyModel",
+    "EventModel",
+    "EventRequestModel",
+    "EventResponseModel",
+    "MoesifAPIClient",
+    "StatusModel",
+    "SubscriptionModel",
+    "UserModel",
+]
