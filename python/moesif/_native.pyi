@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+from _typeshed.wsgi import StartResponse, WSGIEnvironment
 from typing_extensions import Self
 
 from moesif.lifecycle import Stats
@@ -20,6 +20,6 @@ class ApiClient:
 
 class WsgiMiddleware:
     def __new__(cls, *_args: object, **_kwargs: object) -> Self: ...
-    def _configure(self, app: WSGIApplication, given: Mapping[str, Any] | None) -> tuple[bool, bool]: ...
+    def _configure(self, app: object, given: Mapping[str, Any] | None) -> tuple[bool, bool]: ...
     def _post(self, path: str, document: str, /) -> str | None: ...
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]: ...

@@ -9,12 +9,15 @@ from moesif.client import ApiController
 from moesif.profiles import ProfileUpdates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, TypeAlias
 
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIEnvironment
 
     from moesif.options import MoesifSettings
+
+    # Frameworks declare what they call start_response with; none declares all that PEP 3333 allows.
+    WSGIApplication: TypeAlias = Callable[[WSGIEnvironment, Any], Iterable[bytes]]
 
 __all__ = ["MoesifMiddleware"]
 
