@@ -1,9 +1,9 @@
 """Telling the collector about users and companies.
 
 In: dictionaries, models or JSON text. Out: one request for each call, sent on the calling thread, which waits for the
-answer (other Python threads run meanwhile): at most ``REQUEST_TIMEOUT``, and as long as the system takes to look the
-collector's name up. There is one attempt. Nothing is raised: what is wrong with a profile, or went wrong with the
-request, is logged on ``moesif.client``, and the profile is not updated.
+answer: at most ``REQUEST_TIMEOUT``, and as long as the system takes to look the collector's name up. Other threads run
+meanwhile; other greenlets, and what Ctrl-C asks for, wait as well. There is one attempt. Nothing is raised: what is
+wrong with a profile, or went wrong with the request, is logged on ``moesif.client``, and the profile is not updated.
 """
 
 from __future__ import annotations
