@@ -1,28 +1,6 @@
 """The import path of the moesifapi package: ``from moesifapi import MoesifAPIClient``."""
 
-from moesif.client import ApiController, MoesifAPIClient
-from moesif.models import (
-    BaseModel,
-    CampaignModel,
-    CompanyModel,
-    EventModel,
-    EventRequestModel,
-    EventResponseModel,
-    StatusModel,
-    SubscriptionModel,
-    UserModel,
-)
+from moesifapi import moesif_api_client
+from moesifapi.moesif_api_client import *  # noqa: F403 - the names are kept in one place
 
-__all__ = [
-    "ApiController",
-    "BaseModel",
-    "CampaignModel",
-    "CompanyModel",
-    "EventModel",
-    "EventRequestModel",
-    "EventResponseModel",
-    "MoesifAPIClient",
-    "StatusModel",
-    "SubscriptionModel",
-    "UserModel",
-]
+__all__ = moesif_api_client.__all__

@@ -1,28 +1,8 @@
-"""The import path ``moesifapi.moesif_api_client``."""
+"""The import path ``moesifapi.moesif_api_client``, with everything existing code gets from it by a star."""
 
 from moesif.client import ApiController, MoesifAPIClient
-from moesif.models import (
-    BaseModel,
-    CampaignModel,
-    CompanyModel,
-    EventModel,
-    EventRequestModel,
-    EventResponseModel,
-    StatusModel,
-    SubscriptionModel,
-    UserModel,
-)
+from moesifapi import models
+from moesifapi.models import *  # noqa: F403 - the names are kept in one place
 
-__all__ = [
-    "ApiController",
-    "BaseModel",
-    "CampaignModel",
-    "CompanyModel",
-    "EventModel",
-    "EventRequestModel",
-    "EventResponseModel",
-    "MoesifAPIClient",
-    "StatusModel",
-    "SubscriptionModel",
-    "UserModel",
-]
+__all__ = ["ApiController", "MoesifAPIClient"]
+__all__ += models.__all__
