@@ -73,7 +73,8 @@ def _refuse_constant(constant: str) -> NoReturn:
 class Recorder:
     """Listens on a free port of the loopback until ``close``.
 
-    ``reply`` decides about each request; 201 by default. Requests under another application id than ``ids``
+    ``reply`` decides about each POST; 201 by default. ``config`` and ``rules`` are what GETs are answered with, and
+    ``fetches`` their paths. Requests under another application id than ``ids``
     are answered and forgotten: they are left over from somebody else's test.
     """
 
@@ -82,6 +83,9 @@ class Recorder:
         self.ids = [self.application_id]
         self.reply: Callable[[Delivery], Reply] = lambda _delivery: 201
         self.tunnels: list[str] = []
+        self.config: Reply = Answer(200, body=b"{}")
+        self.rules: Reply = Answer(200, body=b"[]")
+        self._fetches: list[str] = []
         self._deliveries: list[Delivery] = []
         self._changed = threading.Condition()
         self._released = threading.Event()
@@ -107,6 +111,16 @@ class Recorder:
         """Every request answered or being answered, in the order they came."""
         with self._changed:
             return list(self._deliveries)
+
+    @property
+    def fetches(self) -> list[str]:
+        """The paths of every GET, in the order they came."""
+        with self._changed:
+            return list(self._fetches)
+
+    def wait_for_fetches(self, count: int, path: str = "/v1/rules", timeout: float = 20) -> None:
+        """Wait until this document has been asked for so many times."""
+        self._wait(lambda: self.fetches.count(path) >= count, f"{count} GETs of {path}", timeout)
 
     @property
     def accepted(self) -> list[Delivery]:
@@ -158,6 +172,17 @@ class Recorder:
             self._released.wait(100)
         return reply
 
+    def fetch(self, path: str, application_id: str | None) -> Reply:
+        if application_id not in self.ids:
+            return Answer(200, body=b"{}")
+        with self._changed:
+            self._fetches.append(path)
+            self._changed.notify_all()
+        reply = {"/v1/config": self.config, "/v1/rules": self.rules}.get(path, 404)
+        if reply is Fault.HANG:
+            self._released.wait(100)
+        return reply
+
     def settle(self, delivery: Delivery, status: int) -> None:
         with self._changed:
             delivery.status = status
@@ -191,6 +216,16 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(answer.delay)
         # Known to the test before it is known to the client: a client that ends now has been counted.
         self.server.recorder.settle(delivery, answer.status)
+        self._send(answer)
+
+    def do_GET(self) -> None:
+        reply = self.server.recorder.fetch(self.path, self.headers["X-Moesif-Application-Id"])
+        if isinstance(reply, Fault):
+            self._fail(reply)
+        else:
+            self._send(Answer(reply) if isinstance(reply, int) else reply)
+
+    def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers:
             self.send_header(name, value)

@@ -8,7 +8,7 @@ use moesif::Exchange;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyMapping, PyTuple};
+use pyo3::types::{PyDict, PyMapping, PyTuple};
 
 use crate::callbacks::Callback;
 use crate::guard::guarded;
@@ -31,6 +31,7 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
             return Ok(());
         }
     };
+    let weight = exchange.weight();
     let masked = function.call(py, &arguments, |result| {
         let dictionary = if result.cast::<PyMapping>().is_ok() {
             result.clone()
@@ -42,7 +43,13 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
                 "expected the event model to be returned, found {found}"
             )));
         };
-        json::object(&dictionary, json::EVENT_BYTES).map(Some)
+        let document = PyDict::new(py);
+        document.update(dictionary.cast()?)?;
+        // A function that makes a new event does not know how many calls it stands for.
+        if document.get_item(intern!(py, "weight"))?.is_none_or(|weight| weight.is_none()) {
+            document.set_item(intern!(py, "weight"), weight)?;
+        }
+        json::object(&document, json::EVENT_BYTES).map(Some)
     })?;
     if let Some(masked) = masked {
         exchange.set_document(masked);

@@ -24,23 +24,24 @@ pub struct Config {
     pub company_rules: HashMap<String, Vec<RuleEntry>>,
 }
 
-/// A share in percent, from 0 to 100.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct Percent(f64);
+/// A share in percent, from 0 to 100, exact to a millionth of a percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Percent(u32);
 
 impl Percent {
     /// Everything.
-    pub const ALL: Self = Self(100.0);
+    pub const ALL: Self = Self(100_000_000);
 
-    /// `None` outside of 0 to 100.
+    /// `None` outside of 0 to 100. What is more than nothing stays more than nothing.
     #[must_use]
     pub fn new(percent: f64) -> Option<Self> {
-        (0.0..=100.0).contains(&percent).then_some(Self(percent))
+        let millionths = (0.0..=100.0).contains(&percent).then_some((percent * 1e6).ceil())?;
+        millionths.to_string().parse().ok().map(Self)
     }
 
-    /// From 0 to 100.
+    /// The share, where [`Percent::ALL`] is 100,000,000.
     #[must_use]
-    pub fn get(self) -> f64 {
+    pub const fn millionths(self) -> u32 {
         self.0
     }
 }
@@ -281,6 +282,17 @@ mod tests {
                 "user_sample_rate.a is -1, expected a number from 0 to 100",
             ]
         );
+    }
+
+    #[test]
+    fn a_share_is_exact_and_within_bounds() {
+        let millionths = |percent| Percent::new(percent).map(Percent::millionths);
+        assert_eq!(millionths(100.0), Some(100_000_000));
+        assert_eq!(millionths(12.5), Some(12_500_000));
+        assert_eq!((millionths(0.0), millionths(-0.0), millionths(1e-12)), (Some(0), Some(0), Some(1)));
+        for outside in [-1e-9, 100.1, f64::NAN, f64::INFINITY] {
+            assert_eq!(millionths(outside), None);
+        }
     }
 
     #[test]

@@ -55,6 +55,23 @@ impl Client {
         }
     }
 
+    /// Decides whether a call whose response has ended is kept, by the operator's sampling rates; `false` is for
+    /// [`Client::sample_out`].
+    #[must_use]
+    pub fn sample(&self, exchange: &mut Exchange) -> bool {
+        let here = self.here();
+        exchange.sample(&here.pipeline.remote(), || here.runtime.identifiers().random())
+    }
+
+    /// Counts a call that sampling left out.
+    pub fn sample_out(&self, exchange: Box<Exchange>) {
+        let here = self.here();
+        if exchange.pid() == here.pid {
+            here.pipeline.count_sampled_out();
+        }
+        drop(exchange);
+    }
+
     /// Counts a call that the application asked not to record.
     pub fn skip(&self, exchange: Box<Exchange>) {
         let here = self.here();

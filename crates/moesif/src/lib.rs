@@ -26,7 +26,7 @@
 //! ```
 //!
 //! The rooms: [`settings`] is the one table of options; [`capture`] turns one call into an [`Exchange`];
-//! [`mask`] removes what must not be recorded; [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP;
+//! [`mask`] removes what must not be recorded; [`remote`] keeps the operator's sampling rates and rules up to date; [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP;
 //! [`process`] keeps all of it apart between the processes of a fork.
 
 pub mod capture;
@@ -36,6 +36,8 @@ pub mod pattern;
 pub mod pipeline;
 mod post;
 pub mod process;
+pub mod remote;
+mod sampling;
 pub mod settings;
 pub mod transport;
 

@@ -94,9 +94,11 @@ fn reasons(reply: &IngestReply) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::Tags;
 
     fn judged(status: u16, body: &str) -> String {
-        let reply = Reply { status, retry_after: None, body: body.as_bytes().to_vec() };
+        let reply =
+            Reply { status, retry_after: None, tags: Tags::default(), body: body.as_bytes().to_vec() };
         judge("http://c".to_owned(), &reply).map_or_else(|error| error.to_string(), |()| "kept".to_owned())
     }
 

@@ -9,13 +9,17 @@ use std::time::{Duration, Instant};
 use moesif_wire::header;
 use ureq::RequestBuilder;
 use ureq::config::Config;
-use ureq::http::Uri;
+use ureq::http::{Response, Uri};
 use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
+use crate::remote::Tags;
+
 /// Most bytes of an answer that are read: more would not be ours to understand.
 const LONGEST_REPLY: u64 = 256 * 1024;
+/// The same for a document that is asked for.
+const LONGEST_DOCUMENT: u64 = 64 * 1024 * 1024;
 /// How long a looked-up address is used without asking again.
 const ADDRESS_LIFETIME: Duration = Duration::from_secs(60);
 /// How many addresses the HTTP library has room for.
@@ -38,7 +42,9 @@ pub struct Reply {
     pub status: u16,
     /// How long the collector asks to be left alone.
     pub retry_after: Option<Duration>,
-    /// The start of the body.
+    /// The versions of remote configuration it shows.
+    pub tags: Tags,
+    /// The body; empty where it was longer than answers are.
     pub body: Vec<u8>,
 }
 
@@ -167,33 +173,40 @@ impl HttpTransport {
         }
     }
 
+    /// Fetches a document, such as `/v1/config`.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] when no complete answer came back, or one that is longer than 64 MiB.
+    pub(crate) fn get(&self, path: &str) -> Result<Reply, TransportError> {
+        let response = self
+            .agent
+            .get(format!("{}{path}", self.base_uri))
+            .header(header::APPLICATION_ID, &self.application_id)
+            .header("Accept", "application/json")
+            .call()
+            .map_err(failed)?;
+        let (reply, body) = read(response, LONGEST_DOCUMENT);
+        Ok(Reply { body: body.map_err(failed)?, ..reply })
+    }
+
     /// Posts a JSON document as it is, such as a user to `/v1/users`.
     pub(crate) fn post(&self, path: &str, json: &[u8]) -> Result<Reply, TransportError> {
         self.send(self.agent.post(format!("{}{path}", self.base_uri)), json)
     }
 
     fn send(&self, request: RequestBuilder<WithBody>, body: &[u8]) -> Result<Reply, TransportError> {
-        let failed = |error: ureq::Error| TransportError(error.to_string());
-        let mut response = request
+        let response = request
             .header(header::APPLICATION_ID, &self.application_id)
             .header("Content-Type", header::JSON_UTF8)
             .send(body)
             .map_err(failed)?;
-        let retry_after = response
-            .headers()
-            .get("Retry-After")
-            .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-            .map(Duration::from_secs);
-        let status = response.status().as_u16();
-        // The connection can be used again only after the whole body has been read.
-        let body =
-            response.body_mut().with_config().limit(LONGEST_REPLY).read_to_vec().or_else(
-                |error| match error {
-                    ureq::Error::BodyExceedsLimit(_) => Ok(Vec::new()),
-                    other => Err(failed(other)),
-                },
-            )?;
-        Ok(Reply { status, retry_after, body })
+        let (reply, body) = read(response, LONGEST_REPLY);
+        let body = body.or_else(|error| match error {
+            ureq::Error::BodyExceedsLimit(_) => Ok(Vec::new()),
+            other => Err(failed(other)),
+        })?;
+        Ok(Reply { body, ..reply })
     }
 }
 
@@ -201,6 +214,24 @@ impl Transport for HttpTransport {
     fn post_batch(&self, gzipped: &[u8]) -> Result<Reply, TransportError> {
         self.send(self.agent.post(&self.events_uri).header("Content-Encoding", "gzip"), gzipped)
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn failed(error: ureq::Error) -> TransportError {
+    TransportError(error.to_string())
+}
+
+/// The head of an answer, and its body: the connection can be used again only after the whole of it has been read.
+fn read(mut response: Response<ureq::Body>, limit: u64) -> (Reply, Result<Vec<u8>, ureq::Error>) {
+    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let tag = |name| text(name).filter(|tag| !tag.is_empty()).map(str::to_owned);
+    let reply = Reply {
+        status: response.status().as_u16(),
+        retry_after: text("Retry-After").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+        tags: Tags { config: tag(header::CONFIG_ETAG), rules: tag(header::RULES_TAG) },
+        body: Vec::new(),
+    };
+    (reply, response.body_mut().with_config().limit(limit).read_to_vec())
 }
 
 /// Looks names up on the calling thread (the library's own resolver would start a thread for each) and remembers the

@@ -36,6 +36,10 @@ fn collector(statuses: &[u16]) -> (String, Accepted) {
                         }
                     }
                     let head = head.to_ascii_lowercase();
+                    if head.starts_with("get ") {
+                        stream.write_all(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n").unwrap();
+                        continue;
+                    }
                     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
                     let mut body = vec![0; length.parse().unwrap()];
                     reader.read_exact(&mut body).unwrap();

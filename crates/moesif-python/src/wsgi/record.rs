@@ -193,13 +193,16 @@ pub(super) fn finish(
             drop(environ.set_item(key, input));
         }
     }
+    let is_kept = matches!(wanted, Ok(false)) || guarded(|| client.sample(&mut exchange)).unwrap_or(true);
     if let Some(mask) = &functions.mask_event_model
         && matches!(wanted, Ok(true))
+        && is_kept
     {
         wanted = mask::apply(app.py(), mask, &mut exchange).map(|()| true);
     }
     let handed_over = guarded(|| match wanted {
         Ok(false) => client.skip(exchange),
+        _ if !is_kept => client.sample_out(exchange),
         Ok(true) | Err(_) => client.record(exchange),
     });
     if handed_over.is_none() {

@@ -8,9 +8,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::text::{native_text, push_header_name};
+use super::uri::route;
 use super::{BodyView, CapturedBody, Policy, TransactionId, UriParts, client_address, identify_user};
 use crate::mask::{BodyMask, mask_headers, mask_query};
 use crate::pipeline::{Budget, Reservation};
+use crate::remote::Remote;
+use crate::sampling;
 
 /// Room for the text of an ordinary call, so that the arena is allocated once.
 const ARENA_CAPACITY: usize = 1536;
@@ -60,6 +63,8 @@ pub struct Exchange {
     pid: u32,
     /// No room was left for the chunks the adapter keeps.
     chunks_refused: bool,
+    /// How many calls this one stands for.
+    weight: u64,
 }
 
 impl Exchange {
@@ -96,6 +101,7 @@ impl Exchange {
             document: None,
             pid,
             chunks_refused: false,
+            weight: 1,
         }
     }
 
@@ -209,6 +215,23 @@ impl Exchange {
     /// The application's own metadata: a JSON object.
     pub fn set_metadata(&mut self, metadata: Box<RawValue>) {
         self.metadata = Some(metadata);
+    }
+
+    /// Decides by the operator's rates whether this call is kept.
+    pub(crate) fn sample(&mut self, remote: &Remote, random: impl FnOnce() -> u64) -> bool {
+        match remote.sampling.weight(self, random) {
+            Some(weight) => {
+                self.weight = weight;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How many calls this one stands for, itself included.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.weight
     }
 
     /// Marks the record so that it leaves without headers, bodies and query, unless [`Exchange::set_document`] decides
@@ -339,7 +362,7 @@ impl Exchange {
             subscription_id: None,
             metadata: self.metadata.as_deref(),
             direction: Some(Direction::Incoming),
-            weight: 1,
+            weight: self.weight,
             blocked_by: None,
             transaction_id: Some(self.transaction_id.as_str().into()),
             action_name: None,
@@ -350,9 +373,7 @@ impl Exchange {
         (event, removed)
     }
 
-    /// The request, the user it names, and whether its body had to be left out.
-    fn request(&self) -> (Request<'_>, Option<String>, bool) {
-        let policy = &*self.policy;
+    fn headers_of_request(&self) -> Headers<'_> {
         let mut headers = Headers::with_capacity(self.request_headers.len() + 2);
         for (name, value) in &self.request_headers {
             // Some servers give a variable under two names: the first one counts.
@@ -361,11 +382,31 @@ impl Exchange {
                 headers.push(name, value);
             }
         }
-        let user_id = self.user_id.clone().or_else(|| {
-            identify_user(&headers, &policy.authorization_header_names, &policy.authorization_user_id_field)
-        });
-        let peer = Some(self.text(self.peer_address));
-        let ip_address = client_address(&headers, peer).map(|address| address.to_string().into());
+        headers
+    }
+
+    /// The user the application names, else the one the request names.
+    fn user(&self, headers: &Headers<'_>) -> Option<String> {
+        let Policy { authorization_header_names, authorization_user_id_field, .. } = &*self.policy;
+        let named = || identify_user(headers, authorization_header_names, authorization_user_id_field);
+        self.user_id.clone().or_else(named)
+    }
+
+    fn ip_address(&self, headers: &Headers<'_>) -> Option<String> {
+        client_address(headers, Some(self.text(self.peer_address))).map(|address| address.to_string())
+    }
+
+    /// The status the event has.
+    fn status(&self) -> Option<u16> {
+        if self.failed { Some(500) } else { self.status }
+    }
+
+    /// The request, the user it names, and whether its body had to be left out.
+    fn request(&self) -> (Request<'_>, Option<String>, bool) {
+        let policy = &*self.policy;
+        let mut headers = self.headers_of_request();
+        let user_id = self.user(&headers);
+        let ip_address = self.ip_address(&headers).map(Into::into);
         if let Some(id) = self.response_transaction_id() {
             headers.set(header::TRANSACTION_ID, id);
         }
@@ -396,7 +437,7 @@ impl Exchange {
 
     /// The response, where there was one, and whether its body had to be left out.
     fn response(&self) -> Option<(Response<'_>, bool)> {
-        let status = if self.failed { 500 } else { self.status? };
+        let status = self.status()?;
         let masks = &self.policy.masks;
         let mut headers = Headers::with_capacity(self.response_headers.len() + 1);
         for (name, value) in &self.response_headers {
@@ -470,6 +511,27 @@ impl Exchange {
     fn text(&self, span: Span) -> &str {
         let position = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
         self.arena.get(position(span.start)..position(span.end)).unwrap_or_default()
+    }
+}
+
+impl sampling::Call for Exchange {
+    fn user_id(&self) -> Option<String> {
+        self.user(&self.headers_of_request())
+    }
+
+    fn company_id(&self) -> Option<&str> {
+        self.company_id.as_deref()
+    }
+
+    fn look_at(&self, field: sampling::Field, look: &mut dyn FnMut(&str) -> bool) -> bool {
+        match field {
+            sampling::Field::Verb => look(self.text(self.verb)),
+            sampling::Field::Route => look(route(self.text(self.uri))),
+            sampling::Field::IpAddress => {
+                self.ip_address(&self.headers_of_request()).is_some_and(|address| look(&address))
+            }
+            sampling::Field::Status => self.status().is_some_and(|status| look(&status.to_string())),
+        }
     }
 }
 

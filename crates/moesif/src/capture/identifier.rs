@@ -29,6 +29,7 @@ impl fmt::Debug for TransactionId {
 pub(crate) struct Identifiers {
     seed: [u64; 2],
     next: AtomicU64,
+    drawn: AtomicU64,
 }
 
 impl Identifiers {
@@ -42,7 +43,11 @@ impl Identifiers {
                 scramble(now ^ u64::from(std::process::id()).rotate_left(17) ^ salt)
             })
         };
-        Self { seed: [word(0x6D6F_6573), word(0x6966_2D72)], next: AtomicU64::new(0) }
+        Self {
+            seed: [word(0x6D6F_6573), word(0x6966_2D72)],
+            next: AtomicU64::new(0),
+            drawn: AtomicU64::new(0),
+        }
     }
 
     pub(crate) fn next(&self) -> TransactionId {
@@ -51,6 +56,16 @@ impl Identifiers {
         let high = scramble(first.wrapping_add(count));
         let low = scramble(second ^ high.rotate_left(29));
         TransactionId(format_v4((u128::from(high) << 64) | u128::from(low)))
+    }
+}
+
+impl Identifiers {
+    /// Random bits that have nothing to do with the ids.
+    pub(crate) fn random(&self) -> u64 {
+        let [first, second] = self.seed;
+        scramble(
+            first.rotate_left(32) ^ scramble(second.wrapping_add(self.drawn.fetch_add(1, Ordering::Relaxed))),
+        )
     }
 }
 

@@ -63,6 +63,13 @@ impl UriParts<'_> {
     }
 }
 
+/// The path of a URI, without its query; `/` when there is none.
+pub(crate) fn route(uri: &str) -> &str {
+    let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    let before_query = after_scheme.split(['?', '#']).next().unwrap_or_default();
+    before_query.find('/').and_then(|start| before_query.get(start..)).unwrap_or("/")
+}
+
 /// What a percent sign in the source means.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Percent {
@@ -129,6 +136,20 @@ fn push_encoded(out: &mut String, text: &str, allowed: fn(u8) -> bool, percent: 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_route_is_the_path_alone() {
+        for (uri, path) in [
+            ("http://h/a/b?q=/c", "/a/b"),
+            ("http://h", "/"),
+            ("http://h?q=a/b", "/"),
+            ("http://h/#/a", "/"),
+            ("/a?b", "/a"),
+            ("", "/"),
+        ] {
+            assert_eq!(route(uri), path, "{uri}");
+        }
+    }
 
     fn uri(parts: UriParts<'_>) -> String {
         let mut out = String::new();

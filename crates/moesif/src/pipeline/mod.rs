@@ -20,6 +20,7 @@ pub use diagnostics::{Diagnostic, Diagnostics, Severity, drain_diagnostics};
 pub use stats::{DropReason, Stats};
 
 use crate::capture::Exchange;
+use crate::remote::{self, Remote, RemoteState};
 use crate::transport::Endpoint;
 use queue::Queue;
 
@@ -55,6 +56,7 @@ struct Shared {
     delivery: Arc<Delivery>,
     diagnostics: Arc<Diagnostics>,
     queue: Queue,
+    remote: Arc<RemoteState>,
     /// Whether the last answer was a failure.
     failing: AtomicBool,
 }
@@ -63,7 +65,13 @@ impl Pipeline {
     pub(crate) fn new(delivery: Arc<Delivery>, diagnostics: Arc<Diagnostics>) -> Self {
         let queue = Queue::new(delivery.queue_size, delivery.batch_size, delivery.batch_timeout);
         Self {
-            shared: Arc::new(Shared { delivery, diagnostics, queue, failing: AtomicBool::new(false) }),
+            shared: Arc::new(Shared {
+                delivery,
+                diagnostics,
+                queue,
+                remote: Arc::default(),
+                failing: AtomicBool::new(false),
+            }),
             started: AtomicBool::new(false),
         }
     }
@@ -72,11 +80,13 @@ impl Pipeline {
         &self.shared.delivery
     }
 
-    /// Starts the worker threads, once. What cannot be started is reported and tried again at the next call.
+    /// Starts the threads, once. When none can deliver, that is reported and tried again at the next call.
     pub(crate) fn start(&self) {
         if self.started.load(Ordering::Relaxed) || self.started.swap(true, Ordering::AcqRel) {
             return;
         }
+        // Without it, everything is kept and no rule applies.
+        drop(remote::spawn(&self.shared.remote, &self.shared.delivery.endpoint, &self.shared.diagnostics));
         let running = (0..self.shared.delivery.workers)
             .filter(|number| worker::spawn(*number, &self.shared).is_ok())
             .count();
@@ -97,6 +107,15 @@ impl Pipeline {
         } else {
             self.shared.queue.count_unqueued(DropReason::QueueBytes);
         }
+    }
+
+    /// What the collector's operator has put into force.
+    pub(crate) fn remote(&self) -> Arc<Remote> {
+        self.shared.remote.current()
+    }
+
+    pub(crate) fn count_sampled_out(&self) {
+        self.shared.queue.count_sampled_out();
     }
 
     pub(crate) fn count_skipped(&self) {

@@ -105,6 +105,12 @@ impl Queue {
         state.skipped += 1;
     }
 
+    pub(super) fn count_sampled_out(&self) {
+        let mut state = self.lock();
+        state.captured += 1;
+        state.sampled_out += 1;
+    }
+
     pub(super) fn count_unqueued(&self, reason: DropReason) {
         let mut state = self.lock();
         state.captured += 1;

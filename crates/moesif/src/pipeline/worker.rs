@@ -115,6 +115,9 @@ impl<'a> Worker<'a> {
         let mut flushes = self.shared.queue.flushes();
         loop {
             let result = self.transport.post_batch(body);
+            if let Ok(reply) = &result {
+                self.shared.remote.observe(&reply.tags);
+            }
             let verdict = verdict(&result);
             self.report(&result, &verdict, events);
             let Verdict::Retry { after } = verdict else {
@@ -203,9 +206,15 @@ fn back_off(attempt: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::Tags;
 
     fn answered(status: u16, body: &str) -> Verdict {
-        verdict(&Ok(Reply { status, retry_after: None, body: body.as_bytes().to_vec() }))
+        verdict(&Ok(Reply {
+            status,
+            retry_after: None,
+            tags: Tags::default(),
+            body: body.as_bytes().to_vec(),
+        }))
     }
 
     #[test]

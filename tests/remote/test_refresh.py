@@ -1,0 +1,173 @@
+"""Remote configuration is fetched in the background, and what was loaded stays (docs/guarantees.md, I-2)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.gateway import hello, request
+from tests.recorder import Answer, Fault
+from tests.remote.loaded import Config, sampled_out, wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.collector import Collector
+    from tests.conftest import RunProgram, Wrap
+    from tests.recorder import Recorder, Reply
+
+
+def _tags(config: str, rules: str = "r") -> tuple[tuple[str, str], ...]:
+    return (("X-Moesif-Config-ETag", config), ("X-Moesif-Rules-Tag", rules))
+
+
+def test_the_first_request_fetches_even_when_nothing_is_sent(recorder: Recorder, wrap: Wrap) -> None:
+    application = wrap(hello, SKIP=lambda *_arguments: True)
+    assert recorder.fetches == []
+    request(application)
+    recorder.wait_for_fetches(1)
+    assert recorder.fetches == ["/v1/config", "/v1/rules"]
+    assert recorder.deliveries == []
+
+
+def test_constructing_fetches_nothing(recorder: Recorder, run_program: RunProgram) -> None:
+    ended = run_program(
+        """
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello
+        import threading
+        MoesifMiddleware(hello, {})
+        """,
+        to=recorder,
+    )
+    assert (ended.code, ended.errors, recorder.fetches) == (0, "", [])
+
+
+@pytest.mark.parametrize("changed", ["config", "rules"])
+def test_a_version_that_an_answer_shows_is_fetched(recorder: Recorder, wrap: Wrap, changed: str) -> None:
+    first, second = Config("1"), Config("2")
+    recorder.config = first.answer
+    recorder.rules = Answer(200, (("X-Moesif-Rules-Tag", "r"),), b"[]")
+    recorder.reply = lambda _delivery: Answer(201, _tags("1"))
+    application = wrap(hello)
+    first.await_in(application)
+    recorder.wait_for(1)
+    recorder.config = Answer(200, (("X-Moesif-Config-ETag", "2" if changed == "config" else "1"),), second.json)
+    shown = _tags("2") if changed == "config" else _tags("1", "s")
+    recorder.reply = lambda _delivery: Answer(201, shown)
+    request(application)
+    second.await_in(application)
+
+
+def test_versions_that_alternate_do_not_cause_a_fetch_each_time(recorder: Recorder, wrap: Wrap) -> None:
+    config = Config("1")
+    recorder.config = config.answer
+    shown = iter("12" * 1000)
+    recorder.reply = lambda _delivery: Answer(201, (("X-Moesif-Config-ETag", next(shown)),))
+    application = wrap(hello, BATCH_SIZE=1)
+    config.await_in(application)
+
+    def fetched_again() -> bool:
+        request(application)
+        return recorder.fetches.count("/v1/rules") >= 2
+
+    wait_until(fetched_again, "the second version asks for a fetch")
+    delivered = len(recorder.accepted)
+    for _ in range(100):
+        request(application)
+    recorder.wait_for(delivered + 100)
+    assert recorder.fetches.count("/v1/config") == 2
+
+
+@pytest.mark.parametrize("failure", [500, 401, Fault.RESET, Fault.GARBAGE, Answer(200, body=b"no JSON")], ids=str)
+def test_what_was_loaded_stays_when_a_fetch_fails(recorder: Recorder, wrap: Wrap, failure: Reply) -> None:
+    config = Config("1")
+    recorder.config = config.answer
+    application = wrap(hello)
+    config.await_in(application)
+    recorder.wait_for_fetches(1)
+    recorder.config = failure
+    recorder.reply = lambda _delivery: Answer(201, _tags("2"))
+    request(application)
+    recorder.wait_for_fetches(2, "/v1/config")
+    # The next one follows when this one is dealt with.
+    recorder.wait_for_fetches(3, "/v1/config")
+    assert config.is_in_force(application)
+    assert not sampled_out(application)
+
+
+def test_a_failed_fetch_is_tried_again(recorder: Recorder, wrap: Wrap) -> None:
+    config = Config()
+    recorder.config = 503
+    application = wrap(hello)
+    request(application)
+    recorder.wait_for_fetches(1, "/v1/config")
+    recorder.config = config.answer
+    config.await_in(application)
+
+
+def test_a_document_that_hangs_holds_nothing_up(recorder: Recorder, wrap: Wrap) -> None:
+    recorder.config = Fault.HANG
+    application = wrap(hello)
+    for _ in range(5):
+        request(application)
+    assert len(recorder.wait_for(5)) == 5
+    assert recorder.fetches == ["/v1/config"]
+
+
+def test_an_unreadable_part_costs_itself_only_and_is_reported(
+    recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = Config(sample_rate="many", user_sample_rate={"a": -1}, company_sample_rate=[])
+    recorder.config = config.answer
+    application = wrap(hello)
+    config.await_in(application)
+
+    def reported() -> list[str]:
+        request(application)
+        return [record.getMessage() for record in caplog.records if "sample_rate" in record.getMessage()]
+
+    wait_until(lambda: len(reported()) >= 3, "three parts are named")
+    assert "user_sample_rate.a is -1, expected a number from 0 to 100" in "\n".join(reported())
+    assert not sampled_out(application)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"7",
+        b"{",
+        b'{"regex_config": {}}',
+        b'{"sample_rate": {}}',
+        b'{"user_rules": [[]]}',
+        b'{"regex_config": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b"\xff\xfe",
+        b'{"sample_rate": 1e999}',
+    ],
+)
+def test_no_document_changes_a_response(recorder: Recorder, wrap: Wrap, document: bytes) -> None:
+    recorder.config = Answer(200, body=document)
+    recorder.rules = Answer(200, body=document)
+    application = wrap(hello)
+    request(application)
+    recorder.wait_for_fetches(1)
+    for _ in range(20):
+        answer = request(application)
+        assert (answer.status, answer.body) == ("200 OK", b"hello")
+    assert len(recorder.wait_for(21)) == 21
+
+
+def test_an_operators_change_reaches_a_running_application(collector: Collector, tmp_path: Path, wrap: Wrap) -> None:
+    data = tmp_path / "data"
+    first, second = Config(), Config(sample_rate=0)
+    (data / "config.json").write_bytes(first.json)
+    application: Any = wrap(hello, collector)
+    first.await_in(application)
+    (data / "config.json").write_text(json.dumps(second.document))
+    second.await_in(application)
+    assert sampled_out(application)

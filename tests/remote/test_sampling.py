@@ -1,0 +1,166 @@
+"""Which calls are kept, and for how many each stands (docs/guarantees.md, I-27)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import moesif
+from tests.gateway import hello, make_environ, request
+from tests.remote.loaded import Config, sampled_out, wait_until
+
+if TYPE_CHECKING:
+    from tests.conftest import Wrap
+    from tests.recorder import Recorder
+
+
+def pattern(rate: float, **fields: str) -> dict[str, Any]:
+    conditions = [{"path": path.replace("__", "."), "value": value} for path, value in fields.items()]
+    return {"conditions": conditions, "sample_rate": rate}
+
+
+def by_header(_application: Any, environ: dict[str, Any], _headers: dict[str, str]) -> Any:
+    return environ.get("HTTP_X_USER")
+
+
+CONFIG: dict[str, Any] = {
+    "user_sample_rate": {"never": 0, "always": 100, "17": 0},
+    "company_sample_rate": {"quiet": 0},
+    "regex_config": [
+        pattern(100, request__route="^/health/deep"),
+        pattern(0, request__route="^/health", request__verb="GET"),
+        pattern(0, request__ip_address=r"^203\.0\.113\."),
+        pattern(0, response__status="^204$"),
+        pattern(0, request__colour="."),
+        pattern(0, request__verb="("),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "environ", "left_out"),
+    [
+        ("/", {}, False),
+        ("/", {"HTTP_X_USER": "never"}, True),
+        # An id is a text, as the maps have it.
+        ("/", {"HTTP_X_USER": "always"}, False),
+        ("/", {"HTTP_AUTHORIZATION": "Basic bmV2ZXI6cGFzc3dvcmQ="}, True),
+        ("/", {"HTTP_X_COMPANY": "quiet"}, True),
+        # The user's rate goes before the company's.
+        ("/", {"HTTP_X_USER": "always", "HTTP_X_COMPANY": "quiet"}, False),
+        ("/health", {}, True),
+        ("/health/deep", {}, False),
+        ("/health", {"REQUEST_METHOD": "POST"}, False),
+        # The smaller of the two counts.
+        ("/health", {"HTTP_X_USER": "always"}, True),
+        ("/health/deep", {"HTTP_X_USER": "never"}, True),
+        ("/", {"QUERY_STRING": "/health"}, False),
+        ("/", {"REMOTE_ADDR": "203.0.113.9"}, True),
+        ("/", {"HTTP_X_FORWARDED_FOR": "203.0.113.9"}, True),
+        ("/empty", {}, True),
+    ],
+)
+def test_the_most_specific_rate_decides(
+    recorder: Recorder, wrap: Wrap, path: str, environ: dict[str, str], *, left_out: bool
+) -> None:
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("204 No Content" if environ["PATH_INFO"] == "/empty" else "200 OK", [])
+        return []
+
+    config = Config(**CONFIG)
+    recorder.config = config.answer
+    wrapped = wrap(
+        application,
+        IDENTIFY_USER=by_header,
+        IDENTIFY_COMPANY=lambda _app, environ, _headers: environ.get("HTTP_X_COMPANY"),
+    )
+    config.await_in(wrapped)
+    assert sampled_out(wrapped, path, **environ) is left_out
+
+
+def test_an_id_that_is_no_text_finds_its_rate(recorder: Recorder, wrap: Wrap) -> None:
+    config = Config(**CONFIG)
+    recorder.config = config.answer
+    application = wrap(hello, IDENTIFY_USER=lambda *_arguments: 17)
+    config.await_in(application)
+    assert sampled_out(application)
+
+
+@pytest.mark.parametrize("rate", [30, 60, 7.5])
+def test_the_weights_of_kept_events_add_up_to_the_calls_made(recorder: Recorder, wrap: Wrap, rate: float) -> None:
+    config = Config(sample_rate=rate)
+    recorder.config = config.answer
+    application = wrap(hello)
+    config.await_in(application)
+    calls = 4000
+    kept = sum(not sampled_out(application, "/counted") for _ in range(calls))
+    weights = _weights(recorder, "/counted", kept)
+    assert len(weights) == kept
+    # Ten standard deviations of either: a wrong rate or a rounded weight is further away.
+    share = rate / 100
+    assert abs(kept - calls * share) < 10 * (calls * share * (1 - share)) ** 0.5
+    assert abs(sum(weights) - calls) < 10 * (calls * (1 - share) / share) ** 0.5
+    assert max(weights) - min(weights) <= 1
+
+
+def _weights(recorder: Recorder, path: str, count: int) -> list[int]:
+    """The weights of this path's events, when there are so many; other paths' calls showed what is in force."""
+
+    def weights() -> list[int]:
+        return [event["weight"] for event in recorder.events if event["request"]["uri"].endswith(path)]
+
+    wait_until(lambda: len(weights()) >= count, f"{count} events of {path}")
+    return weights()
+
+
+def test_nothing_is_left_out_before_a_configuration_says_so(recorder: Recorder, wrap: Wrap) -> None:
+    recorder.config = 503
+    application = wrap(hello)
+    recorder.wait_for_fetches(0)
+    assert not any(sampled_out(application) for _ in range(50))
+    assert [event["weight"] for event in recorder.wait_for(50)] == [1] * 50
+
+
+def test_a_call_that_is_left_out_is_counted_and_not_masked(recorder: Recorder, wrap: Wrap) -> None:
+    masked: list[Any] = []
+
+    def mask(event: Any) -> Any:
+        masked.append(event.request.uri)
+        return event
+
+    config = Config(sample_rate=0)
+    recorder.config = config.answer
+    application = wrap(hello, MASK_EVENT_MODEL=mask)
+    config.await_in(application)
+    masked.clear()
+    before = moesif.stats()
+    for _ in range(10):
+        request(application)
+    after = moesif.stats()
+    assert (after["sampled_out"] - before["sampled_out"], masked) == (10, [])
+
+
+def test_a_masked_event_stands_for_as_many_calls(recorder: Recorder, wrap: Wrap) -> None:
+    def mask(event: Any) -> Any:
+        return {"request": event.request.to_dictionary(), "response": event.response.to_dictionary()}
+
+    config = Config(sample_rate=50)
+    recorder.config = config.answer
+    application = wrap(hello, MASK_EVENT_MODEL=mask)
+    config.await_in(application)
+    kept = 0
+    while kept < 3:
+        kept += not sampled_out(application, "/kept")
+    assert set(_weights(recorder, "/kept", kept)) == {2}
+
+
+def test_skip_is_asked_before_sampling(recorder: Recorder, wrap: Wrap) -> None:
+    config = Config(sample_rate=0)
+    recorder.config = config.answer
+    application = wrap(hello, SKIP=lambda _app, environ: environ["PATH_INFO"] == "/skipped")
+    config.await_in(application)
+    before = moesif.stats()["skipped"]
+    assert not sampled_out(application, "/skipped")
+    assert moesif.stats()["skipped"] == before + 1
+    request(application, make_environ("GET", "/other"))
