@@ -7,6 +7,7 @@ use crate::governance::Governance;
 use crate::pipeline::{Delivery, Pipeline};
 use crate::process::{ProcessLocal, Runtime, runtime};
 use crate::settings::Settings;
+use crate::transport::Endpoint;
 
 /// Captures calls under one set of settings.
 ///
@@ -97,6 +98,10 @@ impl Client {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.delivery.endpoint
     }
 
     fn here(&self) -> Arc<Here> {

@@ -26,7 +26,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::guard::guarded;
-use crate::{log, settings};
+use crate::{log, post, settings};
 use environ::RequestHead;
 use input::ReadAhead;
 use record::{Functions, Record};
@@ -87,6 +87,11 @@ impl WsgiMiddleware {
             .set(configured)
             .map(|()| options)
             .map_err(|_| PyRuntimeError::new_err("this middleware is configured already"))
+    }
+
+    /// Posts JSON text to the collector of these settings. Returns what went wrong, as a sentence, or `None`.
+    fn _post(&self, py: Python<'_>, path: &str, json: &str) -> PyResult<Option<String>> {
+        Ok(post::post(py, &self.configured()?.client, path, json))
     }
 
     /// Serves one request.

@@ -138,7 +138,7 @@ impl OptionSpec {
             Fallback::Integer(value) => Some(value),
             Fallback::IntegerPer { wsgi, django } => Some(match integration {
                 Integration::Django => django,
-                Integration::Wsgi | Integration::Rust => wsgi,
+                Integration::Wsgi | Integration::Api | Integration::Rust => wsgi,
             }),
             _ => None,
         }
