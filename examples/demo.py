@@ -44,6 +44,7 @@ class Call:
     body: bytes | None = None
     user: str | None = None
     company: str | None = None
+    session: str | None = None
     #: The recorded bodies: JSON values, or text in base64. `...` where only the form is known beforehand.
     request_body: Any = None
     response_body: Any = ...
@@ -72,10 +73,11 @@ CALLS = [
         "POST",
         "/items?source=demo",
         201,
-        JSON | {"X-User-Id": "ann", "X-Company-Id": "acme", "X-Session": "s-1"},
+        JSON | {"X-User-Id": "ann", "X-Company-Id": "acme", "Cookie": "session=s-1"},
         b'{"name": "lamp", "price": 12.50}',
         user="ann",
         company="acme",
+        session="s-1",
         request_body={"name": "lamp", "price": 12.5},
         response_body={"id": 1, "name": "lamp", "price": 12.5},
     ),
@@ -167,14 +169,14 @@ def application(collector_address: str, log: IO[str]) -> Iterator[str]:
             "-m",
             "gunicorn",
             "--chdir",
-            ROOT / "examples" / "flask",
+            ROOT,
             "--workers",
             "2",
             "--bind",
             f"fd://{listener.fileno()}",
             "--log-level",
             "critical",
-            "app:app",
+            "examples.flask.app:app",
         ]
         with running("gunicorn", command, env=environment, pass_fds=[listener.fileno()], stderr=log):
             yield f"127.0.0.1:{port}"
@@ -244,7 +246,7 @@ def compare(call: Call, event: dict[str, Any]) -> Iterator[str]:
         ("status", event["status"], call.status),
         ("user", event["user_id"], call.user),
         ("company", event["company_id"], call.company),
-        ("session", whole.get("session_token"), call.headers.get("X-Session")),
+        ("session", whole.get("session_token"), call.session),
         ("direction", event["direction"], "Incoming"),
         ("address", request_.get("ip_address"), "127.0.0.1"),
         ("datacenter", (whole.get("metadata") or {}).get("datacenter"), "westus"),

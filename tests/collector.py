@@ -68,6 +68,14 @@ class Collector:
         event: dict[str, Any] = self._get(f"/api/events/{identifier}")
         return event
 
+    def user(self, identifier: str) -> dict[str, Any]:
+        """What is known about a user."""
+        return self._profile("users", identifier)
+
+    def company(self, identifier: str) -> dict[str, Any]:
+        """What is known about a company."""
+        return self._profile("companies", identifier)
+
     def wait_for(self, count: int, timeout: float = 15) -> list[dict[str, Any]]:
         """Wait until at least this many events are stored."""
         deadline = time.monotonic() + timeout
@@ -82,6 +90,10 @@ class Collector:
         self.process.stdout.close()
         self.process.wait(20)
         self._log.close()
+
+    def _profile(self, kind: str, identifier: str) -> dict[str, Any]:
+        profile: dict[str, Any] = self._get(f"/api/{kind}/{urllib.parse.quote(identifier, safe='')}")
+        return profile
 
     def _get(self, path: str) -> Any:
         with urllib.request.urlopen(self.uri + path, timeout=10) as answer:

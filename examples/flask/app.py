@@ -1,12 +1,13 @@
-"""A small Flask API whose calls are captured.
+"""A small Flask API whose calls are captured, with every documented option of the middleware.
 
-Run it against the local collector, with the packages of `make build`:
+After `make build`, start the collector and then the application, in either way:
 
-    target/release/moesif-collector &
-    .venv/bin/python -m gunicorn --chdir examples/flask --workers 2 app:app
+    target/release/moesif-collector
+    .venv/bin/python -m examples.flask.app
+    .venv/bin/gunicorn --workers 2 examples.flask.app:app
 
-then call it and look at http://127.0.0.1:9500/. For the hosted service set MOESIF_APPLICATION_ID to your Collector
-Application ID and MOESIF_BASE_URI to https://api.moesif.net.
+Call it on port 8000 and look at http://127.0.0.1:9500/. For the hosted service set MOESIF_APPLICATION_ID to your
+Collector Application ID and MOESIF_BASE_URI to https://api.moesif.net.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import secrets
 import time
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Request, Response, jsonify, request
 
 from moesifwsgi import MoesifMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from moesif.models import EventModel
 
 app = Flask(__name__)
 
@@ -74,39 +78,89 @@ def health() -> Response:
     return jsonify(status=True)
 
 
-def identify_user(_app: object, environ: dict[str, Any], _response_headers: dict[str, str]) -> str | None:
+# Telling the collector who its users are: sent at once, before the answer.
+
+
+@app.post("/users/<user_id>")
+def create_user(user_id: str) -> tuple[Response, int]:
+    moesif.update_user({**request.get_json(), "user_id": user_id})
+    return jsonify(id=user_id, password=secrets.token_urlsafe()), 201
+
+
+@app.put("/users")
+def import_users() -> tuple[str, int]:
+    moesif.update_users_batch(request.get_json())
+    return "", 204
+
+
+@app.post("/companies/<company_id>")
+def create_company(company_id: str) -> tuple[Response, int]:
+    moesif.update_company({**request.get_json(), "company_id": company_id})
+    return jsonify(id=company_id), 201
+
+
+@app.put("/companies")
+def import_companies() -> tuple[str, int]:
+    moesif.update_companies_batch(request.get_json())
+    return "", 204
+
+
+# What the middleware asks the application about a call, once the response has ended.
+
+
+def identify_user(app: object, environ: dict[str, Any], response_headers: dict[str, str]) -> str | None:
     """Without a result, the user is looked for in the authorization header."""
-    return environ.get("HTTP_X_USER_ID")
+    return Request(environ).headers.get("X-User-Id")
 
 
-def identify_company(_app: object, environ: dict[str, Any], _response_headers: dict[str, str]) -> str | None:
-    return environ.get("HTTP_X_COMPANY_ID")
+def identify_company(app: object, environ: dict[str, Any], response_headers: dict[str, str]) -> str | None:
+    return Request(environ).headers.get("X-Company-Id")
 
 
-def get_session_token(_app: object, environ: dict[str, Any]) -> str | None:
-    return environ.get("HTTP_X_SESSION")
+def get_token(app: object, environ: dict[str, Any]) -> str | None:
+    return Request(environ).cookies.get("session")
 
 
-def get_metadata(_app: object, _environ: dict[str, Any]) -> dict[str, Any]:
+def get_metadata(app: object, environ: dict[str, Any]) -> dict[str, Any]:
     return {"datacenter": "westus", "deployment_version": "v1.2.3"}
 
 
-def should_skip(_app: object, environ: dict[str, Any]) -> bool:
+def should_skip(app: object, environ: dict[str, Any]) -> bool:
     return "health/probe" in environ.get("PATH_INFO", "")
 
 
-app.wsgi_app = MoesifMiddleware(  # type: ignore[method-assign]
-    app.wsgi_app,
-    {
-        "APPLICATION_ID": os.environ.get("MOESIF_APPLICATION_ID", "example"),
-        "BASE_URI": os.environ.get("MOESIF_BASE_URI", "http://127.0.0.1:9500"),
-        "IDENTIFY_USER": identify_user,
-        "IDENTIFY_COMPANY": identify_company,
-        "GET_SESSION_TOKEN": get_session_token,
-        "GET_METADATA": get_metadata,
-        "SKIP": should_skip,
-    },
-)
+def mask_event(eventmodel: EventModel) -> EventModel:
+    """Headers are found in any case; a body is what the JSON said, text in base64, or nothing."""
+    if eventmodel.request and eventmodel.request.headers:
+        eventmodel.request.headers.pop("cookie", None)
+    if eventmodel.response and isinstance(eventmodel.response.body, dict):
+        eventmodel.response.body.pop("password", None)
+    return eventmodel
+
+
+moesif_settings = {
+    "APPLICATION_ID": os.environ.get("MOESIF_APPLICATION_ID", "example"),
+    "BASE_URI": os.environ.get("MOESIF_BASE_URI", "http://127.0.0.1:9500"),
+    "SKIP": should_skip,
+    "IDENTIFY_USER": identify_user,
+    "IDENTIFY_COMPANY": identify_company,
+    "GET_METADATA": get_metadata,
+    "GET_SESSION_TOKEN": get_token,
+    "MASK_EVENT_MODEL": mask_event,
+    # The rest is what holds without saying so.
+    "DEBUG": False,
+    "LOG_BODY": True,
+    "EVENT_QUEUE_SIZE": 1_000_000,
+    "EVENT_WORKER_COUNT": 2,
+    "BATCH_SIZE": 100,
+    "EVENT_BATCH_TIMEOUT": 1,
+    "AUTHORIZATION_HEADER_NAME": "authorization",
+    "AUTHORIZATION_USER_ID_FIELD": "sub",
+    "CAPTURE_OUTGOING_REQUESTS": False,
+}
+
+moesif = MoesifMiddleware(app.wsgi_app, moesif_settings)
+app.wsgi_app = moesif  # type: ignore[method-assign]
 
 if __name__ == "__main__":
-    app.run(port=8000)
+    app.run(port=int(os.environ.get("PORT", "8000")))

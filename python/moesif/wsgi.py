@@ -5,19 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moesif import _native
+from moesif.client import ApiController
+from moesif.profiles import ProfileUpdates
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, TypeAlias
 
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import WSGIEnvironment
 
     from moesif.options import MoesifSettings
+
+    # Frameworks declare what they call start_response with; none declares all that PEP 3333 allows.
+    WSGIApplication: TypeAlias = Callable[[WSGIEnvironment, Any], Iterable[bytes]]
 
 __all__ = ["MoesifMiddleware"]
 
 
-class MoesifMiddleware(_native.WsgiMiddleware):
+class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
     """Captures the calls a WSGI application serves: ``MoesifMiddleware(app, settings)`` is an application too.
 
     ``settings`` is a dictionary of options (docs/options.md has them all); each may come from the environment as
@@ -28,7 +33,8 @@ class MoesifMiddleware(_native.WsgiMiddleware):
     when ``settings`` is no mapping. Serving a request raises only what the application raises.
 
     The attributes ``app``, ``settings``, ``DEBUG`` and ``LOG_BODY`` tell what it was made with; setting them changes
-    nothing.
+    nothing. ``update_user`` and the other helpers tell the collector about users and companies; they wait for its
+    answer (moesif.profiles says how long).
     """
 
     def __init__(self, app: WSGIApplication, settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
@@ -37,3 +43,8 @@ class MoesifMiddleware(_native.WsgiMiddleware):
         self.app = app
         self.settings = settings
         self.DEBUG, self.LOG_BODY = self._configure(app, settings)
+
+    @property
+    def api_client(self) -> ApiController:
+        """The same helpers, under the name existing code finds them."""
+        return ApiController(self._post)

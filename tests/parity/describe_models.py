@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-import importlib
 import json
 import pickle
 from typing import TYPE_CHECKING, Any
 
+from moesifapi import models
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-try:
-    models: Any = importlib.import_module("moesif.models")
-except ImportError:
-    models = importlib.import_module("moesifapi.models")
-
-Event, Request, Response = models.EventModel, models.EventRequestModel, models.EventResponseModel
+Event: Any = models.EventModel
+Request: Any = models.EventRequestModel
+Response: Any = models.EventResponseModel
 
 TIME = "2026-11-21T08:51:26.838"
 MOMENT = dt.datetime(2026, 11, 21, 8, 51, 26, 838000)  # noqa: DTZ001 - what upstream makes of TIME

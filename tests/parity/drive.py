@@ -98,7 +98,7 @@ class Player:
 
 def _follow(middleware: Any) -> int:
     """Queue events behind all others: when they have come, so has everything else that will. Return how many."""
-    from moesifapi.models import EventModel, EventRequestModel  # type: ignore[import-not-found] # noqa: PLC0415
+    from moesifapi.models import EventModel, EventRequestModel  # noqa: PLC0415 - under upstream only
 
     pool = middleware.worker_pool
     for _ in range(pool.batch_size):

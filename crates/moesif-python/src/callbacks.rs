@@ -43,10 +43,32 @@ impl Callback {
         arguments: &Bound<'py, PyTuple>,
         read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
     ) -> PyResult<Option<T>> {
+        self.isolated(py, arguments, read, |error| self.report(py, error))
+    }
+
+    /// The same before the application is called, where governance rules ask for the result.
+    pub(crate) fn call_early<'py, T>(
+        &self,
+        py: Python<'py>,
+        arguments: &Bound<'py, PyTuple>,
+        read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
+    ) -> PyResult<Option<T>> {
+        const LACK: &str =
+            " before the application was called: governance rules are applied without its result";
+        self.isolated(py, arguments, read, |error| self.log_once(py, LACK, error))
+    }
+
+    fn isolated<'py, T>(
+        &self,
+        py: Python<'py>,
+        arguments: &Bound<'py, PyTuple>,
+        read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
+        report: impl FnOnce(&PyErr),
+    ) -> PyResult<Option<T>> {
         match self.function.bind(py).call1(arguments).and_then(|result| read(&result)) {
             Ok(result) => Ok(result),
             Err(error) if error.is_instance_of::<PyException>(py) => {
-                self.report(py, &error);
+                report(&error);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -55,11 +77,13 @@ impl Callback {
 
     /// Logs a failure, the first time.
     pub(crate) fn report(&self, py: Python<'_>, error: &PyErr) {
+        self.log_once(py, &format!(": the call is recorded without {}", self.cost), error);
+    }
+
+    fn log_once(&self, py: Python<'_>, consequence: &str, error: &PyErr) {
         if !self.has_failed.swap(true, Ordering::Relaxed) {
-            let message = format!(
-                "{} failed: the call is recorded without {}. Further failures of it are not logged",
-                self.option, self.cost
-            );
+            let message =
+                format!("{} failed{consequence}. Further failures of it are not logged", self.option);
             log::warn(py, "moesif.callbacks", &message, Some(error));
         }
     }

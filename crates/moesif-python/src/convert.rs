@@ -1,5 +1,7 @@
 //! Small conversions from Python values.
 
+use std::borrow::Cow;
+
 use moesif::capture::MAX_ID_BYTES;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -34,6 +36,11 @@ fn short_text(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Option<Str
         )));
     }
     Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// A header's value as the "native string" of PEP 3333: each character stands for a byte of its UTF-8.
+pub(crate) fn native(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() { Cow::Borrowed(text) } else { text.bytes().map(char::from).collect() }
 }
 
 /// Calls `read` with the text of a Python string; what is no string reads as nothing. A lone surrogate becomes U+FFFD.

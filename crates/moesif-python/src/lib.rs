@@ -12,6 +12,7 @@ mod json;
 mod lifecycle;
 mod log;
 mod mask;
+mod post;
 mod settings;
 mod wsgi;
 
@@ -22,6 +23,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::lifecycle::{flush, stats};
+    #[pymodule_export]
+    use crate::post::{ApiClient, profile_json};
     #[pymodule_export]
     use crate::wsgi::WsgiMiddleware;
 

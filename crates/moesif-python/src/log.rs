@@ -1,11 +1,14 @@
 //! Messages to the application's own logging, on the application's own threads.
 //!
-//! Loggers are `moesif.settings`, `moesif.callbacks` and `moesif.delivery`. The root logger, its handlers and levels
-//! are never touched (`docs/guarantees.md`, I-17). Logging that fails is nobody's problem: the message is gone.
+//! Loggers are `moesif.settings`, `moesif.callbacks`, `moesif.delivery` and `moesif.governance`. The root logger, its
+//! handlers and levels are never touched (`docs/guarantees.md`, I-17). Logging that fails is nobody's problem: the message is gone.
 
-use moesif::pipeline::{Severity, drain_diagnostics};
+use moesif::pipeline::{Severity, Topic, drain_diagnostics};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+/// The logger of what keeps governance rules from being applied.
+pub(crate) const GOVERNANCE: &str = "moesif.governance";
 
 /// Logs a warning, with the traceback of `cause` where there is one.
 pub(crate) fn warn(py: Python<'_>, logger: &str, message: &str, cause: Option<&PyErr>) {
@@ -35,7 +38,11 @@ pub(crate) fn drain(py: Python<'_>) {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        log(py, "moesif.delivery", level, &diagnostic.message, None);
+        let logger = match diagnostic.topic {
+            Topic::Delivery => "moesif.delivery",
+            Topic::Governance => GOVERNANCE,
+        };
+        log(py, logger, level, &diagnostic.message, None);
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
         return Ok(());
     };
     let model = py
-        .import("moesif.models")
+        .import("moesif.models.event")
         .and_then(|models| models.getattr("event_from_document")?.call1((document,)))
         .and_then(|model| PyTuple::new(py, [model]));
     let arguments = match model {

@@ -24,7 +24,7 @@ mod judge;
 mod lenient;
 pub mod reply;
 pub mod rule;
-mod text;
+pub mod text;
 pub mod time;
 
 pub use config::{Complaint, Condition, Config, Percent, RegexConfig, RuleEntry};

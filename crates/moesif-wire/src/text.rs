@@ -6,7 +6,8 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::value::RawValue;
 
 /// A JSON string as UTF-8 text; a lone surrogate escape, which UTF-8 cannot hold, becomes U+FFFD.
-pub(crate) struct LossyText<'a>(pub(crate) Cow<'a, str>);
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LossyText<'a>(pub Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for LossyText<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -31,7 +32,8 @@ impl<'de> Deserialize<'de> for LossyText<'de> {
 }
 
 /// The text of a string, number or boolean; `None` for null, an object or an array.
-pub(crate) fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
+#[must_use]
+pub fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
     let json = raw.get();
     match json.as_bytes().first()? {
         b'"' => serde_json::from_str::<LossyText<'_>>(json).ok().map(|text| text.0),

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use crate::capture::{Exchange, Policy};
+use crate::governance::Governance;
 use crate::pipeline::{Delivery, Pipeline};
 use crate::process::{ProcessLocal, Runtime, runtime};
 use crate::settings::Settings;
+use crate::transport::Endpoint;
 
 /// Captures calls under one set of settings.
 ///
@@ -35,14 +37,21 @@ impl Client {
     /// Starts the record of a call that arrives now.
     #[must_use]
     pub fn begin(&self) -> Box<Exchange> {
+        self.begin_governed().0
+    }
+
+    /// The same, with the governance rules that are in force, if there are any.
+    #[must_use]
+    pub fn begin_governed(&self) -> (Box<Exchange>, Option<Arc<Governance>>) {
         let here = self.here();
         here.pipeline.start();
-        Box::new(Exchange::begin(
+        let exchange = Exchange::begin(
             Arc::clone(&self.policy),
             here.runtime.identifiers().next(),
             here.runtime.budget(),
             here.pid,
-        ))
+        );
+        (Box::new(exchange), here.pipeline.governance())
     }
 
     /// Queues a finished exchange for delivery. Never waits: when there is no room the event is dropped and
@@ -89,6 +98,10 @@ impl Client {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.delivery.endpoint
     }
 
     fn here(&self) -> Arc<Here> {

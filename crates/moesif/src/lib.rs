@@ -26,14 +26,17 @@
 //! ```
 //!
 //! The rooms: [`settings`] is the one table of options; [`capture`] turns one call into an [`Exchange`];
-//! [`mask`] removes what must not be recorded; [`remote`] keeps the operator's sampling rates and rules up to date; [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP;
+//! [`mask`] removes what must not be recorded; [`governance`] answers in the application's place; [`remote`] keeps the
+//! operator's sampling rates and rules up to date; [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP;
 //! [`process`] keeps all of it apart between the processes of a fork.
 
 pub mod capture;
 mod client;
+pub mod governance;
 pub mod mask;
 pub mod pattern;
 pub mod pipeline;
+mod post;
 pub mod process;
 pub mod remote;
 mod sampling;
@@ -42,5 +45,7 @@ pub mod transport;
 
 pub use capture::Exchange;
 pub use client::Client;
+pub use governance::Governance;
 pub use pipeline::Stats;
+pub use post::PostError;
 pub use settings::{Integration, Settings, SettingsError};

@@ -7,8 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use moesif_wire::header;
+use ureq::RequestBuilder;
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
+use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
@@ -170,9 +172,7 @@ impl HttpTransport {
             application_id: endpoint.application_id.clone(),
         }
     }
-}
 
-impl HttpTransport {
     /// Fetches a document, such as `/v1/config`.
     ///
     /// # Errors
@@ -189,17 +189,17 @@ impl HttpTransport {
         let (reply, body) = read(response, LONGEST_DOCUMENT);
         Ok(Reply { body: body.map_err(failed)?, ..reply })
     }
-}
 
-impl Transport for HttpTransport {
-    fn post_batch(&self, gzipped: &[u8]) -> Result<Reply, TransportError> {
-        let response = self
-            .agent
-            .post(&self.events_uri)
+    /// Posts a JSON document as it is, such as a user to `/v1/users`.
+    pub(crate) fn post(&self, path: &str, json: &[u8]) -> Result<Reply, TransportError> {
+        self.send(self.agent.post(format!("{}{path}", self.base_uri)), json)
+    }
+
+    fn send(&self, request: RequestBuilder<WithBody>, body: &[u8]) -> Result<Reply, TransportError> {
+        let response = request
             .header(header::APPLICATION_ID, &self.application_id)
             .header("Content-Type", header::JSON_UTF8)
-            .header("Content-Encoding", "gzip")
-            .send(gzipped)
+            .send(body)
             .map_err(failed)?;
         let (reply, body) = read(response, LONGEST_REPLY);
         let body = body.or_else(|error| match error {
@@ -207,6 +207,12 @@ impl Transport for HttpTransport {
             other => Err(failed(other)),
         })?;
         Ok(Reply { body, ..reply })
+    }
+}
+
+impl Transport for HttpTransport {
+    fn post_batch(&self, gzipped: &[u8]) -> Result<Reply, TransportError> {
+        self.send(self.agent.post(&self.events_uri).header("Content-Encoding", "gzip"), gzipped)
     }
 }
 

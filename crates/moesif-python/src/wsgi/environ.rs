@@ -24,13 +24,13 @@ pub(super) struct RequestHead {
 }
 
 impl RequestHead {
-    /// Whether the body may be read before the application asks for it: it is announced, it fits the limit, and
+    /// The length of the body, if it may be read before the application asks for it: it is announced, it fits the limit, and
     /// nobody waits for a go-ahead that only the application should give.
-    pub(super) fn may_read_first(&self, policy: &Policy) -> bool {
-        let fits = self.declared_length.is_some_and(|length| {
-            usize::try_from(length).is_ok_and(|length| length <= policy.request_max_body_size)
-        });
-        fits && !self.expects_continue
+    pub(super) fn may_read_first(&self, policy: &Policy) -> Option<u64> {
+        let fits = |length: &u64| {
+            usize::try_from(*length).is_ok_and(|length| length <= policy.request_max_body_size)
+        };
+        self.declared_length.filter(fits).filter(|_| !self.expects_continue)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `wsgi.input`, recorded as the application reads it.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::exceptions::PyException;
@@ -10,32 +11,54 @@ use pyo3::types::{PyBytes, PyCFunction, PyDict, PyIterator, PyMemoryView, PySlic
 
 use super::record::Record;
 
-/// Puts a recording stream in place of `wsgi.input`. With `read_first`, that many bytes are read now.
+/// Puts a recording stream in place of `wsgi.input`. With `read_first`, that many bytes are read now, and what was read is
+/// returned.
 ///
 /// Raises only what is not an `Exception`, met while reading.
 pub(super) fn record_input(
     environ: &Bound<'_, PyDict>,
     record: &Record,
     read_first: Option<u64>,
-) -> PyResult<()> {
+) -> PyResult<Option<ReadAhead>> {
     let py = environ.py();
     let key = intern!(py, "wsgi.input");
     let Ok(Some(stream)) = environ.get_item(key) else {
-        return Ok(());
+        return Ok(None);
     };
-    let replaced = if let Some(length) = read_first {
-        read_ahead(&stream, record, length)?
-    } else {
+    let Some(length) = read_first else {
         let inner = stream.unbind();
         let recorded = RecordedInput { inner, record: record.clone(), position: AtomicU64::new(0) };
-        Bound::new(py, recorded)?.into_any()
+        return environ.set_item(key, Bound::new(py, recorded)?).map(|()| None);
     };
-    environ.set_item(key, replaced)
+    let read = read_ahead(&stream, record, length)?;
+    environ.set_item(key, read.stream(py)?)?;
+    Ok(Some(read))
 }
 
-/// Reads the announced body and returns a stream that yields it again. An `Exception` while reading is kept for the
-/// application to meet where it reads; anything else is the host's, and is raised.
-fn read_ahead<'py>(stream: &Bound<'py, PyAny>, record: &Record, length: u64) -> PyResult<Bound<'py, PyAny>> {
+/// The announced body, read before the application asks for it.
+pub(super) struct ReadAhead {
+    body: Py<PyBytes>,
+    /// What was raised before its end.
+    failure: Option<Py<PyAny>>,
+}
+
+impl ReadAhead {
+    /// A stream that yields the body from its start, and then the failure.
+    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let replay = py.import("io")?.call_method1("BytesIO", (&self.body,))?;
+        match &self.failure {
+            None => Ok(replay),
+            Some(failure) => {
+                let (replay, failure) = (replay.unbind(), failure.clone_ref(py));
+                Ok(Bound::new(py, InterruptedInput { replay, failure })?.into_any())
+            }
+        }
+    }
+}
+
+/// Reads the announced body. An `Exception` while reading is kept for the application to meet where it reads; anything else
+/// is the host's, and is raised.
+fn read_ahead(stream: &Bound<'_, PyAny>, record: &Record, length: u64) -> PyResult<ReadAhead> {
     let py = stream.py();
     let mut body = Vec::new();
     let mut remaining = length;
@@ -58,20 +81,131 @@ fn read_ahead<'py>(stream: &Bound<'py, PyAny>, record: &Record, length: u64) -> 
                 remaining = remaining.saturating_sub(wide(chunk.as_bytes().len()));
             }
             Err(error) if error.is_instance_of::<PyException>(py) => {
-                failure = Some(error);
+                failure = Some(error.into_value(py).into_any());
                 break;
             }
             Err(exit) => return Err(exit),
         }
     }
     record.update(|exchange| exchange.record_request_body(0, &body));
-    let replay = py.import("io")?.call_method1("BytesIO", (PyBytes::new(py, &body),))?;
-    match failure {
-        None => Ok(replay),
-        Some(failure) => {
-            let failure = failure.into_value(py).into_any();
-            Ok(Bound::new(py, InterruptedInput { replay: replay.unbind(), failure })?.into_any())
+    Ok(ReadAhead { body: PyBytes::new(py, &body).unbind(), failure })
+}
+
+/// `wsgi.input` while functions are asked before the application. Each of them finds the body from its start, where it may
+/// be read ahead, and an empty one where not; the application then gets all of it, whatever they have read.
+pub(super) struct LentInput<'py> {
+    environ: Bound<'py, PyDict>,
+    /// What the application is to be given, if no function reads.
+    input: Bound<'py, PyAny>,
+    body: LentBody<'py>,
+}
+
+enum LentBody<'py> {
+    /// It cannot be known before the application reads it.
+    Withheld,
+    /// It is read when a function does.
+    Pending(Bound<'py, PendingInput>),
+    Known(ReadAhead),
+}
+
+impl<'py> LentInput<'py> {
+    /// Takes the place of the stream in `environ`. `known` is what has been read already, `announced` the length of what
+    /// may be read.
+    pub(super) fn new(
+        environ: &Bound<'py, PyDict>,
+        record: &Record,
+        known: Option<ReadAhead>,
+        announced: Option<u64>,
+    ) -> PyResult<Option<Self>> {
+        let py = environ.py();
+        let Some(input) = environ.get_item(intern!(py, "wsgi.input"))? else {
+            return Ok(None);
+        };
+        let body = match (known, announced) {
+            (Some(known), _) => LentBody::Known(known),
+            (None, Some(length)) => {
+                let inner = input.clone().unbind();
+                let pending = PendingInput { inner, record: record.clone(), length, read: OnceLock::new() };
+                LentBody::Pending(Bound::new(py, pending)?)
+            }
+            (None, None) => LentBody::Withheld,
+        };
+        Ok(Some(Self { environ: environ.clone(), input, body }))
+    }
+
+    /// Before each function.
+    pub(super) fn rewind(&self) -> PyResult<()> {
+        let py = self.environ.py();
+        let stream = match (&self.body, self.read()) {
+            (_, Some(read)) => read.stream(py)?,
+            (LentBody::Pending(pending), None) => pending.clone().into_any(),
+            _ => py.import("io")?.call_method0("BytesIO")?,
+        };
+        self.environ.set_item(intern!(py, "wsgi.input"), stream)
+    }
+
+    /// After the last function.
+    pub(super) fn give_back(self) -> PyResult<()> {
+        let py = self.environ.py();
+        let input = match self.read() {
+            Some(read) => read.stream(py)?,
+            None => self.input.clone(),
+        };
+        self.environ.set_item(intern!(py, "wsgi.input"), input)
+    }
+
+    fn read(&self) -> Option<&ReadAhead> {
+        match &self.body {
+            LentBody::Withheld => None,
+            LentBody::Pending(pending) => pending.get().read.get().map(|(read, _)| read),
+            LentBody::Known(read) => Some(read),
         }
+    }
+}
+
+/// A body that is read ahead when somebody asks for it.
+#[pyclass(frozen, module = "moesif._native")]
+struct PendingInput {
+    inner: Py<PyAny>,
+    record: Record,
+    /// Announced, in bytes.
+    length: u64,
+    /// What was read, and the stream that stands for this one.
+    read: OnceLock<(ReadAhead, Py<PyAny>)>,
+}
+
+#[pymethods]
+impl PendingInput {
+    fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        self.stream(name.py())?.getattr(name)
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        self.stream(py)?.try_iter()
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.inner)?;
+        match self.read.get() {
+            Some((read, stream)) => {
+                visit.call(stream)?;
+                visit.call(&read.failure)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl PendingInput {
+    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let (_, stream) = if let Some(read) = self.read.get() {
+            read
+        } else {
+            let read = read_ahead(self.inner.bind(py), &self.record, self.length)?;
+            let stream = read.stream(py)?.unbind();
+            self.read.get_or_init(|| (read, stream))
+        };
+        Ok(stream.bind(py).clone())
     }
 }
 

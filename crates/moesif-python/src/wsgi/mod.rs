@@ -1,20 +1,24 @@
 //! The WSGI middleware (PEP 3333).
 //!
-//! One request, in order: [`WsgiMiddleware::__call__`] reads `environ` into an exchange and hands the application a
+//! One request, in order: [`WsgiMiddleware::__call__`] reads `environ` into an exchange; where governance rules are in force,
+//! [`governance`] lets them decide, and a rule may answer instead of what follows. The application is handed a
 //! [`StartResponse`](start_response::StartResponse) of ours; the request body is recorded as the application reads it
 //! ([`input`]); the response as the server iterates it ([`response`]); at its end [`record`] asks the application's
 //! functions and gives the exchange to the core. The interpreter is attached throughout and nothing waits. What is raised
 //! here is what the application, the server's objects, or an exit in one of the functions raised.
 
 mod environ;
+mod governance;
 mod input;
 mod record;
 mod response;
 mod start_response;
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use moesif::{Client, Exchange, Integration};
+use moesif::governance::Decision;
+use moesif::{Client, Exchange, Governance, Integration};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -22,8 +26,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple, PyType};
 
 use crate::guard::guarded;
-use crate::{log, settings};
+use crate::{log, post, settings};
 use environ::RequestHead;
+use input::ReadAhead;
 use record::{Functions, Record};
 use response::{ResponseIterator, SizedResponseIterator};
 use start_response::StartResponse;
@@ -45,6 +50,7 @@ struct Configured {
     pid_header: bool,
     lengths: response::Lengths,
     read_request_body_first: bool,
+    has_governance_failed: AtomicBool,
 }
 
 #[pymethods]
@@ -74,12 +80,18 @@ impl WsgiMiddleware {
             pid_header: parsed.pid_header,
             lengths: response::Lengths::default(),
             read_request_body_first: parsed.read_request_body_first,
+            has_governance_failed: AtomicBool::new(false),
             client: Client::new(parsed),
         };
         self.configured
             .set(configured)
             .map(|()| options)
             .map_err(|_| PyRuntimeError::new_err("this middleware is configured already"))
+    }
+
+    /// Posts JSON text to the collector of these settings. Returns what went wrong, as a sentence, or `None`.
+    fn _post(&self, py: Python<'_>, path: &str, json: &str) -> PyResult<Option<String>> {
+        Ok(post::post(py, &self.configured()?.client, path, json))
     }
 
     /// Serves one request.
@@ -91,18 +103,26 @@ impl WsgiMiddleware {
         let py = slf.py();
         let configured = slf.get().configured()?;
         let app = configured.app.bind(py);
-        let Some((environ, call)) = environ
-            .cast::<PyDict>()
-            .ok()
-            .and_then(|environ| Some((environ, configured.begin(slf, environ)?)))
-        else {
+        let begun = environ.cast::<PyDict>().ok().and_then(|environ| {
+            let (call, rules) = configured.begin(slf, environ)?;
+            Some((environ, call, rules))
+        });
+        let Some((environ, call, rules)) = begun else {
             return app.call1((environ, start_response));
         };
-        if let Err(error) = configured.record_input(&call, environ) {
-            call.record.update(Exchange::fail);
-            return Err(with_exit(py, error, call.finish(py)));
-        }
-        let replacement = Bound::new(py, StartResponse::new(&call, configured.pid_header, start_response))?;
+        let decision = match configured.before_application(&call, environ, rules.as_deref()) {
+            Ok(decision) => decision,
+            Err(exit) => {
+                call.record.update(Exchange::fail);
+                return Err(with_exit(py, exit, call.finish(py)));
+            }
+        };
+        let rule_headers = match decision {
+            Decision::Pass(headers) => headers,
+            Decision::Block(block) => return governance::answer(call, configured, block, start_response),
+        };
+        let replacement = StartResponse::new(&call, configured.pid_header, rule_headers, start_response);
+        let replacement = Bound::new(py, replacement)?;
         match app.call1((environ, replacement)) {
             Ok(result) => respond(call, result, &configured.lengths),
             Err(error) => {
@@ -131,20 +151,21 @@ impl WsgiMiddleware {
 }
 
 impl Configured {
-    /// Starts the record of a request. `None` when it cannot be recorded: the application then runs without us.
+    /// Starts the record of a request, under the rules in force if there are any. `None` when it cannot be recorded: the
+    /// application then runs without us.
     fn begin<'py>(
         &self,
         middleware: &Bound<'py, WsgiMiddleware>,
         environ: &Bound<'py, PyDict>,
-    ) -> Option<Call> {
+    ) -> Option<(Call, Option<Arc<Governance>>)> {
         let py = environ.py();
         log::drain(py);
         let begun = guarded(|| {
-            let mut exchange = self.client.begin();
+            let (mut exchange, rules) = self.client.begin_governed();
             let head = environ::read(environ, &mut exchange);
-            (exchange, head)
+            (exchange, rules, head)
         });
-        let Some((exchange, head)) = begun else {
+        let Some((exchange, rules, head)) = begun else {
             self.client.lose();
             return None;
         };
@@ -164,24 +185,58 @@ impl Configured {
                 drop(environ.del_item(key));
             }
         }
-        Some(call)
+        Some((call, rules))
     }
 
-    /// Sees to it that the request body is recorded as the application reads it, or reads it now.
+    /// What is done before the application is called: its request body will be recorded as it reads it, or is read now; and
+    /// the rules in force decide about the call.
+    ///
+    /// Raises only what is not an `Exception`.
+    fn before_application(
+        &self,
+        call: &Call,
+        environ: &Bound<'_, PyDict>,
+        rules: Option<&Governance>,
+    ) -> PyResult<Decision> {
+        let Some(rules) = rules else {
+            self.record_input(call, environ, self.read_request_body_first)?;
+            return Ok(Decision::Pass(Vec::new()));
+        };
+        let read_first = self.read_request_body_first || rules.needs_request_body();
+        let known = self.record_input(call, environ, read_first)?;
+        governance::decide(call, self, rules, environ, known)
+    }
+
+    /// Sees to it that the request body is recorded as the application reads it, or reads it now where that may be done, and
+    /// returns what was read.
     ///
     /// Raises only what is not an `Exception` (an exit while reading ahead).
-    fn record_input(&self, call: &Call, environ: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn record_input(
+        &self,
+        call: &Call,
+        environ: &Bound<'_, PyDict>,
+        read_first: bool,
+    ) -> PyResult<Option<ReadAhead>> {
         let policy = self.client.policy();
-        let is_wanted = policy.log_body || self.functions.look_at_environ() || self.read_request_body_first;
+        let is_wanted = policy.log_body || self.functions.look_at_environ() || read_first;
         if !call.head.may_have_body || !is_wanted {
-            return Ok(());
+            return Ok(None);
         }
-        let read_first = self.read_request_body_first && call.head.may_read_first(policy);
-        input::record_input(environ, &call.record, call.head.declared_length.filter(|_| read_first))?;
-        if read_first {
+        let length = call.head.may_read_first(policy).filter(|_| read_first);
+        let read = input::record_input(environ, &call.record, length)?;
+        if read.is_some() && self.read_request_body_first {
             record::publish_request_body(&call.record, environ);
         }
-        Ok(())
+        Ok(read)
+    }
+
+    /// Logs what keeps rules from being applied, the first time.
+    fn report_governance(&self, py: Python<'_>, cause: Option<&PyErr>) {
+        if !self.has_governance_failed.swap(true, Ordering::Relaxed) {
+            let message = "governance rules are not applied to a call because of a fault in this package: please \
+                           report it. Further faults are not logged";
+            log::warn(py, log::GOVERNANCE, message, cause);
+        }
     }
 }
 

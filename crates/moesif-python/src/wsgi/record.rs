@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use moesif::{Client, Exchange};
+use moesif::{Client, Exchange, Governance};
 use moesif_wire::Body;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
@@ -54,34 +54,49 @@ impl Record {
     }
 }
 
-/// The application's functions that are asked at the end of a request.
+/// The application's functions that are asked about a request: at its end, and who makes it also before the application
+/// where governance needs to know.
 pub(super) struct Functions {
     skip: Option<Callback>,
-    identify_user: Option<Callback>,
-    /// Functions written for older versions take no response headers.
-    identify_user_takes_headers: bool,
-    identify_company: Option<Callback>,
-    identify_company_takes_headers: bool,
+    identify_user: Option<Identify>,
+    identify_company: Option<Identify>,
     get_metadata: Option<Callback>,
     get_session_token: Option<Callback>,
     mask_event_model: Option<Callback>,
 }
 
+/// A function that says who makes a call.
+struct Identify {
+    function: Callback,
+    /// Functions written for older versions take no response headers.
+    takes_headers: bool,
+}
+
+impl Identify {
+    fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>, option: &'static str) -> Option<Self> {
+        const RESPONSE_HEADERS: usize = 2;
+        let function = Callback::new(given, option, "its result")?;
+        Some(Self { takes_headers: function.takes_argument(py, RESPONSE_HEADERS), function })
+    }
+
+    fn arguments<'py>(
+        &self,
+        app: &Bound<'py, PyAny>,
+        environ: &Bound<'py, PyDict>,
+        response_headers: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let all = [app, environ.as_any(), response_headers];
+        PyTuple::new(app.py(), all.into_iter().take(if self.takes_headers { 3 } else { 2 }))
+    }
+}
+
 impl Functions {
     pub(super) fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>) -> Self {
-        const RESPONSE_HEADERS: usize = 2;
-        let takes_headers = |callback: &Option<Callback>| {
-            callback.as_ref().is_none_or(|callback| callback.takes_argument(py, RESPONSE_HEADERS))
-        };
         let callback = |option| Callback::new(given, option, "its result");
-        let identify_user = callback("IDENTIFY_USER");
-        let identify_company = callback("IDENTIFY_COMPANY");
         Self {
             skip: callback("SKIP"),
-            identify_user_takes_headers: takes_headers(&identify_user),
-            identify_user,
-            identify_company_takes_headers: takes_headers(&identify_company),
-            identify_company,
+            identify_user: Identify::new(py, given, "IDENTIFY_USER"),
+            identify_company: Identify::new(py, given, "IDENTIFY_COMPANY"),
             get_metadata: callback("GET_METADATA"),
             get_session_token: callback("GET_SESSION_TOKEN"),
             mask_event_model: Callback::new(
@@ -94,8 +109,11 @@ impl Functions {
 
     /// Those that are given `environ`.
     fn of_environ(&self) -> [Option<&Callback>; 5] {
-        [&self.skip, &self.identify_user, &self.identify_company, &self.get_metadata, &self.get_session_token]
-            .map(Option::as_ref)
+        let identify = [&self.identify_user, &self.identify_company];
+        let [user, company] = identify.map(|identify| identify.as_ref().map(|identify| &identify.function));
+        let [skip, metadata, token] =
+            [&self.skip, &self.get_metadata, &self.get_session_token].map(Option::as_ref);
+        [skip, user, company, metadata, token]
     }
 
     /// Whether any of them looks at `environ`.
@@ -106,6 +124,43 @@ impl Functions {
     pub(super) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         let all = self.of_environ().into_iter().chain([self.mask_event_model.as_ref()]);
         all.flatten().try_for_each(|callback| callback.traverse(visit))
+    }
+
+    /// Whether governance needs to ask any of them before the application is called.
+    pub(super) fn are_asked_early(&self, governance: &Governance) -> bool {
+        self.identify_user.is_some() && governance.needs_user_id()
+            || self.identify_company.is_some() && governance.needs_company_id()
+    }
+
+    /// Asks who makes a call before the application is called, as far as governance needs to know; `rewind` comes before
+    /// each function.
+    ///
+    /// Raises only what is not an `Exception`.
+    pub(super) fn identify_early(
+        &self,
+        governance: &Governance,
+        record: &Record,
+        app: &Bound<'_, PyAny>,
+        environ: &Bound<'_, PyDict>,
+        rewind: impl Fn(),
+    ) -> PyResult<()> {
+        let py = app.py();
+        let ask = |identify: &Option<Identify>, is_needed: bool| {
+            let Some(identify) = identify.as_ref().filter(|_| is_needed) else {
+                return Ok(None);
+            };
+            rewind();
+            let no_headers = PyDict::new(py).into_any();
+            let arguments = identify.arguments(app, environ, &no_headers)?;
+            identify.function.call_early(py, &arguments, convert::id_text)
+        };
+        if let Some(id) = ask(&self.identify_user, governance.needs_user_id())? {
+            record.update(|exchange| exchange.set_user_id(id));
+        }
+        if let Some(id) = ask(&self.identify_company, governance.needs_company_id())? {
+            record.update(|exchange| exchange.set_company_id(id));
+        }
+        Ok(())
     }
 
     /// Asks the functions about a call, each of which finds the request body in `wsgi.input` from its start. `false`
@@ -137,19 +192,19 @@ impl Functions {
         let headers = environ
             .get_item(intern!(py, "moesif.response_headers"))?
             .unwrap_or_else(|| PyDict::new(py).into_any());
-        let call_with_headers = PyTuple::new(py, [app, environ.as_any(), &headers])?;
-        let arguments = |takes_headers: bool| if takes_headers { &call_with_headers } else { &call };
         rewind();
-        if let Some(identify) = &self.identify_user
+        if exchange.user_id().is_none()
+            && let Some(identify) = &self.identify_user
             && let Some(id) =
-                identify.call(py, arguments(self.identify_user_takes_headers), convert::id_text)?
+                identify.function.call(py, &identify.arguments(app, environ, &headers)?, convert::id_text)?
         {
             exchange.set_user_id(id);
         }
         rewind();
-        if let Some(identify) = &self.identify_company
+        if exchange.company_id().is_none()
+            && let Some(identify) = &self.identify_company
             && let Some(id) =
-                identify.call(py, arguments(self.identify_company_takes_headers), convert::id_text)?
+                identify.function.call(py, &identify.arguments(app, environ, &headers)?, convert::id_text)?
         {
             exchange.set_company_id(id);
         }

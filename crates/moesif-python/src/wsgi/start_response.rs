@@ -10,30 +10,39 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::Call;
 use super::record::Record;
-use crate::convert::with_text;
+use crate::convert::{native, with_text};
 
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
 
-/// Stands in for the server's `start_response`: passes everything on, with one header appended to a copy of the list.
+/// Stands in for the server's `start_response`: passes everything on, with one header appended to a copy of the list, and
+/// with those of governance rules.
 #[pyclass(frozen, module = "moesif._native")]
 pub(super) struct StartResponse {
     inner: Py<PyAny>,
     record: Record,
     environ: Py<PyDict>,
     chunks: Py<PyList>,
+    /// Of governance rules, one of a name: set on the response.
+    rule_headers: Vec<(String, String)>,
     pid_header: bool,
     /// The server's `write`, once there is one.
     write: Mutex<Option<Py<PyAny>>>,
 }
 
 impl StartResponse {
-    pub(super) fn new(call: &Call, pid_header: bool, inner: &Bound<'_, PyAny>) -> Self {
+    pub(super) fn new(
+        call: &Call,
+        pid_header: bool,
+        rule_headers: Vec<(String, String)>,
+        inner: &Bound<'_, PyAny>,
+    ) -> Self {
         let py = inner.py();
         Self {
             inner: inner.clone().unbind(),
             record: call.record.clone(),
             environ: call.environ.clone_ref(py),
             chunks: call.chunks.clone_ref(py),
+            rule_headers,
             pid_header,
             write: Mutex::new(None),
         }
@@ -41,14 +50,10 @@ impl StartResponse {
 
     /// The application's headers as the server gets them. The application's own list stays as it is.
     fn extended<'py>(&self, py: Python<'py>, headers: &Bound<'py, PyList>) -> PyResult<()> {
-        let is_set = headers.iter().any(|field| {
-            field.cast::<PyTuple>().is_ok_and(|field| {
-                field.get_item(0).is_ok_and(|name| {
-                    with_text(&name, |name| name.eq_ignore_ascii_case(TRANSACTION_ID)).unwrap_or(false)
-                })
-            })
-        });
-        if !is_set {
+        if !self.rule_headers.is_empty() {
+            self.set_rule_headers(headers)?;
+        }
+        if !headers.iter().any(|field| is_named(&field, TRANSACTION_ID)) {
             let id = self.record.update(|exchange| exchange.response_transaction_id().map(str::to_owned));
             if let Some(id) = id.flatten() {
                 headers.append((intern!(py, TRANSACTION_ID), id))?;
@@ -56,6 +61,23 @@ impl StartResponse {
         }
         if self.pid_header {
             headers.append((intern!(py, "X-Moesif-Wsgi-Pid"), std::process::id().to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Each takes the place of the application's of its name; cookies go beside each other.
+    fn set_rule_headers(&self, headers: &Bound<'_, PyList>) -> PyResult<()> {
+        for index in (0..headers.len()).rev() {
+            let field = headers.get_item(index)?;
+            let is_replaced = |(name, _): &(String, String)| {
+                is_named(&field, name) && !name.eq_ignore_ascii_case("Set-Cookie")
+            };
+            if self.rule_headers.iter().any(is_replaced) {
+                headers.del_item(index)?;
+            }
+        }
+        for (name, value) in &self.rule_headers {
+            headers.append((name, native(value)))?;
         }
         Ok(())
     }
@@ -81,6 +103,15 @@ impl StartResponse {
         });
         drop(self.environ.bind(py).set_item(intern!(py, "moesif.response_headers"), mapped));
     }
+}
+
+/// Whether a header is of this name, in any case.
+fn is_named(field: &Bound<'_, PyAny>, name: &str) -> bool {
+    field.cast::<PyTuple>().is_ok_and(|field| {
+        field
+            .get_item(0)
+            .is_ok_and(|found| with_text(&found, |found| found.eq_ignore_ascii_case(name)).unwrap_or(false))
+    })
 }
 
 /// The headers as a list of our own. `None` for what is no sequence of headers: that is for the server to refuse, in

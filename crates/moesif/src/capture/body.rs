@@ -101,26 +101,40 @@ impl CapturedBody {
         self.passed
     }
 
+    /// The whole body, decompressed where that is possible within `limit` bytes. `None` when only a part of it is here.
+    pub(crate) fn content(
+        &self,
+        content_encoding: Option<&str>,
+        declared: Option<u64>,
+        limit: usize,
+    ) -> Option<Cow<'_, [u8]>> {
+        let kept = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
+        let is_whole = kept >= self.size(declared) && !self.cut;
+        is_whole.then(|| decompress(&self.bytes, content_encoding, limit))
+    }
+
+    /// The size of the whole body in bytes, as far as it is known.
+    fn size(&self, declared: Option<u64>) -> u64 {
+        self.passed.max(declared.unwrap_or(0))
+    }
+
     /// The recorded body in the form it is emitted in, at most `limit` bytes of it.
     ///
     /// `content_encoding` is the header of that name; `declared` the length the sender announced. A whole JSON
     /// object or array (gunzipped or inflated if need be, up to the limit) is JSON, anything else base64.
     #[must_use]
     pub fn view(&self, content_encoding: Option<&str>, declared: Option<u64>, limit: usize) -> BodyView<'_> {
-        let kept = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
-        let size = self.passed.max(declared.unwrap_or(0));
-        let content_length = (self.passed > 0 || declared.is_some()).then_some(size);
+        let content_length = (self.passed > 0 || declared.is_some()).then(|| self.size(declared));
         if self.bytes.is_empty() {
             return BodyView { body: None, truncated: self.passed > 0, content_length };
         }
-        if kept < size || self.cut {
+        let Some(content) = self.content(content_encoding, declared, limit) else {
             return BodyView {
                 body: Some(base64_prefix(Cow::Borrowed(&self.bytes), limit).0),
                 truncated: true,
                 content_length,
             };
-        }
-        let content = decompress(&self.bytes, content_encoding, limit);
+        };
         let (body, truncated) = match json(content) {
             Ok(value) => (Body::Json(value), false),
             Err(content) => base64_prefix(content, limit),

@@ -1,5 +1,6 @@
 //! The record of one call.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,8 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::text::{native_text, push_header_name};
-use super::uri::route;
-use super::{BodyView, CapturedBody, Policy, TransactionId, UriParts, client_address, identify_user};
+use super::{BodyView, CapturedBody, Policy, TransactionId, UriParts, client_address, identify_user, route};
 use crate::mask::{BodyMask, mask_headers, mask_query};
 use crate::pipeline::{Budget, Reservation};
 use crate::remote::Remote;
@@ -55,6 +55,8 @@ pub struct Exchange {
     company_id: Option<String>,
     session_token: Option<String>,
     metadata: Option<Box<RawValue>>,
+    /// The governance rule that answered.
+    blocked_by: Option<String>,
     /// The content must not leave.
     stripped: bool,
     /// The whole event as the application wants it.
@@ -97,6 +99,7 @@ impl Exchange {
             company_id: None,
             session_token: None,
             metadata: None,
+            blocked_by: None,
             stripped: false,
             document: None,
             pid,
@@ -202,9 +205,26 @@ impl Exchange {
         self.user_id = Some(id);
     }
 
+    /// The id of the user, where the application has named it.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        self.user_id.as_deref()
+    }
+
     /// The id of the user's company, as the application names it.
     pub fn set_company_id(&mut self, id: String) {
         self.company_id = Some(id);
+    }
+
+    /// The id of the user's company, where the application has named it.
+    #[must_use]
+    pub fn company_id(&self) -> Option<&str> {
+        self.company_id.as_deref()
+    }
+
+    /// A governance rule answers in the application's place, with a JSON document as the body.
+    pub fn set_blocked_by(&mut self, rule: String) {
+        self.blocked_by = Some(rule);
     }
 
     /// The session token, as the application names it.
@@ -293,7 +313,7 @@ impl Exchange {
             + (self.request_headers.capacity() + self.response_headers.capacity()) * size_of::<Field>()
             + self.request_body.allocated()
             + self.response_body.allocated()
-            + [&self.user_id, &self.company_id, &self.session_token]
+            + [&self.user_id, &self.company_id, &self.session_token, &self.blocked_by]
                 .into_iter()
                 .flatten()
                 .map(String::capacity)
@@ -363,7 +383,7 @@ impl Exchange {
             metadata: self.metadata.as_deref(),
             direction: Some(Direction::Incoming),
             weight: self.weight,
-            blocked_by: None,
+            blocked_by: self.blocked_by.as_deref().map(Into::into),
             transaction_id: Some(self.transaction_id.as_str().into()),
             action_name: None,
             trace_id: None,
@@ -373,7 +393,8 @@ impl Exchange {
         (event, removed)
     }
 
-    fn headers_of_request(&self) -> Headers<'_> {
+    /// The request's headers, one of a name.
+    pub(crate) fn headers_of_request(&self) -> Headers<'_> {
         let mut headers = Headers::with_capacity(self.request_headers.len() + 2);
         for (name, value) in &self.request_headers {
             // Some servers give a variable under two names: the last one counts.
@@ -383,13 +404,14 @@ impl Exchange {
     }
 
     /// The user the application names, else the one the request names.
-    fn user(&self, headers: &Headers<'_>) -> Option<String> {
+    pub(crate) fn user(&self, headers: &Headers<'_>) -> Option<String> {
         let Policy { authorization_header_names, authorization_user_id_field, .. } = &*self.policy;
         let named = || identify_user(headers, authorization_header_names, authorization_user_id_field);
         self.user_id.clone().or_else(named)
     }
 
-    fn ip_address(&self, headers: &Headers<'_>) -> Option<String> {
+    /// The address of the caller.
+    pub(crate) fn ip_address(&self, headers: &Headers<'_>) -> Option<String> {
         client_address(headers, Some(self.text(self.peer_address))).map(|address| address.to_string())
     }
 
@@ -413,7 +435,7 @@ impl Exchange {
         let (body, removed) =
             self.recorded_body(view, is_discarded, &policy.masks.request_body, &mut headers);
         mask_headers(&mut headers, &policy.masks.request_headers);
-        let uri = self.text(self.uri);
+        let uri = self.uri();
         let uri = if policy.masks.query.is_empty() {
             uri.into()
         } else {
@@ -422,7 +444,7 @@ impl Exchange {
         let request = Request {
             time: self.arrived,
             uri,
-            verb: self.text(self.verb).into(),
+            verb: self.verb().into(),
             headers,
             api_version: policy.api_version.as_deref().map(Into::into),
             ip_address,
@@ -441,7 +463,10 @@ impl Exchange {
             headers.append(self.text(*name), self.text(*value));
         }
         let encoding = headers.get("Content-Encoding");
-        let view = self.response_body.view(encoding, None, self.policy.response_max_body_size);
+        let mut view = self.response_body.view(encoding, None, self.policy.response_max_body_size);
+        if self.blocked_by.is_some() && !view.truncated {
+            view.body = view.body.map(scalar_as_json);
+        }
         let content_length = view.content_length;
         let is_discarded = self.response_body.is_discarded();
         let (body, removed) = self.recorded_body(view, is_discarded, &masks.response_body, &mut headers);
@@ -479,6 +504,25 @@ impl Exchange {
         let body = mask.apply_to_body(body);
         let removed = body.is_none();
         (body, removed)
+    }
+
+    /// The method of the request.
+    pub(crate) fn verb(&self) -> &str {
+        self.text(self.verb)
+    }
+
+    /// The full URI.
+    pub(crate) fn uri(&self) -> &str {
+        self.text(self.uri)
+    }
+
+    /// The request body, decompressed. `None` while only a part of it is known.
+    pub(crate) fn request_content(&self) -> Option<Cow<'_, [u8]>> {
+        self.request_body.content(
+            self.request_header("Content-Encoding"),
+            self.declared_length,
+            self.policy.request_max_body_size,
+        )
     }
 
     fn request_header(&self, name: &str) -> Option<&str> {
@@ -522,8 +566,8 @@ impl sampling::Call for Exchange {
 
     fn look_at(&self, field: sampling::Field, look: &mut dyn FnMut(&str) -> bool) -> bool {
         match field {
-            sampling::Field::Verb => look(self.text(self.verb)),
-            sampling::Field::Route => look(route(self.text(self.uri))),
+            sampling::Field::Verb => look(self.verb()),
+            sampling::Field::Route => look(route(self.uri())),
             sampling::Field::IpAddress => {
                 self.ip_address(&self.headers_of_request()).is_some_and(|address| look(&address))
             }
@@ -549,6 +593,16 @@ pub enum Document<'a> {
     Captured(Box<Event<'a>>),
     /// As the application made it.
     Made(&'a RawValue),
+}
+
+/// A rule's answer is JSON even where it is neither an object nor an array.
+fn scalar_as_json(body: Body<'_>) -> Body<'_> {
+    match &body {
+        Body::Bytes(bytes) if !bytes.starts_with(b"{") && !bytes.starts_with(b"[") => {
+            serde_json::from_slice::<Box<RawValue>>(bytes).map_or(body, |value| Body::Json(Cow::Owned(value)))
+        }
+        _ => body,
+    }
 }
 
 /// What a client may choose as transaction id: nothing that could break a header or stand for somebody else's key

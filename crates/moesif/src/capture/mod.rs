@@ -23,6 +23,7 @@ pub(crate) use client_ip::client_address;
 pub(crate) use identifier::Identifiers;
 pub use identity::MAX_ID_BYTES;
 pub(crate) use identity::identify_user;
+pub(crate) use uri::route;
 
 /// How calls are captured: the part of the settings that every [`Exchange`] carries along.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -21,9 +21,20 @@ pub enum Severity {
     Error,
 }
 
+/// What a message is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Sending events, and fetching configuration.
+    Delivery,
+    /// Applying governance rules.
+    Governance,
+}
+
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    /// What it is about.
+    pub topic: Topic,
     /// How much it matters.
     pub severity: Severity,
     /// A sentence.
@@ -41,12 +52,17 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
+    /// Keeps a message about delivery.
     pub(crate) fn report(&self, severity: Severity, message: String) {
+        self.report_on(Topic::Delivery, severity, message);
+    }
+
+    pub(crate) fn report_on(&self, topic: Topic, severity: Severity, message: String) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if ring.len() == CAPACITY {
             ring.pop_front();
         }
-        ring.push_back(Diagnostic { severity, message });
+        ring.push_back(Diagnostic { topic, severity, message });
         WAITING.store(true, Ordering::Release);
     }
 

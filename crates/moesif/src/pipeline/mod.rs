@@ -16,10 +16,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub use budget::{Budget, Reservation};
-pub use diagnostics::{Diagnostic, Diagnostics, Severity, drain_diagnostics};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity, Topic, drain_diagnostics};
 pub use stats::{DropReason, Stats};
 
 use crate::capture::Exchange;
+use crate::governance::Governance;
 use crate::remote::{self, Remote, RemoteState};
 use crate::transport::Endpoint;
 use queue::Queue;
@@ -112,6 +113,11 @@ impl Pipeline {
     /// What the collector's operator has put into force.
     pub(crate) fn remote(&self) -> Arc<Remote> {
         self.shared.remote.current()
+    }
+
+    /// The rules the collector's operator has put into force, if there are any.
+    pub(crate) fn governance(&self) -> Option<Arc<Governance>> {
+        self.shared.remote.governance()
     }
 
     pub(crate) fn count_sampled_out(&self) {

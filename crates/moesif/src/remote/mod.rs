@@ -16,6 +16,7 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use moesif_wire::{Complaint, Config, Rule};
 
+use crate::governance::Governance;
 use crate::pipeline::{Diagnostics, Severity};
 use crate::sampling::Sampling;
 use crate::transport::{Endpoint, HttpTransport, Reply, TransportError};
@@ -30,6 +31,7 @@ const MOST_COMPLAINTS: usize = 5;
 #[derive(Debug, Default)]
 pub struct Remote {
     pub(crate) sampling: Sampling,
+    governance: Arc<Governance>,
 }
 
 /// What is in force, and when it is fetched anew. One for each pipeline.
@@ -49,6 +51,12 @@ impl RemoteState {
     /// What is in force. Never waits.
     pub(crate) fn current(&self) -> Arc<Remote> {
         self.current.load_full()
+    }
+
+    /// The rules in force. `None` when there are none. Never waits.
+    pub(crate) fn governance(&self) -> Option<Arc<Governance>> {
+        let current = self.current.load();
+        (!current.governance.is_empty()).then(|| Arc::clone(&current.governance))
     }
 
     /// An answer to events shows these versions.
@@ -244,8 +252,10 @@ impl Document {
 
 impl Remote {
     /// What these documents ask for, and what of it cannot be used.
-    fn new(config: &Config, _rules: &[Rule]) -> (Self, Vec<String>) {
-        let (sampling, unusable) = Sampling::new(config);
-        (Self { sampling }, unusable)
+    fn new(config: &Config, rules: &[Rule]) -> (Self, Vec<String>) {
+        let (sampling, mut unusable) = Sampling::new(config);
+        let (governance, unusable_rules) = Governance::new(rules, config);
+        unusable.extend(unusable_rules);
+        (Self { sampling, governance: Arc::new(governance) }, unusable)
     }
 }

@@ -23,6 +23,8 @@ pub enum Integration {
     Wsgi,
     /// A Django project, in place of moesifdjango.
     Django,
+    /// A program that only calls the collector's API, in place of moesifapi.
+    Api,
     /// A Rust program.
     Rust,
 }
@@ -33,6 +35,7 @@ impl Integration {
         let replaced = match self {
             Self::Wsgi => " (moesifwsgi)",
             Self::Django => " (moesifdjango)",
+            Self::Api => " (moesifapi)",
             Self::Rust => "",
         };
         format!("moesif-rs/{}{replaced}", env!("CARGO_PKG_VERSION"))

@@ -138,7 +138,7 @@ impl OptionSpec {
             Fallback::Integer(value) => Some(value),
             Fallback::IntegerPer { wsgi, django } => Some(match integration {
                 Integration::Django => django,
-                Integration::Wsgi | Integration::Rust => wsgi,
+                Integration::Wsgi | Integration::Api | Integration::Rust => wsgi,
             }),
             _ => None,
         }
@@ -189,19 +189,20 @@ pub const OPTIONS: &[OptionSpec] = &[
     )
     .of(&[W, D, R]),
     OptionSpec::new("LOG_BODY", Kind::Flag, Fallback::Flag(true), "Record request and response bodies.").of(&[W, D]),
-    callback("SKIP", REQUEST_CALLBACK, "bool", "Leaves a call out when it returns true."),
+    callback("SKIP", REQUEST_CALLBACK, "bool", "Leaves a call out when it returns true. Governance rules apply to it all the same."),
     callback(
         "IDENTIFY_USER",
         "app, environ, response_headers",
         "str | None",
         "The id of the user who made the call. Without a result the authorization headers are looked at. A function of \
-         two parameters is called with the first two.",
+         two parameters is called with the first two. While governance rules about users are in force it is called before \
+         the application, with no response headers yet, and once more after it only if it had no result.",
     ),
     callback(
         "IDENTIFY_COMPANY",
         "app, environ, response_headers",
         "str | None",
-        "The id of the user's company.",
+        "The id of the user's company. While governance rules about companies are in force, called as IDENTIFY_USER is.",
     ),
     callback("GET_METADATA", REQUEST_CALLBACK, "dict | None", "JSON-like data recorded with the call."),
     callback("GET_SESSION_TOKEN", REQUEST_CALLBACK, "str | None", "The session or API token of the call."),
@@ -276,7 +277,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         Fallback::Flag(false),
         "Read a declared request body before the application runs, so that it is recorded even if the application never \
          reads it and environ['moesif.request_body'] is there from the start. An application that answers before it \
-         reads then waits for the client.",
+         reads then waits for the client. While a governance rule looks at request bodies they are read first anyway.",
     ),
     OptionSpec::new(
         "EVENT_QUEUE_SIZE",

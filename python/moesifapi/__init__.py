@@ -1,0 +1,6 @@
+"""The import path of the moesifapi package: ``from moesifapi import MoesifAPIClient``."""
+
+from moesifapi import moesif_api_client
+from moesifapi.moesif_api_client import *  # noqa: F403 - the names are kept in one place
+
+__all__ = moesif_api_client.__all__

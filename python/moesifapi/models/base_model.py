@@ -1,0 +1,5 @@
+"""The import path ``moesifapi.models.base_model``."""
+
+from moesif.models import BaseModel
+
+__all__ = ["BaseModel"]

@@ -1,0 +1,5 @@
+"""The import path ``moesifapi.models.event_model``."""
+
+from moesif.models import EventModel
+
+__all__ = ["EventModel"]

@@ -1,0 +1,5 @@
+"""The import path ``moesifapi.models.user_model``."""
+
+from moesif.models import UserModel
+
+__all__ = ["UserModel"]

@@ -1,0 +1,186 @@
+"""Every example does what it shows, started with the commands its own first lines give."""
+
+from __future__ import annotations
+
+import ast
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.collector import ROOT
+from tests.server import Response, environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.collector import Collector
+
+EXAMPLES = ("flask", "bottle", "pyramid", "falcon", "plain")
+
+USER = {
+    "company_id": "67890",
+    "campaign": {"utm_source": "google", "utm_term": "api+tooling"},
+    "metadata": {"email": "john@acmeinc.com", "sales_info": {"stage": "Customer", "lifetime_value": 24000}},
+}
+COMPANY = {
+    "company_domain": "acmeinc.com",
+    "metadata": {"org_name": "Acme, Inc", "demographics": {"employee_count": 47}},
+}
+
+
+def _commands(example: str) -> list[str]:
+    """The commands in an example's docstring that start it."""
+    documentation = ast.get_docstring(ast.parse((ROOT / "examples" / example / "app.py").read_text()))
+    assert documentation
+    lines = [line.strip() for line in documentation.splitlines() if line.startswith("    ")]
+    assert lines[0] == "target/release/moesif-collector"
+    return lines[1:]
+
+
+@dataclass
+class Application:
+    """An example that serves on a port of its own."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def call(self, method: str, path: str, document: object = None, headers: dict[str, str] | None = None) -> Response:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            body = None if document is None else json.dumps(document)
+            connection.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+            answer = connection.getresponse()
+            return Response(answer.status, answer.msg, answer.read())
+        finally:
+            connection.close()
+
+    def wait_until_it_listens(self) -> None:
+        deadline = time.monotonic() + 30
+        while not self._listens():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def _listens(self) -> bool:
+        with socket.socket() as connection:
+            return connection.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def interrupt(self) -> None:
+        """End it as Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+
+
+@pytest.fixture
+def application(request: pytest.FixtureRequest, collector: Collector, tmp_path: Path) -> Iterator[Application]:
+    program, *arguments = request.param.removeprefix(".venv/bin/").split()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    variables = environment(collector.uri, collector.application_id, {}) | {
+        "PORT": str(port),
+        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port} --no-control-socket",
+    }
+    # What is documented is run from the root of the tree, with nothing set but where the collector is.
+    del variables["PYTHONPATH"]
+    log = tmp_path / "application.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name(program), *arguments],
+            cwd=ROOT,
+            env=variables,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    started = Application(process, port, log)
+    try:
+        started.wait_until_it_listens()
+        yield started
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.mark.parametrize(
+    "application",
+    [pytest.param(command, id=command) for example in EXAMPLES for command in _commands(example)],
+    indirect=True,
+)
+def test_an_example_does_what_it_shows(application: Application, collector: Collector) -> None:
+    identified = {"X-User-Id": "12345", "X-Company-Id": "67890", "Cookie": "other=1; session=XXXXXXXXXXXXXX"}
+    probe = application.call("GET", "/health/probe")
+    answers = {
+        "me": application.call("GET", "/me?page=2", headers=identified),
+        "nobody": application.call("GET", "/me"),
+        "user": application.call("POST", "/users/12345", USER),
+        "users": application.call("PUT", "/users", [{**USER, "user_id": "1"}, {**USER, "user_id": "2"}]),
+        "company": application.call("POST", "/companies/67890", COMPANY),
+        "companies": application.call("PUT", "/companies", [{**COMPANY, "company_id": "1"}]),
+        "missing": application.call("GET", "/nowhere"),
+    }
+    statuses = {name: answer.status for name, answer in answers.items()}
+    assert (probe.status, json.loads(probe.body)) == (200, {"status": True})
+    assert statuses == {
+        "me": 200,
+        "nobody": 200,
+        "user": 201,
+        "users": 204,
+        "company": 201,
+        "companies": 204,
+        "missing": 404,
+    }
+    assert json.loads(answers["me"].body) == {"seen": True}
+
+    # The helpers have waited for the collector: what they sent is there already.
+    for user in ("12345", "1", "2"):
+        stored = collector.user(user)
+        assert {name: stored[name] for name in USER} == USER
+        assert stored["user_id"] == user
+    for company in ("67890", "1"):
+        stored = collector.company(company)
+        assert {name: stored[name] for name in COMPANY} == COMPANY
+
+    # Once all have come the application is idle: an interrupt in the middle of a request would be the request's. What
+    # else it has to deliver, it delivers then.
+    collector.wait_for(len(answers), 30)
+    application.interrupt()
+    events = {row["transaction_id"]: collector.event(row["id"]) for row in collector.events()}
+    assert len(events) == len(answers), "the health check is skipped, and nothing else"
+    event = {name: events[answer.headers["X-Moesif-Transaction-Id"]] for name, answer in answers.items()}
+
+    assert event["me"]["request"]["uri"] == f"http://127.0.0.1:{application.port}/me?page=2"
+    assert event["me"]["user_id"] == "12345"
+    assert event["me"]["company_id"] == "67890"
+    assert event["me"]["session_token"] == "XXXXXXXXXXXXXX"
+    assert event["me"]["response"]["body"] == {"seen": True}
+    assert "user_id" not in event["nobody"]
+    assert "session_token" not in event["nobody"]
+    for one in event.values():
+        assert one["metadata"] == {"datacenter": "westus", "deployment_version": "v1.2.3"}
+    assert event["missing"]["response"]["status"] == 404
+
+    answer = json.loads(answers["user"].body)
+    assert answer["id"] == "12345"
+    assert len(answer["password"]) > 20
+    assert answer["password"] not in json.dumps(events)
+    assert event["user"]["response"]["body"]["id"] == "12345"
+    assert event["user"]["request"]["body"] == USER
+
+
+def test_the_readme_lists_every_example() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for example in EXAMPLES:
+        for command in _commands(example):
+            assert command in readme, example

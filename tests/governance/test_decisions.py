@@ -1,0 +1,239 @@
+"""Which rule applies to which call (docs/wire-contract.md, governance; docs/guarantees.md, I-29)."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.gateway import make_environ, request
+from tests.governance.rules import rule, when
+
+if TYPE_CHECKING:
+    from tests.governance.conftest import Govern
+
+IDENTIFY = {
+    "IDENTIFY_USER": lambda _app, environ, _headers: environ.get("HTTP_X_USER"),
+    "IDENTIFY_COMPANY": lambda _app, environ, _headers: environ.get("HTTP_X_COMPANY"),
+}
+BLOCKED = "402 Payment Required"
+PASSED = "200 OK"
+
+
+def test_users_come_before_companies_before_calls(govern: Govern) -> None:
+    application = govern(
+        [rule("user", "u"), rule("company", "c1"), rule("company", "c2"), rule("regex", "r1"), rule("regex", "r2")],
+        {
+            "user_rules": {"ann": [{"rules": "u"}]},
+            "company_rules": {"acme": [{"rules": "c2"}, {"rules": "c1"}]},
+        },
+        **IDENTIFY,
+    )
+    calls: list[tuple[dict[str, Any], bytes]] = [
+        ({"HTTP_X_USER": "ann", "HTTP_X_COMPANY": "acme"}, b'"u"'),
+        ({"HTTP_X_COMPANY": "acme"}, b'"c1"'),
+        ({"HTTP_X_USER": "bob"}, b'"r2"'),
+        ({}, b'"r2"'),
+    ]
+    for variables, body in calls:
+        assert request(application, make_environ(**variables)).body == body
+
+
+@pytest.mark.parametrize(
+    ("fields", "blocked"),
+    [
+        ({"applied_to": "matching", "applied_to_unidentified": False}, "member"),
+        ({"applied_to": "matching", "applied_to_unidentified": True}, "member nobody empty"),
+        ({"applied_to": "not_matching", "applied_to_unidentified": False}, "other"),
+        ({"applied_to": "not_matching", "applied_to_unidentified": True}, "other nobody empty"),
+        ({}, "member"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["user", "company"])
+def test_cohorts_decide_whom_a_rule_is_for(govern: Govern, kind: str, fields: dict[str, Any], blocked: str) -> None:
+    application = govern([rule(kind, **fields)], {f"{kind}_rules": {"member": [{"rules": "r"}]}}, **IDENTIFY)
+    header = f"HTTP_X_{kind.upper()}"
+    calls: dict[str, dict[str, Any]] = {
+        "member": {header: "member"},
+        "other": {header: "other"},
+        "nobody": {},
+        "empty": {header: ""},
+    }
+    found = [
+        name for name, variables in calls.items() if request(application, make_environ(**variables)).body != b"hello"
+    ]
+    assert found == blocked.split()
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "blocked"),
+    [
+        ("request.verb", "^PATCH$", True),
+        ("request.verb", "patch", False),
+        ("request.route", "^/v1/items$", True),
+        ("request.route", r"^http://api\.example\.com/v1/items\?page=2$", True),
+        ("request.uri", r"items\?page=2$", True),
+        ("request.ip_address", r"^203\.0\.113\.7$", True),
+        ("request.ip", r"^203\.0\.113\.7$", True),
+        ("request.headers.x-Api-Key", "^k-1$", True),
+        ("request.headers.X-Missing", "", False),
+        ("request.body.number", "^17$", True),
+        ("request.body.flag", "^true$", True),
+        ("request.body.text", "^é$", True),
+        ("request.body.nothing", "", False),
+        ("request.body.missing", "", False),
+        ("response.status", "", False),
+        ("request.colour", "", False),
+    ],
+)
+def test_a_condition_looks_at_its_field(govern: Govern, path: str, pattern: str, *, blocked: bool) -> None:
+    conditions = [{"path": path, "value": pattern}, {"path": "request.verb", "value": "."}]
+    application = govern([rule(regex_config=[{"conditions": conditions}])])
+    body = json.dumps({"number": 17, "flag": True, "text": "é", "nothing": None}).encode()
+    variables = {
+        "QUERY_STRING": "page=2",
+        "HTTP_X_API_KEY": "k-1",
+        "HTTP_X_FORWARDED_FOR": "203.0.113.7",
+        "CONTENT_TYPE": "application/json",
+    }
+    answer = request(application, make_environ("PATCH", "/v1/items", body, **variables))
+    assert answer.status == (BLOCKED if blocked else PASSED)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "encoding", "body", "blocked"),
+    [
+        ("application/json", None, b'{"query": "{ secret }"}', True),
+        ("application/json", "gzip", gzip.compress(b'{"query": "{ secret }"}'), True),
+        (None, None, b'{"query": "{ secret }"}', True),
+        ("application/graphql", None, b"{ secret }", True),
+        ("application/graphql; charset=utf-8", "gzip", gzip.compress(b"{ secret }"), True),
+        ("text/plain", None, b"{ secret }", False),
+        ("application/json", None, b'[{"query": "{ secret }"}]', False),
+        ("application/json", None, b'{"other": "secret"}', False),
+        ("application/json", None, b"\xff", False),
+        ("application/json", "gzip", b"secret", False),
+        ("application/json", None, b"", False),
+        # Neither half a character nor depth gets a caller past a rule.
+        ("application/json", None, b'{"query": "secret \\ud800", "\\udfff": 1}', True),
+        ("application/json", None, b'{"query": "secret", "z": ' + b"[" * 900 + b"]" * 900 + b"}", True),
+    ],
+)
+def test_graphql_queries_are_found_in_bodies(
+    govern: Govern, content_type: str | None, encoding: str | None, body: bytes, *, blocked: bool
+) -> None:
+    application = govern([rule(regex_config=when(body__query="secret"))])
+    environ = make_environ("POST", "/", body, CONTENT_TYPE=content_type, HTTP_CONTENT_ENCODING=encoding)
+    assert request(application, environ).status == (BLOCKED if blocked else PASSED)
+
+
+def test_a_user_is_found_in_a_token(govern: Govern) -> None:
+    application = govern([rule("user")], {"user_rules": {"ann": [{"rules": "r"}]}})
+    assert request(application, make_environ(HTTP_AUTHORIZATION="Basic YW5uOnNlY3JldA==")).status == BLOCKED
+    assert request(application).status == PASSED
+
+
+def test_an_id_that_is_no_text_is_its_text(govern: Govern) -> None:
+    application = govern([rule("user")], {"user_rules": {"42": [{"rules": "r"}]}}, IDENTIFY_USER=lambda *_arguments: 42)
+    assert request(application).status == BLOCKED
+
+
+#: Documents that one SDK or another answers with a 500, or reads too few or too many rules from: the rules, the
+#: configuration, and the body of the answer.
+OTHERS_FAIL: dict[str, tuple[list[Any], dict[str, Any], bytes]] = {
+    "no applied_to": (
+        [{"_id": "r", "type": "user", "block": True, "response": {"body": 1}}],
+        {"user_rules": {"ann": [{"rules": "r"}]}},
+        b"1",
+    ),
+    "an entry for a rule that is gone": (
+        [rule("user")],
+        {"user_rules": {"ann": [{"rules": "gone"}, {"rules": "r"}]}},
+        b'"r"',
+    ),
+    "an entry that does not apply before one that does": (
+        [
+            rule("user", "get", regex_config=when(verb="^PUT$")),
+            rule("user", "outside", applied_to="not_matching"),
+            rule("user"),
+        ],
+        {"user_rules": {"ann": [{"rules": "get"}, {"rules": "outside"}, {"rules": "r"}]}},
+        b'"r"',
+    ),
+    "a number in the body": ([rule(regex_config=when(body__n="^1$"))], {}, b'"r"'),
+    "an address": ([rule(regex_config=when(ip_address="192"))], {}, b'"r"'),
+    "a path": ([rule(regex_config=when(route="^/path$"))], {}, b'"r"'),
+    "a pattern that is none before one that is": (
+        [rule(regex_config=when(verb="(")), rule(regex_config=when(verb="POST"))],
+        {},
+        b'"r"',
+    ),
+    "a value that is no text": (
+        [rule("user", variables=[{"name": "0"}], response={"body": "{{0}}"})],
+        {"user_rules": {"ann": [{"rules": "r", "values": {"0": 7}}]}},
+        b'"7"',
+    ),
+    "an array in the body": (
+        [rule(variables=[{"name": "0"}], response={"body": [["{{0}}"], {"a": ["x"]}]})],
+        {},
+        b'[["UNKNOWN"], {"a": ["x"]}]',
+    ),
+    "no status and no body": ([rule(response={})], {}, b"null"),
+    "no response": ([rule(response=None)], {}, b"null"),
+    "no cohorts": ([rule("user", applied_to="not_matching")], {"user_rules": None}, b'"r"'),
+    "an unknown kind of rule": ([rule("plan", "p"), rule()], {}, b'"r"'),
+    "rules that are none": ([None, 7, {}, {"_id": "x"}, rule()], {}, b'"r"'),
+    "an empty list of restrictions": ([rule(regex_config=[])], {}, b'"r"'),
+    "a restriction without conditions": ([rule(regex_config=[{"conditions": []}])], {}, b'"r"'),
+    "two conditions on one field": (
+        [
+            rule(),
+            rule(
+                "regex",
+                "both",
+                regex_config=[
+                    {
+                        "conditions": [
+                            {"path": "request.verb", "value": "GET"},
+                            {"path": "request.verb", "value": "POST"},
+                        ]
+                    }
+                ],
+            ),
+        ],
+        {},
+        b'"r"',
+    ),
+    "a value with tags": (
+        [rule("user", variables=[{"name": "0"}, {"name": "1"}], response={"body": "{{0}}{{1|none}}"})],
+        {"user_rules": {"ann": [{"rules": "r", "values": {"0": "{{1}}"}}]}},
+        b'"{{1}}none"',
+    ),
+    "braces that are no tags": (
+        [rule(variables=[{"name": "0"}], response={"body": "{0} {{x}} {}"})],
+        {},
+        b'"{0} {{x}} {}"',
+    ),
+    "a part of the subject": ([rule(regex_config=when(route="pat"))], {}, b'"r"'),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS_FAIL)
+def test_what_others_fail_on(govern: Govern, case: str) -> None:
+    rules, config, body = OTHERS_FAIL[case]
+    application = govern(rules, config, IDENTIFY_USER=lambda *_arguments: "ann")
+    variables = {"CONTENT_TYPE": "application/json"}
+    answer = request(application, make_environ("POST", "/path", b'{"n": 1}', **variables))
+    assert (answer.body, answer.status[:3]) == (body, "402" if body == b'"r"' else "429")
+
+
+def test_what_cannot_be_used_is_said_once(govern: Govern, caplog: pytest.LogCaptureFixture) -> None:
+    application = govern([rule(identifier="odd-one", regex_config=when(verb="("))])
+    for _ in range(3):
+        assert request(application).status == PASSED
+    messages = [record.getMessage() for record in caplog.records if "odd-one" in record.getMessage()]
+    assert len(messages) == 1
+    assert "request.verb" in messages[0]
