@@ -170,6 +170,25 @@ def test_where_the_file_wrapper_is_a_function_anything_with_fileno_passes(record
     assert len(recorder.wait_for(2)) == 2
 
 
+def test_bytes_are_returned_as_they_came_for_a_server_that_sends_them_whole(recorder: Recorder, wrap: Wrap) -> None:
+    assert _call(wrap(_answering(b"whole"))) == b"whole"
+    [event] = recorder.wait_for(1)
+    assert event["response"]["content_length"] == 5
+
+
+def test_what_a_file_wrapper_function_was_given_passes_even_if_it_can_only_be_read(
+    recorder: Recorder, wrap: Wrap
+) -> None:
+    class Reader:
+        def read(self, _size: int = -1) -> bytes:
+            return b""
+
+    reader = Reader()
+    environ = make_environ(wsgi_file_wrapper=lambda file, _size=8192: file)
+    assert _call(wrap(_answering(reader)), environ) is reader
+    assert len(recorder.wait_for(1)) == 1
+
+
 def test_an_iterable_that_is_no_file_wrapper_is_captured(recorder: Recorder, wrap: Wrap) -> None:
     def send_file(file: object, _size: int = 8192) -> object:
         return file
