@@ -10,14 +10,11 @@ from wsgiref.util import FileWrapper
 import pytest
 
 from tests.gateway import Environ, Gateway, make_environ, request
-from tests.server import SERVERS
 
 if TYPE_CHECKING:
-    import http.client
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
-    from tests.conftest import Serve, Wrap
+    from tests.conftest import Wrap
     from tests.recorder import Recorder
 
 
@@ -81,51 +78,6 @@ def test_a_wrapper_has_a_length_only_if_the_iterable_has_one(recorder: Recorder,
     assert len(_call(wrap(_answering(Sized())))) == 1
     del unsized, sized
     assert len(recorder.wait_for(4)) == 4
-
-
-@pytest.mark.parametrize(
-    ("path", "length"),
-    [("/list", "5"), ("/list-of-two", None), ("/generator", None), ("/sized", "5"), ("/empty", "0")],
-)
-def test_wsgiref_infers_the_same_content_length(
-    serve: Serve, recorder: Recorder, path: str, length: str | None
-) -> None:
-    bare = serve("responses:bare", "wsgiref", to=recorder).get(path)
-    wrapped = serve("responses:app", "wsgiref", to=recorder).get(path)
-    assert bare.headers["Content-Length"] == wrapped.headers["Content-Length"] == length
-    assert bare.body == wrapped.body
-
-
-@pytest.mark.parametrize("server", SERVERS)
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_every_kind_of_response_is_the_same_on_the_wire(
-    serve: Serve, recorder: Recorder, server: str, method: str
-) -> None:
-    paths = [
-        "/list",
-        "/list-of-two",
-        "/tuple",
-        "/generator",
-        "/sized",
-        "/empty",
-        "/write",
-        "/file",
-        "/204",
-        "/304",
-    ]
-    bare, wrapped = (serve(f"responses:{name}", server, to=recorder) for name in ("bare", "app"))
-
-    def shown(headers: http.client.HTTPMessage) -> list[tuple[str, str]]:
-        changing = ("date", "x-moesif-transaction-id")
-        return [(name, text) for name, text in headers.items() if name.lower() not in changing]
-
-    for path in paths:
-        expected, found = (running.request(method, path) for running in (bare, wrapped))
-        assert (found.status, found.body) == (expected.status, expected.body), path
-        assert shown(found.headers) == shown(expected.headers), path
-        assert len(found.headers.get_all("X-Moesif-Transaction-Id") or []) == 1
-    wrapped.stop()
-    assert len(recorder.events) == len(paths)
 
 
 class FileWrapperClass:
@@ -197,16 +149,6 @@ def test_an_iterable_that_is_no_file_wrapper_is_captured(recorder: Recorder, wra
         environ = make_environ(wsgi_file_wrapper=wrapper)
         assert Gateway().run(wrap(_answering(Sized())), environ).body == b"abc"
     assert [event["response"]["content_length"] for event in recorder.wait_for(2)] == [3, 3]
-
-
-@pytest.mark.parametrize("server", ["gunicorn-sync", "wsgiref", "waitress"])
-def test_a_served_file_arrives_whole(serve: Serve, recorder: Recorder, tmp_path: Path, server: str) -> None:
-    content = bytes(range(256)) * 4096
-    (tmp_path / "file").write_bytes(content)
-    running = serve("responses:app", server, to=recorder, variables={"FILE": str(tmp_path / "file")})
-    assert running.get("/file").body == content
-    running.stop()
-    assert recorder.events[0]["response"]["status"] == 200
 
 
 @pytest.mark.parametrize("make", [lambda: b"bytes", lambda: "text", lambda: None, lambda: 5])
