@@ -35,7 +35,7 @@ WSGISocketPrefix {directory}/wsgi
 WSGIRestrictEmbedded On
 WSGIDaemonProcess tests processes={processes} threads=4 python-path={directory}
 WSGIProcessGroup tests
-WSGIApplicationGroup {group}
+WSGIApplicationGroup %{{GLOBAL}}
 WSGIScriptAlias / {directory}/application.wsgi
 """
 
@@ -52,10 +52,9 @@ def binary() -> str | None:
 def command(application: str, address: tuple[str, int], arguments: tuple[str, ...], directory: Path) -> list[str]:
     """Write a configuration and return what starts it.
 
-    ``directory`` is made: it must be where any user may read. ``arguments`` may be the number of processes and the name
-    of the interpreter the application runs in.
+    ``directory`` is made: it must be where any user may read. ``arguments`` may be the number of processes.
     """
-    processes, group = (*arguments, *("1", "%{GLOBAL}")[len(arguments) :])
+    [processes] = arguments or ("1",)
     # Root hands its processes over to a user who may read no more than this directory.
     for package in (moesif, moesifwsgi):
         _copy(package, directory)
@@ -71,7 +70,6 @@ def command(application: str, address: tuple[str, int], arguments: tuple[str, ..
             host=host,
             port=port,
             processes=processes,
-            group=group,
             user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
         )
     )
