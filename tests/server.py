@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tests import apache
 from tests.collector import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 SERVERS = ("gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref")
 
@@ -30,7 +35,7 @@ class Response:
 
 
 class Server:
-    """A server that inherits a listening socket: early requests wait in its backlog."""
+    """A server that inherits a listening socket (but for Apache): early requests wait in its backlog."""
 
     def __init__(
         self,
@@ -40,12 +45,19 @@ class Server:
         environment: Mapping[str, str],
         log: Path,
     ) -> None:
-        with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
+        self.log = log
+        with socket.socket() as listening:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(("127.0.0.1", 0))
             self.address: tuple[str, int] = listening.getsockname()
-            self.log = log
+            if server == "mod_wsgi":
+                command = apache.command(application, self.address, arguments, log.with_suffix(""))
+            else:
+                listening.listen(128)
+                command = _command(application, server, arguments, listening.fileno())
             with log.open("ab") as output:
                 self.process = subprocess.Popen(
-                    _command(application, server, arguments, listening.fileno()),
+                    command,
                     cwd=ROOT,
                     env=environment,
                     pass_fds=[listening.fileno()],
@@ -53,6 +65,18 @@ class Server:
                     stdout=output,
                     stderr=output,
                 )
+            if server == "mod_wsgi":
+                # Apache takes no socket from others. The port is held for it until it listens by itself.
+                self._await_listening()
+
+    def _await_listening(self) -> None:
+        deadline = time.monotonic() + 30
+        while self.process.poll() is None:
+            with contextlib.suppress(ConnectionRefusedError):
+                return self.connect().close()
+            assert time.monotonic() < deadline, self.output()
+            time.sleep(0.01)
+        raise AssertionError(self.output())
 
     def connect(self, timeout: float = 10) -> socket.socket:
         return socket.create_connection(self.address, timeout)
@@ -103,6 +127,17 @@ def _command(application: str, server: str, arguments: tuple[str, ...], descript
             *("--worker-class", kind, "--no-control-socket", "--log-level", "warning"),
             *(*threads, *arguments),
         ]
+    if server == "uwsgi":
+        return [
+            *(str(Path(sys.executable).with_name("uwsgi")), "--http-socket", f"fd://{descriptor}"),
+            *("--home", sys.prefix, "--module", application, "--need-app", "--die-on-term", "--disable-logging"),
+            *arguments,
+        ]
+    if server == "hypercorn":
+        return [
+            *(sys.executable, "-m", "hypercorn", f"wsgi:{application}", "--bind", f"fd://{descriptor}"),
+            *("--log-level", "warning", *arguments),
+        ]
     return [sys.executable, "-m", "tests.launch", server, str(descriptor), application, *arguments]
 
 
@@ -117,3 +152,10 @@ def environment(uri: str, application_id: str, options: Mapping[str, object]) ->
         "PYTHONDONTWRITEBYTECODE": "1",
         **{f"MOESIF_{name}": str(value) for name, value in given.items()},
     }
+
+
+def require(server: str) -> None:
+    """Skip the test where a server is not to be had; where everything must be (``CI``), fail."""
+    if server == "mod_wsgi" and not apache.is_installed():
+        message = "mod_wsgi did NOT run: Apache is not installed (Debian's package is libapache2-mod-wsgi-py3)"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)

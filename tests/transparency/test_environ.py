@@ -53,6 +53,7 @@ def test_an_empty_environ_is_served(recorder: Recorder, wrap: Wrap) -> None:
         ({"PATH_INFO": ""}, "http://api.example.com/"),
         ({"HTTP_HOST": None}, "http://api.example.com/"),
         ({"HTTP_HOST": None, "SERVER_PORT": "8000"}, "http://api.example.com:8000/"),
+        ({"HTTP_HOST": None, "SERVER_PORT": 8000}, "http://api.example.com:8000/"),
         ({"HTTP_HOST": None, "SERVER_PORT": "443", "wsgi_url_scheme": "https"}, "https://api.example.com/"),
         ({"HTTP_HOST": None, "SERVER_PORT": "80", "wsgi_url_scheme": "https"}, "https://api.example.com:80/"),
         ({"HTTP_HOST": "h:8080"}, "http://h:8080/"),

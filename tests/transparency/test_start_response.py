@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any
-from wsgiref.validate import validator
 
 import pytest
 
-from tests.gateway import Environ, Gateway, hello, make_environ, request
+from tests.gateway import Environ, Gateway, make_environ, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -196,19 +195,3 @@ def test_any_status_text_passes(recorder: Recorder, wrap: Wrap, status: str) -> 
         assert event["response"]["status"] == int(code)
     else:
         assert "response" not in event
-
-
-def test_the_middleware_is_a_valid_application_and_a_valid_server(recorder: Recorder, wrap: Wrap) -> None:
-    def application(environ: Environ, start_response: Any) -> Iterator[bytes]:
-        body = environ["wsgi.input"].read(3) + environ["wsgi.input"].readline()
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        yield body
-        yield b"."
-
-    middleware = validator(wrap(validator(application)))
-    answer = request(middleware, make_environ("POST", "/a", b"one\ntwo", QUERY_STRING="q=1"))
-    assert answer.body == b"one\n."
-    result = validator(wrap(validator(hello)))(make_environ(), Gateway().start_response)
-    assert list(result) == [b"hello"]
-    result.close()  # type: ignore[attr-defined]
-    assert len(recorder.wait_for(2)) == 2

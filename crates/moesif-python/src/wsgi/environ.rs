@@ -6,7 +6,7 @@ use moesif::Exchange;
 use moesif::capture::{Policy, UriParts};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyInt, PyString};
 
 use crate::convert::with_text;
 
@@ -40,6 +40,14 @@ fn variable<'a>(value: Option<&'a Bound<'_, PyAny>>) -> Cow<'a, str> {
         return Cow::Borrowed("");
     };
     text.to_str().map_or_else(|_| text.to_string_lossy(), Cow::Borrowed)
+}
+
+/// The same for a variable that some servers give as a number.
+fn text_or_number<'a>(value: Option<&'a Bound<'_, PyAny>>) -> Cow<'a, str> {
+    match value.and_then(|value| value.cast::<PyInt>().ok()).map(|number| number.extract::<u16>()) {
+        Some(Ok(number)) => Cow::Owned(number.to_string()),
+        _ => variable(value),
+    }
 }
 
 /// Copies the request's head. Anything PEP 3333 allows is understood, anything else passed over.
@@ -100,7 +108,7 @@ pub(super) fn read<'py>(environ: &Bound<'py, PyDict>, exchange: &mut Exchange) -
         scheme: &variable(scheme.as_ref()),
         host: &variable(host.as_ref()),
         server_name: &variable(server_name.as_ref()),
-        server_port: &variable(server_port.as_ref()),
+        server_port: &text_or_number(server_port.as_ref()),
         script_name: &variable(script_name.as_ref()),
         path_info: &variable(path_info.as_ref()),
         query: &variable(query.as_ref()),

@@ -23,7 +23,7 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple, PyType};
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 
 use crate::guard::guarded;
 use crate::{log, post, settings};
@@ -301,6 +301,9 @@ fn respond<'py>(
         if let Ok(chunks) = result.cast::<PyTuple>() {
             record_all(&call, chunks.iter());
         }
+    } else if result.cast::<PyBytes>().is_ok() {
+        // No iterable of chunks, but a server that is given one may send it whole.
+        record_all(&call, std::iter::once(result.clone()));
     } else if !is_file_wrapper(call.environ.bind(py), &result) {
         let is_sized = lengths.is_sized(&result);
         let iterator = ResponseIterator::new(call, result);
@@ -322,14 +325,15 @@ fn record_all<'py>(call: &Call, chunks: impl Iterator<Item = Bound<'py, PyAny>>)
 }
 
 /// Whether the server sends this result in a way of its own, which it recognises by the object: an instance of the
-/// `wsgi.file_wrapper` class; where that is a function, anything with `fileno`.
+/// `wsgi.file_wrapper` class; where that is a function, anything with `fileno`, and what can only be read.
 fn is_file_wrapper(environ: &Bound<'_, PyDict>, result: &Bound<'_, PyAny>) -> bool {
     let py = environ.py();
-    match environ.get_item(intern!(py, "wsgi.file_wrapper")) {
-        Ok(Some(wrapper)) => match wrapper.cast::<PyType>() {
-            Ok(class) => result.is_instance(class).unwrap_or(false),
-            Err(_) => result.hasattr(intern!(py, "fileno")).unwrap_or(false),
-        },
-        _ => false,
+    let Ok(Some(wrapper)) = environ.get_item(intern!(py, "wsgi.file_wrapper")) else {
+        return false;
+    };
+    if let Ok(class) = wrapper.cast::<PyType>() {
+        return result.is_instance(class).unwrap_or(false);
     }
+    let has = |name| result.hasattr(name).unwrap_or(false);
+    has(intern!(py, "fileno")) || (has(intern!(py, "read")) && !has(intern!(py, "__iter__")))
 }
