@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import socket
 import sys
@@ -37,7 +38,9 @@ def main() -> None:
     server, descriptor, target = sys.argv[1:4]
     module, _, name = target.partition(":")
     application = getattr(importlib.import_module(module), name)
-    listening = socket.socket(fileno=int(descriptor))
+    # The lowest number that is free: waitress waits with select(), which knows none beyond 1023.
+    listening = socket.socket(fileno=os.dup(int(descriptor)))
+    os.close(int(descriptor))
     if server == "waitress":
         signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit())
         waitress.serve(application, sockets=[listening], threads=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import gzip
 import json
@@ -150,6 +151,7 @@ class Recorder:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(10)
+        self._server.hang_up()
 
     def _wait(self, condition: Callable[[], bool], wanted: str, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -194,6 +196,25 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
     request_queue_size = 128
     recorder: Recorder
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._connections: set[socket.socket] = set()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = super().get_request()
+        self._connections.add(connection)
+        return connection, address
+
+    def close_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().close_request(request)
+
+    def hang_up(self) -> None:
+        """End the connections that clients keep, and with them their threads."""
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, _request: object, _client_address: object) -> None:
         """Clients that go away are what some tests are about."""

@@ -35,7 +35,8 @@ impl Percent {
     /// `None` outside of 0 to 100. What is more than nothing stays more than nothing.
     #[must_use]
     pub fn new(percent: f64) -> Option<Self> {
-        let millionths = (0.0..=100.0).contains(&percent).then_some((percent * 1e6).ceil())?;
+        // The sign of -0 would be part of its text.
+        let millionths = (0.0..=100.0).contains(&percent).then_some((percent.abs() * 1e6).ceil())?;
         millionths.to_string().parse().ok().map(Self)
     }
 

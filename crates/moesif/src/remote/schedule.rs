@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 const PERIOD: Duration = Duration::from_secs(60);
 /// Versions that change with every answer cost one fetch per this time.
 const SHORTEST: Duration = Duration::from_secs(1);
+/// A version that was seen before the loaded one may be what the operator has gone back to, or another collector's.
+const RETURN: Duration = Duration::from_secs(5);
 
 /// The versions an answer shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,26 +28,60 @@ pub(super) enum Document {
 
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
-    config: Seen,
-    rules: Seen,
+    config: Versions,
+    rules: Versions,
     /// When the last fetch ended.
     fetched: Option<Instant>,
     failures: u32,
-    /// Versions that had not been seen and ask for a fetch.
-    wanted: Tags,
 }
 
-/// The last two versions seen: two collectors behind one address that differ for a while do not cause a fetch per answer.
+/// The versions of a document. Two collectors behind one address that differ for a while must not cause a fetch per answer:
+/// only a version that is not among the last two is urgent.
 #[derive(Debug, Default)]
-struct Seen([Option<String>; 2]);
+struct Versions {
+    seen: [Option<String>; 2],
+    loaded: Option<String>,
+    wanted: Option<Wanted>,
+}
 
-impl Seen {
-    /// Whether the version is new.
-    fn learn(&mut self, tag: Option<&String>) -> bool {
+/// A version other than the loaded one.
+#[derive(Debug)]
+struct Wanted {
+    tag: String,
+    is_new: bool,
+}
+
+impl Versions {
+    /// An answer shows this version. Returns whether that asks for a fetch that nothing asked for before.
+    fn observe(&mut self, tag: Option<&String>) -> bool {
         let Some(tag) = tag else {
             return false;
         };
-        let [last, before] = &mut self.0;
+        let is_new = self.see(tag);
+        if self.loaded.as_ref() == Some(tag) {
+            return false;
+        }
+        let asks = self.wanted.as_ref().is_none_or(|wanted| is_new && !wanted.is_new);
+        if asks || is_new {
+            self.wanted = Some(Wanted { tag: tag.clone(), is_new });
+        }
+        asks
+    }
+
+    /// A fetch has brought this version. An answer without one is of the version seen last.
+    fn load(&mut self, tag: Option<&String>) {
+        if let Some(tag) = tag {
+            self.see(tag);
+        }
+        self.loaded = tag.or(self.seen[0].as_ref()).cloned();
+        if self.wanted.as_ref().is_some_and(|wanted| self.loaded.as_ref() == Some(&wanted.tag)) {
+            self.wanted = None;
+        }
+    }
+
+    /// Whether the version is new.
+    fn see(&mut self, tag: &String) -> bool {
+        let [last, before] = &mut self.seen;
         if last.as_ref() == Some(tag) {
             return false;
         }
@@ -53,20 +89,18 @@ impl Seen {
         *before = last.replace(tag.clone());
         is_new
     }
+
+    fn interval(&self) -> Option<Duration> {
+        self.wanted.as_ref().map(|wanted| if wanted.is_new { SHORTEST } else { RETURN })
+    }
 }
 
 impl Schedule {
     /// An answer shows these versions. Returns whether one of them asks for a fetch.
     pub(super) fn observe(&mut self, tags: &Tags) -> bool {
-        let config_is_new = self.config.learn(tags.config.as_ref());
-        let rules_are_new = self.rules.learn(tags.rules.as_ref());
-        if config_is_new {
-            self.wanted.config.clone_from(&tags.config);
-        }
-        if rules_are_new {
-            self.wanted.rules.clone_from(&tags.rules);
-        }
-        config_is_new || rules_are_new
+        let config_asks = self.config.observe(tags.config.as_ref());
+        let rules_ask = self.rules.observe(tags.rules.as_ref());
+        config_asks || rules_ask
     }
 
     /// How long to wait for the next fetch.
@@ -74,28 +108,28 @@ impl Schedule {
         let Some(fetched) = self.fetched else {
             return Duration::ZERO;
         };
+        let wanted = [self.config.interval(), self.rules.interval()].into_iter().flatten().min();
         let interval = match self.failures {
-            _ if self.wanted != Tags::default() => SHORTEST,
-            0 => PERIOD,
-            failures => SHORTEST.saturating_mul(1 << failures.min(10)).min(PERIOD),
+            0 => wanted.unwrap_or(PERIOD),
+            failures => {
+                let back_off = SHORTEST.saturating_mul(1 << failures.min(10)).min(PERIOD);
+                wanted.map_or(back_off, |wanted| wanted.min(back_off))
+            }
         };
         (fetched + interval).saturating_duration_since(now)
     }
 
     /// A fetch begins: what is seen from now on may be newer than what it brings.
     pub(super) fn begin(&mut self) {
-        self.wanted = Tags::default();
+        self.config.wanted = None;
+        self.rules.wanted = None;
     }
 
     /// A fetch has brought a document of this version, if it has one.
     pub(super) fn loaded(&mut self, document: Document, tag: Option<&String>) {
-        let (seen, wanted) = match document {
-            Document::Config => (&mut self.config, &mut self.wanted.config),
-            Document::Rules => (&mut self.rules, &mut self.wanted.rules),
-        };
-        seen.learn(tag);
-        if wanted.as_ref() == tag {
-            *wanted = None;
+        match document {
+            Document::Config => self.config.load(tag),
+            Document::Rules => self.rules.load(tag),
         }
     }
 
@@ -159,8 +193,34 @@ mod tests {
         load(&mut schedule, &tags("a", ""));
         schedule.end(true, now);
         for _ in 0..10 {
-            assert!(!schedule.observe(&tags("b", "")) && !schedule.observe(&tags("a", "")));
+            schedule.observe(&tags("b", ""));
+            schedule.observe(&tags("a", ""));
+            assert_eq!(schedule.wait(now), RETURN);
         }
+    }
+
+    #[test]
+    fn a_version_that_returns_is_fetched() {
+        let mut now = Instant::now();
+        let mut schedule = loaded("a", "", now);
+        assert!(schedule.observe(&tags("b", "")));
+        now += schedule.wait(now);
+        schedule.begin();
+        load(&mut schedule, &tags("b", ""));
+        schedule.end(true, now);
+        assert!(schedule.observe(&tags("a", "")) && !schedule.observe(&tags("a", "")));
+        assert_eq!(schedule.wait(now), RETURN);
+    }
+
+    #[test]
+    fn a_collector_that_names_versions_only_with_events_is_not_asked_for_ever() {
+        let now = Instant::now();
+        let mut schedule = loaded("", "", now);
+        assert!(schedule.observe(&tags("b", "")));
+        schedule.begin();
+        load(&mut schedule, &tags("", ""));
+        schedule.end(true, now);
+        assert!(!schedule.observe(&tags("b", "")));
         assert_eq!(schedule.wait(now), PERIOD);
     }
 
