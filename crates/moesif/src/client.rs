@@ -6,6 +6,7 @@ use crate::capture::{Exchange, Policy};
 use crate::governance::Governance;
 use crate::pipeline::{Delivery, Pipeline};
 use crate::process::{ProcessLocal, Runtime, runtime};
+use crate::process_id::process_id;
 use crate::settings::Settings;
 use crate::transport::Endpoint;
 
@@ -108,7 +109,7 @@ impl Client {
         self.here.get_or_make(|| {
             let runtime = runtime();
             let pipeline = runtime.pipeline(&self.delivery);
-            Arc::new(Here { runtime, pipeline, pid: std::process::id() })
+            Arc::new(Here { runtime, pipeline, pid: process_id() })
         })
     }
 }

@@ -38,6 +38,7 @@ pub mod pattern;
 pub mod pipeline;
 mod post;
 pub mod process;
+mod process_id;
 pub mod remote;
 mod sampling;
 pub mod settings;

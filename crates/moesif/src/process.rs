@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 
 use crate::pipeline::{Budget, Delivery, Diagnostics, Pipeline, Stats};
+use crate::process_id::process_id;
 
 /// A value made at most once in each process.
 pub(crate) struct ProcessLocal<T> {
@@ -32,7 +33,7 @@ impl<T> ProcessLocal<T> {
     /// This process's value, if it has been made.
     pub(crate) fn get(&self) -> Option<Arc<T>> {
         let entry = self.cell.load();
-        let entry = entry.as_ref().filter(|entry| entry.pid == std::process::id())?;
+        let entry = entry.as_ref().filter(|entry| entry.pid == process_id())?;
         Some(Arc::clone(&entry.value))
     }
 
@@ -42,7 +43,7 @@ impl<T> ProcessLocal<T> {
         if let Some(value) = self.get() {
             return value;
         }
-        let pid = std::process::id();
+        let pid = process_id();
         let entry = Arc::new(Entry { pid, value: make() });
         let before = self.cell.rcu(|current| match current {
             Some(there) if there.pid == pid => Some(Arc::clone(there)),
@@ -195,10 +196,7 @@ mod tests {
             }
         }
         let cell = ProcessLocal::<Tattle>::new();
-        cell.cell.store(Some(Arc::new(Entry {
-            pid: std::process::id().wrapping_add(1),
-            value: Arc::new(Tattle),
-        })));
+        cell.cell.store(Some(Arc::new(Entry { pid: process_id().wrapping_add(1), value: Arc::new(Tattle) })));
         assert!(cell.get().is_none());
         let mine = cell.get_or_make(|| Arc::new(Tattle));
         assert!(Arc::ptr_eq(&mine, &cell.get().unwrap()));
