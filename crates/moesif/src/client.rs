@@ -47,12 +47,13 @@ impl Client {
         let here = self.here();
         here.pipeline.start();
         let exchange = Exchange::begin(
+            here.pipeline.spare(),
             Arc::clone(&self.policy),
             here.runtime.identifiers().next(),
             here.runtime.budget(),
             here.pid,
         );
-        (Box::new(exchange), here.pipeline.governance())
+        (exchange, here.pipeline.governance())
     }
 
     /// Queues a finished exchange for delivery. Never waits: when there is no room the event is dropped and

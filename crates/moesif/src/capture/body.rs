@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::mem;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use moesif_wire::Body;
@@ -12,6 +13,8 @@ use crate::pipeline::Reservation;
 /// JSON nested deeper than this is emitted as base64: still byte for byte, but nothing that a receiver with a
 /// recursive parser could refuse a whole batch for.
 const MAX_JSON_DEPTH: usize = 100;
+/// Memory for a longer body is not kept for another one.
+const LARGEST_SPARE: usize = 4096;
 
 /// The recorded prefix of a body, and how much of it passed.
 #[derive(Debug, Default)]
@@ -64,6 +67,21 @@ impl CapturedBody {
             // When the budget refuses, a body goes before an event does.
             self.discard(reservation);
         }
+    }
+
+    /// Forgets the body. Memory stays for another one, if it is little; it is not reserved any more.
+    pub(crate) fn clear(&mut self) {
+        let mut bytes = mem::take(&mut self.bytes);
+        bytes.clear();
+        if bytes.capacity() > LARGEST_SPARE {
+            bytes = Vec::new();
+        }
+        *self = Self { bytes, ..Self::default() };
+    }
+
+    /// A cleared body, its memory reserved, or without memory where there is no room for it.
+    pub(crate) fn reserved(self, reservation: &mut Reservation) -> Self {
+        if reservation.grow(self.bytes.capacity()) { self } else { Self::default() }
     }
 
     /// Forgets the recorded bytes and records no more; what passed is still counted.

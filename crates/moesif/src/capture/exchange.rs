@@ -1,6 +1,7 @@
 //! The record of one call.
 
 use std::borrow::Cow;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +19,9 @@ use crate::sampling;
 /// Room for the text of an ordinary call, so that the arena is allocated once.
 const ARENA_CAPACITY: usize = 1536;
 const HEADERS_CAPACITY: usize = 16;
+/// A record with more text, or more headers, than this is not used again: most are much smaller.
+const LARGEST_SPARE_ARENA: usize = 4096;
+const LARGEST_SPARE_HEADERS: usize = 64;
 
 /// A piece of the arena.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,24 +74,44 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// A call that arrives now. `spare` is one that is done with, for the memory.
     pub(crate) fn begin(
+        spare: Option<Box<Self>>,
         policy: Arc<Policy>,
         transaction_id: TransactionId,
         budget: &Arc<Budget>,
         pid: u32,
-    ) -> Self {
+    ) -> Box<Self> {
+        let mut reservation = Reservation::new(budget);
+        let mut spare = spare;
+        let (arena, request_headers, response_headers, request_body, response_body) = match &mut spare {
+            Some(spare) => (
+                mem::take(&mut spare.arena),
+                mem::take(&mut spare.request_headers),
+                mem::take(&mut spare.response_headers),
+                mem::take(&mut spare.request_body).reserved(&mut reservation),
+                mem::take(&mut spare.response_body).reserved(&mut reservation),
+            ),
+            None => (
+                String::with_capacity(ARENA_CAPACITY),
+                Vec::with_capacity(HEADERS_CAPACITY),
+                Vec::with_capacity(HEADERS_CAPACITY),
+                CapturedBody::default(),
+                CapturedBody::default(),
+            ),
+        };
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            arena: String::with_capacity(ARENA_CAPACITY),
-            request_headers: Vec::with_capacity(HEADERS_CAPACITY),
-            response_headers: Vec::with_capacity(HEADERS_CAPACITY),
+        let exchange = Self {
+            arena,
+            request_headers,
+            response_headers,
             verb: Span::default(),
             uri: Span::default(),
             peer_address: Span::default(),
-            request_body: CapturedBody::default(),
-            response_body: CapturedBody::default(),
+            request_body,
+            response_body,
             declared_length: None,
-            reservation: Reservation::new(budget),
+            reservation,
             policy,
             transaction_id,
             arrived: Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)),
@@ -105,7 +129,35 @@ impl Exchange {
             pid,
             chunks_refused: false,
             weight: 1,
+        };
+        match spare {
+            Some(mut spare) => {
+                *spare = exchange;
+                spare
+            }
+            None => Box::new(exchange),
         }
+    }
+
+    /// Forgets the call and gives back what it has reserved: what stays is memory for another call. `None` when that is
+    /// too much to keep.
+    pub(crate) fn recycle(mut self: Box<Self>) -> Option<Box<Self>> {
+        let headers = self.request_headers.capacity().max(self.response_headers.capacity());
+        if self.arena.capacity() > LARGEST_SPARE_ARENA || headers > LARGEST_SPARE_HEADERS {
+            return None;
+        }
+        self.arena.clear();
+        self.request_headers.clear();
+        self.response_headers.clear();
+        self.request_body.clear();
+        self.response_body.clear();
+        self.reservation.resize(0);
+        for text in [&mut self.user_id, &mut self.company_id, &mut self.session_token, &mut self.blocked_by] {
+            *text = None;
+        }
+        self.metadata = None;
+        self.document = None;
+        Some(self)
     }
 
     /// The request method.
@@ -635,24 +687,10 @@ mod tests {
     use crate::capture::Identifiers;
     use crate::mask::Masks;
 
-    fn policy() -> Policy {
-        Policy {
-            log_body: true,
-            request_max_body_size: 1000,
-            response_max_body_size: 1000,
-            transaction_id: true,
-            api_version: None,
-            authorization_header_names: vec!["authorization".to_owned()],
-            authorization_user_id_field: "sub".to_owned(),
-            masks: Masks::default(),
-            strip_content: false,
-        }
-    }
-
     fn exchange(policy: Policy) -> Exchange {
         let budget = Arc::new(Budget::default());
         budget.allow(1 << 20);
-        let mut exchange = Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget, 1);
+        let mut exchange = *Exchange::begin(None, Arc::new(policy), Identifiers::seeded().next(), &budget, 1);
         exchange.set_verb("POST");
         exchange.set_uri("http://h/p?secret=1");
         exchange
@@ -664,7 +702,7 @@ mod tests {
 
     #[test]
     fn the_event_tells_the_call() {
-        let mut exchange = exchange(policy());
+        let mut exchange = exchange(Policy::default());
         exchange.add_cgi_request_header("X_NAME", "caf\u{c3}\u{a9}");
         exchange.set_peer_address("192.0.2.1");
         exchange.record_request_body(0, b"{\"a\": 1}");
@@ -687,12 +725,12 @@ mod tests {
 
     #[test]
     fn a_client_may_choose_the_header_but_never_the_key() {
-        let mut exchange = exchange(policy());
+        let mut exchange = exchange(Policy::default());
         exchange.add_cgi_request_header("X_MOESIF_TRANSACTION_ID", "mine-1");
         assert_eq!(exchange.response_transaction_id(), Some("mine-1"));
         assert_ne!(json(&exchange)["transaction_id"], "mine-1");
         for bad in ["", "a b", "a\r\nb", &"x".repeat(65)] {
-            let mut exchange = self::exchange(policy());
+            let mut exchange = self::exchange(Policy::default());
             exchange.add_cgi_request_header("X_MOESIF_TRANSACTION_ID", bad);
             let id = exchange.response_transaction_id().unwrap().to_owned();
             assert_eq!(id, json(&exchange)["transaction_id"], "{bad:?}");
@@ -701,7 +739,7 @@ mod tests {
 
     #[test]
     fn without_log_body_sizes_are_still_told() {
-        let mut exchange = exchange(Policy { log_body: false, ..policy() });
+        let mut exchange = exchange(Policy { log_body: false, ..Policy::default() });
         exchange.record_request_body(0, b"secret");
         exchange.set_status(200);
         exchange.record_response_body(b"secret");
@@ -713,7 +751,7 @@ mod tests {
 
     #[test]
     fn a_mask_that_cannot_be_applied_removes_the_content() {
-        let mut exchange = exchange(Policy { strip_content: true, ..policy() });
+        let mut exchange = exchange(Policy { strip_content: true, ..Policy::default() });
         exchange.add_request_header("X-Secret", "secret");
         exchange.record_request_body(0, b"{\"secret\":1}");
         exchange.set_status(200);
@@ -727,15 +765,14 @@ mod tests {
 
     #[test]
     fn masks_remove_what_they_name_and_a_body_they_cannot_read() {
-        let mut policy = policy();
-        policy.masks = Masks {
+        let masks = Masks {
             request_headers: vec!["authorization".to_owned()],
             response_headers: vec!["SET-COOKIE".to_owned()],
             request_body: BodyMask::new(vec!["password".to_owned()]),
             response_body: BodyMask::new(vec!["token".to_owned()]),
             query: vec!["secret".to_owned()],
         };
-        let mut exchange = exchange(policy);
+        let mut exchange = exchange(Policy { masks, ..Policy::default() });
         exchange.add_request_header("Authorization", "Basic YW5uOnNlY3JldA==");
         exchange.record_request_body(0, br#"{"password":"secret","a":1}"#);
         exchange.set_status(200);
@@ -751,7 +788,7 @@ mod tests {
 
     #[test]
     fn of_a_header_given_twice_the_last_one_counts() {
-        let mut exchange = exchange(policy());
+        let mut exchange = exchange(Policy::default());
         for value in ["Basic YW5uOng=", "Basic Ym9iOng="] {
             exchange.add_cgi_request_header("AUTHORIZATION", value);
         }
@@ -761,10 +798,64 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_a_call_is_left_in_memory_used_again() {
+        let budget = Arc::new(Budget::default());
+        budget.allow(1 << 20);
+        let begin = |spare| {
+            Exchange::begin(spare, Arc::new(Policy::default()), Identifiers::seeded().next(), &budget, 1)
+        };
+        let mut exchange = begin(None);
+        exchange.set_verb("secret");
+        exchange.set_uri("http://secret/");
+        exchange.set_peer_address("192.0.2.1");
+        exchange.add_request_header("secret", "secret");
+        exchange.set_declared_length(6);
+        exchange.record_request_body(0, b"secret");
+        exchange.set_status(200);
+        exchange.add_response_header("secret", "secret");
+        exchange.record_response_body(b"secret");
+        exchange.set_user_id("secret".to_owned());
+        exchange.set_company_id("secret".to_owned());
+        exchange.set_session_token("secret".to_owned());
+        exchange.set_blocked_by("secret".to_owned());
+        exchange.set_metadata(RawValue::from_string("{\"secret\":1}".to_owned()).unwrap());
+        exchange.fail();
+        exchange.finish();
+        assert!(exchange.reserve());
+        exchange.strip_content();
+
+        let again = begin(exchange.recycle());
+        assert_eq!(budget.used(), u64::try_from("secret".len() * 2).unwrap(), "memory of bodies");
+        let [found, fresh] = [&again, &begin(None)].map(|exchange| {
+            let mut event = json(exchange);
+            event["request"]["time"].take();
+            event.to_string().replace(exchange.transaction_id.as_str(), "")
+        });
+        assert_eq!(found, fresh);
+        assert!(again.recycle().is_some());
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn much_memory_is_not_kept() {
+        let budget = Arc::new(Budget::default());
+        budget.allow(1 << 20);
+        let policy = Arc::new(Policy { response_max_body_size: 10_000, ..Policy::default() });
+        let begin =
+            |spare| Exchange::begin(spare, Arc::clone(&policy), Identifiers::seeded().next(), &budget, 1);
+        let mut exchange = begin(None);
+        exchange.record_response_body(&[0; 5000]);
+        let mut exchange = begin(exchange.recycle());
+        assert_eq!(exchange.response_body.allocated(), 0);
+        exchange.set_uri(&"a".repeat(5000));
+        assert!(exchange.recycle().is_none());
+    }
+
+    #[test]
     fn without_room_the_bodies_go_and_the_event_stays() {
         let budget = Arc::new(Budget::default());
         let id = Identifiers::seeded().next();
-        let mut exchange = Exchange::begin(Arc::new(policy()), id, &budget, 1);
+        let mut exchange = *Exchange::begin(None, Arc::new(Policy::default()), id, &budget, 1);
         exchange.set_status(200);
         budget.allow(u64::try_from(1500 + exchange.size() + 600).unwrap());
         let hog = {

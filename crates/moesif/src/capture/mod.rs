@@ -48,3 +48,20 @@ pub struct Policy {
     /// instead (`docs/guarantees.md`, I-24).
     pub strip_content: bool,
 }
+
+#[cfg(test)]
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            log_body: true,
+            request_max_body_size: 1000,
+            response_max_body_size: 1000,
+            transaction_id: true,
+            api_version: None,
+            authorization_header_names: vec!["authorization".to_owned()],
+            authorization_user_id_field: "sub".to_owned(),
+            masks: crate::mask::Masks::default(),
+            strip_content: false,
+        }
+    }
+}

@@ -6,25 +6,14 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::capture::{Identifiers, Policy};
-use crate::mask::Masks;
 use crate::pipeline::Budget;
 
 /// A call of nobody, recorded as far as rules need it.
 fn call() -> Exchange {
-    let policy = Policy {
-        log_body: false,
-        request_max_body_size: 1000,
-        response_max_body_size: 0,
-        transaction_id: true,
-        api_version: None,
-        authorization_header_names: vec!["authorization".to_owned()],
-        authorization_user_id_field: "sub".to_owned(),
-        masks: Masks::default(),
-        strip_content: false,
-    };
+    let policy = Policy { log_body: false, response_max_body_size: 0, ..Policy::default() };
     let budget = Arc::new(Budget::default());
     budget.allow(1 << 20);
-    let mut exchange = Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget, 1);
+    let mut exchange = *Exchange::begin(None, Arc::new(policy), Identifiers::seeded().next(), &budget, 1);
     exchange.set_verb("POST");
     exchange.set_uri("https://api.example.com/v1/items?page=2");
     exchange.set_peer_address("192.0.2.1");

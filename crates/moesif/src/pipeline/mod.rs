@@ -8,6 +8,7 @@ mod batch;
 mod budget;
 mod diagnostics;
 mod queue;
+mod spares;
 mod stats;
 mod worker;
 
@@ -24,6 +25,7 @@ use crate::governance::Governance;
 use crate::remote::{self, Remote, RemoteState};
 use crate::transport::Endpoint;
 use queue::Queue;
+use spares::Spares;
 
 /// Where and how events are delivered. Clients for which this is equal share one pipeline.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +60,7 @@ struct Shared {
     diagnostics: Arc<Diagnostics>,
     queue: Queue,
     remote: Arc<RemoteState>,
+    spares: Spares,
     /// Whether the last answer was a failure.
     failing: AtomicBool,
 }
@@ -71,6 +74,7 @@ impl Pipeline {
                 diagnostics,
                 queue,
                 remote: Arc::default(),
+                spares: Spares::default(),
                 failing: AtomicBool::new(false),
             }),
             started: AtomicBool::new(false),
@@ -108,6 +112,11 @@ impl Pipeline {
         } else {
             self.shared.queue.count_unqueued(DropReason::QueueBytes);
         }
+    }
+
+    /// A record that is done with, for its memory.
+    pub(crate) fn spare(&self) -> Option<Box<Exchange>> {
+        self.shared.spares.take()
     }
 
     /// What the collector's operator has put into force.

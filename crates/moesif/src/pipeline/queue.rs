@@ -279,19 +279,8 @@ mod tests {
     use std::sync::Arc;
 
     fn exchange() -> Box<Exchange> {
-        let policy = Policy {
-            log_body: true,
-            request_max_body_size: 0,
-            response_max_body_size: 0,
-            transaction_id: true,
-            api_version: None,
-            authorization_header_names: Vec::new(),
-            authorization_user_id_field: String::new(),
-            masks: crate::mask::Masks::default(),
-            strip_content: false,
-        };
         let budget = Arc::new(Budget::default());
-        Box::new(Exchange::begin(Arc::new(policy), Identifiers::seeded().next(), &budget, 1))
+        Exchange::begin(None, Arc::new(Policy::default()), Identifiers::seeded().next(), &budget, 1)
     }
 
     fn reconciled(queue: &Queue) -> Stats {

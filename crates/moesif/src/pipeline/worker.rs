@@ -95,7 +95,7 @@ impl<'a> Worker<'a> {
             }
             // The memory first, so that who waits for a flush finds it free.
             let settled = (encoded.written + encoded.unserializable).min(taken.events.len());
-            drop(taken.events.drain(..settled));
+            self.shared.spares.keep(taken.events.drain(..settled));
             self.settle(taken, Outcome::Sent, sent);
             self.settle(taken, Outcome::Dropped(reason), encoded.written - sent);
             self.settle(taken, Outcome::Dropped(DropReason::Unserializable), encoded.unserializable);
