@@ -50,6 +50,10 @@ target/release/moesif-collector: $(RUST_SOURCES)
 	cargo build --quiet --release --locked -p moesif-collector
 	@touch $@
 
+target/release/examples/pattern: $(RUST_SOURCES)
+	cargo build --quiet --release --locked -p moesif --example pattern
+	@touch $@
+
 build: $(VENV)/.built target/release/moesif-collector ## Build the packages into .venv and the collector into target/release
 
 demo: build ## Run the whole thing: collector, example, real calls, comparison (ONESHOT=1 ends at once)
@@ -60,7 +64,7 @@ test: test-rust test-python ## Run every test
 test-rust:
 	cargo test --quiet --locked --workspace
 
-test-python: build $(VENV)/.servers $(UPSTREAM)/.installed
+test-python: build target/release/examples/pattern $(VENV)/.servers $(UPSTREAM)/.installed
 	$(BIN)/python -m pytest
 
 lint: build $(VENV)/.servers $(VENV)/.linters ## Run every linter

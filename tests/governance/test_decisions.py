@@ -230,10 +230,23 @@ def test_what_others_fail_on(govern: Govern, case: str) -> None:
     assert (answer.body, answer.status[:3]) == (body, "402" if body == b'"r"' else "429")
 
 
-def test_what_cannot_be_used_is_said_once(govern: Govern, caplog: pytest.LogCaptureFixture) -> None:
-    application = govern([rule(identifier="odd-one", regex_config=when(verb="("))])
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("GE(T", "the pattern of request.route cannot be used: a group without an end, at position 2"),
+        (r"\N{SOLIDUS}", r"the pattern of request.route cannot be used: a character by its name: \N{…}, at position 0"),
+        ("(" * 10_000, "the pattern of request.route cannot be used: a pattern of more than 8192 bytes"),
+        # Invalid for nobody, but the path is long.
+        (r"^/(a|a)*\1$", "the pattern of request.route costs too much: calls pass it unseen"),
+    ],
+    ids=["malformed", "unsupported", "too long", "too slow"],
+)
+def test_a_pattern_that_cannot_be_used_passes_calls_and_is_named_once(
+    govern: Govern, caplog: pytest.LogCaptureFixture, pattern: str, reason: str
+) -> None:
+    application = govern([rule(identifier="odd-one", regex_config=when(route=pattern))])
     for _ in range(3):
-        assert request(application).status == PASSED
+        assert request(application, make_environ("GET", "/" + "a" * 40 + "b")).status == PASSED
     messages = [record.getMessage() for record in caplog.records if "odd-one" in record.getMessage()]
     assert len(messages) == 1
-    assert "request.verb" in messages[0]
+    assert f"rule odd-one: {reason}" in messages[0]

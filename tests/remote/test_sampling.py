@@ -79,6 +79,24 @@ def test_the_most_specific_rate_decides(
     assert sampled_out(wrapped, path, **environ) is left_out
 
 
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [("(", "cannot be used: a group without an end, at position 0"), (r"^/(a|a)*\1$", "costs too much")],
+    ids=["malformed", "too slow"],
+)
+def test_a_pattern_that_cannot_be_used_leaves_no_call_out_and_is_named_once(
+    recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, value: str, reason: str
+) -> None:
+    config = Config(regex_config=[pattern(0, request__route=value)])
+    recorder.config = config.answer
+    application = wrap(hello)
+    config.await_in(application)
+    assert not any(sampled_out(application, "/" + "a" * 40 + "b") for _ in range(3))
+    messages = [record.getMessage() for record in caplog.records if "regex_config[1]" in record.getMessage()]
+    assert len(messages) == 1
+    assert f"the pattern of request.route {reason}" in messages[0]
+
+
 def test_an_id_that_is_no_text_finds_its_rate(recorder: Recorder, wrap: Wrap) -> None:
     config = Config(**CONFIG)
     recorder.config = config.answer

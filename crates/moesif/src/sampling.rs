@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use moesif_wire::{Config, Percent};
 
-use crate::pattern::Pattern;
+use crate::pattern::RulePattern;
+use crate::pipeline::Topic;
 
 /// The rates of a remote configuration.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct Sampling {
 /// Calls that match all of these are kept at this rate.
 #[derive(Debug)]
 struct Sampled {
-    conditions: Vec<(Field, Pattern)>,
+    conditions: Vec<(Field, RulePattern)>,
     rate: Percent,
 }
 
@@ -69,9 +70,9 @@ impl Sampling {
                     let path = &condition.path;
                     let field = Field::named(path)
                         .ok_or_else(|| format!("{path} is no field that sampling can look at"))?;
-                    let pattern = Pattern::new(&condition.value).map_err(|error| {
-                        format!("the pattern {:?} cannot be used: {error}", condition.value)
-                    })?;
+                    let name = format!("regex_config[{index}]: the pattern of {path}");
+                    let pattern = RulePattern::new(&condition.value, name, Topic::Delivery)
+                        .map_err(|error| format!("the pattern of {path} cannot be used: {error}"))?;
                     Ok((field, pattern))
                 })
                 .collect();
@@ -121,9 +122,7 @@ impl Sampling {
 
 impl Sampled {
     fn matches(&self, call: &impl Call) -> bool {
-        self.conditions
-            .iter()
-            .all(|(field, pattern)| call.look_at(*field, &mut |text| pattern.is_match(text).unwrap_or(false)))
+        self.conditions.iter().all(|(field, pattern)| call.look_at(*field, &mut |text| pattern.is_in(text)))
     }
 }
 
@@ -209,7 +208,10 @@ mod tests {
         );
         assert_eq!(sampling.rate(&Get { user: None, company: None, route: "/" }), Percent::ALL);
         assert_eq!(unusable.len(), 2, "{unusable:?}");
-        assert!(unusable[0].contains("request.colour") && unusable[1].contains("\"(\""), "{unusable:?}");
+        assert!(
+            unusable[0].contains("request.colour") && unusable[1].contains("without an end"),
+            "{unusable:?}"
+        );
     }
 
     #[test]

@@ -1,13 +1,10 @@
 //! The calls a rule is restricted to.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use moesif_wire::RegexConfig;
 
 use super::call::{Call, Field};
-use crate::pattern::{GaveUp, Pattern};
-use crate::pipeline::{Severity, Topic};
-use crate::process::runtime;
+use crate::pattern::RulePattern;
+use crate::pipeline::Topic;
 
 /// Conditions, compiled.
 #[derive(Debug)]
@@ -20,12 +17,8 @@ pub(super) enum Restriction {
 /// A pattern that a field must match somewhere.
 #[derive(Debug)]
 pub(super) struct Condition {
-    /// The rule and the path, for a message.
-    name: String,
     field: Field,
-    pattern: Pattern,
-    /// A search was given up, and has been reported.
-    has_given_up: AtomicBool,
+    pattern: RulePattern,
 }
 
 impl Restriction {
@@ -40,11 +33,9 @@ impl Restriction {
                 complain(format!("{path} is nothing a rule can look at"));
                 return None;
             };
-            match Pattern::new(value) {
-                Ok(pattern) => {
-                    let name = format!("rule {rule}: the pattern of {path}");
-                    Some(Condition { name, field, pattern, has_given_up: AtomicBool::new(false) })
-                }
+            let name = format!("rule {rule}: the pattern of {path}");
+            match RulePattern::new(value, name, Topic::Governance) {
+                Ok(pattern) => Some(Condition { field, pattern }),
                 Err(error) => {
                     complain(format!("the pattern of {path} cannot be used: {error}"));
                     None
@@ -79,14 +70,6 @@ impl Restriction {
 
 impl Condition {
     fn holds(&self, call: &Call<'_>) -> bool {
-        call.has(&self.field, |text| {
-            self.pattern.is_match(text).unwrap_or_else(|GaveUp| {
-                if !self.has_given_up.swap(true, Ordering::Relaxed) {
-                    let message = format!("{} costs too much: calls pass it unseen", self.name);
-                    runtime().diagnostics().report_on(Topic::Governance, Severity::Warning, message);
-                }
-                false
-            })
-        })
+        call.has(&self.field, |text| self.pattern.is_in(text))
     }
 }
