@@ -35,7 +35,7 @@ WSGISocketPrefix {directory}/wsgi
 WSGIRestrictEmbedded On
 WSGIDaemonProcess tests processes={processes} threads=4 python-path={directory}
 WSGIProcessGroup tests
-WSGIApplicationGroup %{{GLOBAL}}
+WSGIApplicationGroup {group}
 WSGIScriptAlias / {directory}/application.wsgi
 """
 
@@ -52,9 +52,10 @@ def binary() -> str | None:
 def command(application: str, address: tuple[str, int], arguments: tuple[str, ...], directory: Path) -> list[str]:
     """Write a configuration and return what starts it.
 
-    ``directory`` is made: it must be where any user may read. ``arguments`` may be the number of processes.
+    ``directory`` is made: it must be where any user may read. ``arguments`` may be the number of processes and the
+    application group: ``%{GLOBAL}`` is the main interpreter; ``%{RESOURCE}``, mod_wsgi's default, is a sub-interpreter.
     """
-    [processes] = arguments or ("1",)
+    processes, group = arguments or ("1", "%{RESOURCE}")
     # Root hands its processes over to a user who may read no more than this directory.
     for package in (moesif, moesifwsgi):
         _copy(package, directory)
@@ -70,6 +71,7 @@ def command(application: str, address: tuple[str, int], arguments: tuple[str, ..
             host=host,
             port=port,
             processes=processes,
+            group=group,
             user="User www-data\nGroup www-data" if os.geteuid() == 0 else "",
         )
     )

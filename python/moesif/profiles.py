@@ -76,7 +76,8 @@ class ProfileUpdates:
         except Exception:
             _logger.exception("a batch of %s profiles is not sent: it cannot be read", kind.noun)
             return
-        documents = [document for document in (_document(kind, profile) for profile in given) if document is not None]
+        written = (_document(kind, profile, f"profile {index} of the batch") for index, profile in enumerate(given))
+        documents = [document for document in written if document is not None]
         if documents:
             self._send(kind, f"{kind.path}/batch", f"[{','.join(documents)}]")
 
@@ -94,16 +95,16 @@ def _elements(profiles: Iterable[Profile] | str | bytes) -> Iterable[Profile]:
     return elements
 
 
-def _document(kind: _Kind, profile: Profile) -> str | None:
-    """Return a profile as JSON text; what cannot be sent is logged and ``None``."""
+def _document(kind: _Kind, profile: Profile, name: str = "it") -> str | None:
+    """Return a profile as JSON text; what cannot be sent is logged and ``None``. ``name`` is for the log."""
     try:
         fields = _model(kind, profile).supplied()
         if fields.get(kind.id) in (None, ""):
-            _logger.warning("a %s profile is not sent: it has no %s", kind.noun, kind.id)
+            _logger.warning("a %s profile is not sent: %s has no %s", kind.noun, name, kind.id)
             return None
         return _native.profile_json({**fields, kind.id: str(fields[kind.id])})
     except Exception:
-        _logger.exception("a %s profile is not sent: it cannot be read", kind.noun)
+        _logger.exception("a %s profile is not sent: %s cannot be read", kind.noun, name)
         return None
 
 
@@ -118,5 +119,7 @@ def _model(kind: _Kind, profile: Profile) -> BaseModel:
         raise TypeError(message)
     unknown = [str(name) for name, value in fields.items() if name not in kind.model.names and value is not None]
     if unknown:
-        _logger.warning("%s is not sent: not a field of a %s, metadata may hold it", ", ".join(unknown), kind.noun)
+        _logger.warning(
+            "the field %s of a %s is not known and not sent: metadata may hold it", ", ".join(unknown), kind.noun
+        )
     return kind.model.from_dictionary(fields)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from moesif import _native
 from moesif.client import ApiController
+from moesif.lifecycle import stats
 from moesif.profiles import ProfileUpdates
 
 if TYPE_CHECKING:
@@ -43,6 +44,11 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         self.app = app
         self.settings = settings
         self.DEBUG, self.LOG_BODY = self._configure(app, settings)
+
+    @property
+    def dropped_events(self) -> int:
+        """How many calls this process has lost so far; ``moesif.stats()`` says to what."""
+        return sum(stats()["dropped"].values())
 
     @property
     def api_client(self) -> ApiController:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
+import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -175,6 +177,57 @@ def test_each_function_can_read_the_request_body(recorder: Recorder, wrap: Wrap)
         "ann",
         "ann",
     )
+
+
+@pytest.mark.parametrize(("read", "found"), [(None, b""), (3, b"abc")], ids=["nothing", "a part"])
+def test_functions_never_wait_for_what_the_application_left_unread(
+    recorder: Recorder, wrap: Wrap, read: int | None, found: bytes
+) -> None:
+    class Client(io.BytesIO):
+        """Keeps the rest of its body to itself."""
+
+        def read(self, size: int | None = -1) -> bytes:
+            assert size == 3, "this would wait"
+            return super().read(size)
+
+    def application(environ: Environ, start_response: Any) -> list[bytes]:
+        if read is not None:
+            environ["wsgi.input"].read(read)
+        return hello(environ, start_response)
+
+    def user(_app: object, environ: Environ, _headers: object) -> str:
+        published = environ["moesif.request_body"]
+        assert published is None if read is None else published
+        return f"user{environ['wsgi.input'].read().decode()}"
+
+    environ = make_environ("POST", "/", b"abcdef")
+    environ["wsgi.input"] = stream = Client(b"abcdef")
+    request(wrap(application, IDENTIFY_USER=user), environ)
+    assert recorder.wait_for(1)[0]["user_id"] == f"user{found.decode()}"
+    assert stream.tell() == len(found)
+
+
+async def _coroutine(*_arguments: object) -> str:
+    return "result"
+
+
+def _generator(*_arguments: object) -> Iterator[str]:
+    yield "result"
+
+
+@pytest.mark.filterwarnings("ignore:coroutine")
+@pytest.mark.parametrize("function", [_coroutine, _generator])
+@pytest.mark.parametrize("option", ["SKIP", "IDENTIFY_USER", "IDENTIFY_COMPANY", "GET_SESSION_TOKEN", "GET_METADATA"])
+def test_a_function_that_gives_no_result_yet_has_failed(
+    recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, option: str, function: Any
+) -> None:
+    with caplog.at_level(logging.WARNING, "moesif.callbacks"):
+        request(wrap(hello, **{option: function}))
+    [event] = recorder.wait_for(1)
+    assert not event.keys() & {"user_id", "company_id", "session_token", "metadata"}
+    [record] = [record for record in caplog.records if option in record.getMessage()]
+    assert record.exc_info is not None
+    assert f"expected its result, found a {function.__name__.strip('_')}" in str(record.exc_info[1])
 
 
 def test_read_first_shows_the_request_body_to_the_application(recorder: Recorder, wrap: Wrap) -> None:

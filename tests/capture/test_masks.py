@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import logging
 import time
@@ -12,6 +13,7 @@ import pytest
 import moesif
 from tests.gateway import Environ, make_environ, request
 from tests.parity.functions import documented_mask
+from tests.remote.loaded import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +32,14 @@ def _answering(body: bytes, *headers: tuple[str, str]) -> Callable[[Environ, Any
         return [body]
 
     return application
+
+
+def _without(part: str, field: str | None = None) -> Callable[[Any], Any]:
+    def mask(event: Any) -> Any:
+        setattr(event if field is None else getattr(event, part), field or part, None)
+        return event
+
+    return mask
 
 
 def _call(application: Any, body: bytes = b'{"password": "s3cr3t", "kept": 1.50}', **environ: Any) -> None:
@@ -119,6 +129,29 @@ def test_the_weight_is_not_the_masks_to_choose(recorder: Recorder, wrap: Wrap) -
     assert [event["weight"] for event in recorder.wait_for(2)] == [1, 1]
 
 
+def test_an_event_keeps_the_id_that_tells_it_from_another(recorder: Recorder, wrap: Wrap) -> None:
+    def mask(event: Any) -> Any:
+        event.transaction_id = None
+        return event
+
+    _call(wrap(_answering(b"{}"), MASK_EVENT_MODEL=mask))
+    [event] = recorder.wait_for(1)
+    assert event["transaction_id"] == event["response"]["headers"]["X-Moesif-Transaction-Id"]
+
+
+def test_numbers_a_mask_leaves_alone_are_written_as_they_were_read(recorder: Recorder, wrap: Wrap) -> None:
+    numbers = ["1.10", "1e400", "-1E5", "-0", "0.1000000000000000055511151231257827", "9" * 5000, "12"]
+    body = f"[{','.join(numbers)}]".encode()
+
+    def mask(event: Any) -> Any:
+        assert (event.response.body[0], event.response.body[6]) == (1.1, 12)
+        return copy.deepcopy(event)
+
+    _call(wrap(_answering(body), MASK_EVENT_MODEL=mask))
+    wait_until(lambda: len(recorder.accepted) == 1, "the event is delivered")
+    assert body in recorder.accepted[0].json.replace(b" ", b"")
+
+
 def _raises(_event: Any) -> Any:
     raise KeyError(SECRET)
 
@@ -129,6 +162,10 @@ def _raises(_event: Any) -> Any:
         (_raises, b"{}"),
         (lambda _event: None, b"{}"),
         (lambda _event: SECRET, b"{}"),
+        (lambda _event: {}, b"{}"),
+        (_without("request"), b"{}"),
+        (_without("request", "time"), b"{}"),
+        (_without("response", "status"), b"{}"),
         (documented_mask, b""),
         (documented_mask, b'["password"]'),
     ],
@@ -136,6 +173,10 @@ def _raises(_event: Any) -> Any:
         "raises",
         "returns nothing",
         "returns something else",
+        "returns nothing of an event",
+        "removes the request",
+        "removes its time",
+        "removes the status",
         "documented, without a body",
         "documented, with a list",
     ],

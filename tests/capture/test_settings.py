@@ -55,6 +55,7 @@ def test_settings_that_are_no_mapping_are_refused(settings: Any) -> None:
         ("BATCH_SIZE", "10", "whole number"),
         ("BATCH_SIZE", 10**30, "whole number"),
         ("BATCH_SIZE", True, "whole number"),
+        ("BATCH_SIZE", 10.0, "10.0: expected a whole number"),
         ("EVENT_QUEUE_SIZE", -1, "from 1"),
         ("EVENT_QUEUE_BYTES", 1000, "from 1048576"),
         ("EVENT_BATCH_TIMEOUT", -0.5, "from 0"),

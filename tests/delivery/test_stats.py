@@ -68,6 +68,8 @@ def test_the_accounts_balance_at_every_moment_under_load(run_program: RunProgram
         while not moesif.flush(0.05):
             captured = balance()
             assert captured["captured"] >= last
+        for application in applications:
+            assert application.dropped_events == sum(balance()["dropped"].values())
         print(json.dumps(balance()))
         """,
         to=recorder,

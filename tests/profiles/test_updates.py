@@ -182,7 +182,7 @@ def test_a_bad_profile_costs_itself_only(
     given: list[Any] = [{"company_id": "1"}, {"company_domain": "acmeinc.com"}, bad, COMPANY, 5]
     middleware.update_companies_batch(given)
     assert [company["company_id"] for company in _only(recorder)] == ["1", "67890"]
-    assert "it has no company_id" in caplog.text
+    assert "profile 1 of the batch has no company_id" in caplog.text
     assert len(caplog.records) == 3
 
 

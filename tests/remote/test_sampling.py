@@ -135,9 +135,10 @@ def _weights(recorder: Recorder, path: str, count: int) -> list[int]:
 def test_nothing_is_left_out_before_a_configuration_says_so(recorder: Recorder, wrap: Wrap) -> None:
     recorder.config = 503
     application = wrap(hello)
-    recorder.wait_for_fetches(0)
+    assert not sampled_out(application)
+    recorder.wait_for_fetches(1, "/v1/config")
     assert not any(sampled_out(application) for _ in range(50))
-    assert [event["weight"] for event in recorder.wait_for(50)] == [1] * 50
+    assert [event["weight"] for event in recorder.wait_for(51)] == [1] * 51
 
 
 def test_a_call_that_is_left_out_is_counted_and_not_masked(recorder: Recorder, wrap: Wrap) -> None:

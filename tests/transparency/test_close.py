@@ -188,4 +188,13 @@ def test_an_iterable_whose_iter_raises_raises_for_the_server(recorder: Recorder,
     with pytest.raises(TypeError, match="no iterator"):
         request(wrap(_answering(response)))
     assert response.closed_after == [0]
-    assert len(recorder.wait_for(1)) == 1
+    assert recorder.wait_for(1)[0]["response"]["status"] == 500
+
+
+@pytest.mark.parametrize("result", [None, 7])
+def test_what_is_no_iterable_is_an_error_for_the_server_and_in_the_record(
+    recorder: Recorder, wrap: Wrap, result: Any
+) -> None:
+    with pytest.raises(TypeError):
+        request(wrap(_answering(result)))
+    assert recorder.wait_for(1)[0]["response"]["status"] == 500

@@ -34,7 +34,7 @@ SERVERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "waitress": ((), ()),
     "wsgiref": ((), ()),
     "hypercorn": (("--workers", "2"), ("--workers", "2")),
-    "mod_wsgi": (("2",), ("2",)),
+    "mod_wsgi": (("2", "%{GLOBAL}"), ("2", "%{RESOURCE}")),
 }
 ALONE = ("waitress", "wsgiref")
 # These read a body without having told a client that waits for permission to send it.

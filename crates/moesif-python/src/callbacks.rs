@@ -5,10 +5,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::exceptions::PyException;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
 use crate::{log, settings};
 
@@ -65,7 +66,16 @@ impl Callback {
         read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
         report: impl FnOnce(&PyErr),
     ) -> PyResult<Option<T>> {
-        match self.function.bind(py).call1(arguments).and_then(|result| read(&result)) {
+        let result = self.function.bind(py).call1(arguments).and_then(|result| {
+            if is_pending(&result)? {
+                let found = result.get_type().name()?;
+                return Err(PyTypeError::new_err(format!(
+                    "expected its result, found a {found}: it must not be async"
+                )));
+            }
+            read(&result)
+        });
+        match result {
             Ok(result) => Ok(result),
             Err(error) if error.is_instance_of::<PyException>(py) => {
                 report(&error);
@@ -109,4 +119,20 @@ impl Callback {
         };
         count().unwrap_or(true)
     }
+}
+
+/// Whether this is not a result yet: a coroutine, another awaitable, a generator.
+fn is_pending(result: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = result.py();
+    let is_plain = result.is_none()
+        || result.is_exact_instance_of::<PyString>()
+        || result.is_exact_instance_of::<PyBool>()
+        || result.is_exact_instance_of::<PyDict>();
+    if is_plain {
+        return Ok(false);
+    }
+    let class = result.get_type();
+    Ok(class.hasattr(intern!(py, "__await__"))?
+        || class.hasattr(intern!(py, "__anext__"))?
+        || class.hasattr(intern!(py, "gi_frame"))?)
 }

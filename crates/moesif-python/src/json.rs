@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PyMapping, PySet, PyString,
@@ -22,6 +23,9 @@ pub(crate) const METADATA_BYTES: usize = 450 * 1024;
 pub(crate) const EVENT_BYTES: usize = 4 * 1024 * 1024;
 /// Longest profile in bytes: what a collector accepts.
 pub(crate) const PROFILE_BYTES: usize = 1024 * 1024;
+
+/// What a number starts with.
+const NUMBER: [char; 11] = ['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
 /// The JSON text of a dictionary.
 ///
@@ -170,6 +174,14 @@ impl<'py> Writer<'py> {
     }
 
     fn float(&mut self, number: &Bound<'_, PyFloat>) -> PyResult<()> {
+        if !number.is_exact_instance_of::<PyFloat>()
+            && let Some(text) = number.getattr_opt(intern!(number.py(), "json_text"))?
+            && let Ok(text) = text.extract::<String>()
+            && serde_json::from_str::<&RawValue>(&text).is_ok_and(|json| json.get().starts_with(NUMBER))
+        {
+            self.text.push_str(&text);
+            return Ok(());
+        }
         if number.value().is_finite() {
             let plain = PyFloat::new(number.py(), number.value());
             self.text.push_str(&plain.repr()?.to_string_lossy());

@@ -1,14 +1,16 @@
 //! `MASK_EVENT_MODEL`: the application changes an event before it is kept.
 //!
 //! The function is given `moesif.models` objects and returns one; what it returns is the event. Until it has, the exchange
-//! is marked so that its content does not leave: an exception, nothing returned, or something that is no event costs the
-//! content, never the secret (`docs/guarantees.md`, I-24).
+//! is marked so that its content does not leave: an exception, nothing returned, or something that is no event a collector
+//! would keep costs the content, never the secret, and never the call (`docs/guarantees.md`, I-24).
 
 use moesif::Exchange;
-use pyo3::exceptions::PyTypeError;
+use moesif_wire::Event;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyMapping, PyTuple};
+use serde_json::value::RawValue;
 
 use crate::callbacks::Callback;
 use crate::guard::guarded;
@@ -25,32 +27,44 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
         .and_then(|model| PyTuple::new(py, [model]));
     let arguments = match model {
         Ok(arguments) => arguments,
-        // Python cannot read what JSON can hold (an integer of thousands of digits): the content stays where it is.
+        // The content stays where it is.
         Err(error) => {
             function.report(py, &error);
             return Ok(());
         }
     };
-    let weight = exchange.weight();
-    let masked = function.call(py, &arguments, |result| {
-        let dictionary = if result.cast::<PyMapping>().is_ok() {
-            result.clone()
-        } else if let Some(convert) = result.getattr_opt(intern!(py, "to_dictionary"))? {
-            convert.call0()?
-        } else {
-            let found = result.get_type().name()?;
-            return Err(PyTypeError::new_err(format!(
-                "expected the event model to be returned, found {found}"
-            )));
-        };
-        let document = PyDict::new(py);
-        document.update(dictionary.cast()?)?;
-        // How many calls the event stands for is not the function's to decide.
-        document.set_item(intern!(py, "weight"), weight)?;
-        json::object(&document, json::EVENT_BYTES).map(Some)
-    })?;
+    let masked = function.call(py, &arguments, |result| masked_document(exchange, result).map(Some))?;
     if let Some(masked) = masked {
         exchange.set_document(masked);
     }
     Ok(())
+}
+
+/// The event in what the function returned.
+///
+/// Raises `TypeError` and `ValueError` when it is none that a collector would keep, and what its values raise.
+fn masked_document(exchange: &Exchange, result: &Bound<'_, PyAny>) -> PyResult<Box<RawValue>> {
+    let py = result.py();
+    let fields = if result.cast::<PyMapping>().is_ok() {
+        result.clone()
+    } else if let Some(convert) = result.getattr_opt(intern!(py, "to_dictionary"))? {
+        convert.call0()?
+    } else {
+        let found = result.get_type().name()?;
+        return Err(PyTypeError::new_err(format!("expected the event model to be returned, found {found}")));
+    };
+    let document = PyDict::new(py);
+    document.update(fields.cast()?)?;
+    // How many calls the event stands for is not the function's to decide, and without an id a repeated delivery could not
+    // be told from a second call.
+    document.set_item(intern!(py, "weight"), exchange.weight())?;
+    let id = intern!(py, "transaction_id");
+    if document.get_item(id)?.is_none_or(|id| id.is_none()) {
+        document.set_item(id, exchange.transaction_id())?;
+    }
+    let document = json::object(&document, json::EVENT_BYTES)?;
+    match Event::parse(&document) {
+        Ok(_) => Ok(document),
+        Err(rejection) => Err(PyValueError::new_err(format!("what it returned is no event: {rejection}"))),
+    }
 }

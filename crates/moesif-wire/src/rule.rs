@@ -147,13 +147,13 @@ impl Rule {
             complaints.add(path, json, "an object with status, headers and body");
             return None;
         };
-        // What is no status falls back to the one that blocked calls have.
+        // What is no status an answer can end with falls back to the one that blocked calls have.
         let status =
-            |number: f64| number.to_string().parse().ok().filter(|status| (100..=599).contains(status));
+            |number: f64| number.to_string().parse().ok().filter(|status| (200..=599).contains(status));
         if let Some(value) = present(&members, "status") {
             self.status = number(value).and_then(status);
             if self.status.is_none() {
-                complaints.add(format!("{path}.status"), value, "a status from 100 to 599");
+                complaints.add(format!("{path}.status"), value, "a status from 200 to 599");
             }
         }
         if let Some(headers) = present(&members, "headers") {

@@ -170,12 +170,33 @@ class EventModel(BaseModel):
         self.transaction_id = transaction_id or str(uuid.uuid4())
 
 
+#: The lowest limit that ``sys.set_int_max_str_digits`` takes.
+_MOST_DIGITS = 640
+
+
+class Number(float):
+    """A number of a JSON document: a float that is written again as it was read, whatever a float makes of it."""
+
+    def __new__(cls, text: str) -> Self:
+        """Read a number as JSON spells it."""
+        number = super().__new__(cls, text)
+        number.json_text = text
+        return number
+
+    json_text: str
+
+
+def _integer(text: str) -> float:
+    # Python has no -0, and need not read a decimal integer of more digits than this.
+    return Number(text) if text == "-0" or len(text) > _MOST_DIGITS else int(text)
+
+
 def event_from_document(document: str) -> EventModel:
     """Return the model of an event's JSON text, its headers looked up in any case.
 
     Its weight is not set: how many calls it stands for is not the mask's to decide.
     """
-    fields: dict[str, Any] = json.loads(document)
+    fields: dict[str, Any] = json.loads(document, parse_float=Number, parse_int=_integer)
     event = EventModel.from_dictionary(fields)
     event.weight = None
     for part in (event.request, event.response):

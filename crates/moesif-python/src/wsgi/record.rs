@@ -163,8 +163,7 @@ impl Functions {
         Ok(())
     }
 
-    /// Asks the functions about a call, each of which finds the request body in `wsgi.input` from its start. `false`
-    /// means that the application wants the call left out.
+    /// Asks the functions about a call. `false` means that the application wants the call left out.
     fn ask(
         &self,
         exchange: &mut Exchange,
@@ -172,57 +171,78 @@ impl Functions {
         environ: &Bound<'_, PyDict>,
     ) -> PyResult<bool> {
         let py = app.py();
-        let body = Some(exchange.request_body_bytes()).filter(|body| !body.is_empty());
-        let body = body.map(|body| PyBytes::new(py, body));
-        let rewind = || {
-            if let Some(body) = &body {
-                drop(make_readable(environ, body));
-            }
-        };
-        if body.is_some() {
-            publish(exchange, environ);
-        }
-        let call = PyTuple::new(py, [app, environ.as_any()])?;
-        rewind();
-        if let Some(skip) = &self.skip
-            && skip.call(py, &call, |result| Ok(Some(result.is_truthy()?)))?.unwrap_or(false)
-        {
+        let body = PyBytes::new(py, exchange.request_body_bytes());
+        publish(exchange, environ);
+        let inquiry = Inquiry { environ, body, arguments: PyTuple::new(py, [app, environ.as_any()])? };
+        if inquiry.ask(self.skip.as_ref(), |result| result.is_truthy().map(Some))? == Some(true) {
             return Ok(false);
         }
-        let headers = environ
-            .get_item(intern!(py, "moesif.response_headers"))?
-            .unwrap_or_else(|| PyDict::new(py).into_any());
-        rewind();
         if exchange.user_id().is_none()
-            && let Some(identify) = &self.identify_user
-            && let Some(id) =
-                identify.function.call(py, &identify.arguments(app, environ, &headers)?, convert::id_text)?
+            && let Some(id) = inquiry.identify(self.identify_user.as_ref(), app)?
         {
             exchange.set_user_id(id);
         }
-        rewind();
         if exchange.company_id().is_none()
-            && let Some(identify) = &self.identify_company
-            && let Some(id) =
-                identify.function.call(py, &identify.arguments(app, environ, &headers)?, convert::id_text)?
+            && let Some(id) = inquiry.identify(self.identify_company.as_ref(), app)?
         {
             exchange.set_company_id(id);
         }
-        rewind();
-        if let Some(get) = &self.get_metadata
-            && let Some(metadata) = get.call(py, &call, |result| {
-                if result.is_none() { Ok(None) } else { json::object(result, json::METADATA_BYTES).map(Some) }
-            })?
-        {
+        let metadata = |result: &Bound<'_, PyAny>| {
+            if result.is_none() { Ok(None) } else { json::object(result, json::METADATA_BYTES).map(Some) }
+        };
+        if let Some(metadata) = inquiry.ask(self.get_metadata.as_ref(), metadata)? {
             exchange.set_metadata(metadata);
         }
-        rewind();
-        if let Some(get) = &self.get_session_token
-            && let Some(token) = get.call(py, &call, convert::token_text)?
-        {
+        if let Some(token) = inquiry.ask(self.get_session_token.as_ref(), convert::token_text)? {
             exchange.set_session_token(token);
         }
         Ok(true)
+    }
+}
+
+/// What functions are told about a call that has ended.
+struct Inquiry<'a, 'py> {
+    environ: &'a Bound<'py, PyDict>,
+    /// What the application has read of the request body.
+    body: Bound<'py, PyBytes>,
+    /// The application and `environ`.
+    arguments: Bound<'py, PyTuple>,
+}
+
+impl<'py> Inquiry<'_, 'py> {
+    fn ask<T>(
+        &self,
+        function: Option<&Callback>,
+        read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
+    ) -> PyResult<Option<T>> {
+        function.map_or(Ok(None), |function| self.call(function, &self.arguments, read))
+    }
+
+    fn identify(&self, identify: Option<&Identify>, app: &Bound<'py, PyAny>) -> PyResult<Option<String>> {
+        let Some(identify) = identify else {
+            return Ok(None);
+        };
+        let py = app.py();
+        let headers = self.environ.get_item(intern!(py, "moesif.response_headers"))?;
+        let headers = headers.unwrap_or_else(|| PyDict::new(py).into_any());
+        let arguments = identify.arguments(app, self.environ, &headers)?;
+        self.call(&identify.function, &arguments, convert::id_text)
+    }
+
+    /// Each function finds what the application has read in `wsgi.input`, from its start. What it has not read stays where
+    /// it is: the client may never send it.
+    fn call<T>(
+        &self,
+        function: &Callback,
+        arguments: &Bound<'py, PyTuple>,
+        read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
+    ) -> PyResult<Option<T>> {
+        let py = self.body.py();
+        let input = py.import("io").and_then(|io| io.call_method1("BytesIO", (&self.body,)));
+        if let Ok(input) = input {
+            drop(self.environ.set_item(intern!(py, "wsgi.input"), input));
+        }
+        function.call(py, arguments, read)
     }
 }
 
@@ -275,33 +295,27 @@ pub(super) fn publish_request_body(record: &Record, environ: &Bound<'_, PyDict>)
     }
 }
 
-/// `environ['moesif.request_body']`: the parsed JSON document, or the body in base64.
+/// `environ['moesif.request_body']`: the parsed JSON document, or the body in base64; `None` where none was read.
 fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
     let py = environ.py();
     let key = intern!(py, "moesif.request_body");
     if environ.contains(key).unwrap_or(true) {
         return;
     }
-    let Some(body) = guarded(|| exchange.request_body().body).flatten() else {
-        return;
-    };
+    let body = guarded(|| exchange.request_body().body).flatten();
     let base64 = |bytes: &[u8]| -> PyResult<Bound<'_, PyAny>> {
         let encoded = py.import("base64")?.call_method1("b64encode", (PyBytes::new(py, bytes),))?;
         encoded.call_method1("decode", ("ascii",))
     };
     let value = match &body {
-        Body::Json(text) => json::parse(py, text.get()).or_else(|_| base64(exchange.request_body_bytes())),
-        Body::Bytes(bytes) => base64(bytes),
-        Body::Base64(text) => Ok(pyo3::types::PyString::new(py, text).into_any()),
+        None => Ok(py.None().into_bound(py)),
+        Some(Body::Json(text)) => {
+            json::parse(py, text.get()).or_else(|_| base64(exchange.request_body_bytes()))
+        }
+        Some(Body::Bytes(bytes)) => base64(bytes),
+        Some(Body::Base64(text)) => Ok(pyo3::types::PyString::new(py, text).into_any()),
     };
     if let Ok(value) = value {
         drop(environ.set_item(key, value));
     }
-}
-
-/// Functions may read the body from `wsgi.input` as the application did.
-fn make_readable(environ: &Bound<'_, PyDict>, body: &Bound<'_, PyBytes>) -> PyResult<()> {
-    let py = environ.py();
-    let stream = py.import("io")?.call_method1("BytesIO", (body,))?;
-    environ.set_item(intern!(py, "wsgi.input"), stream)
 }

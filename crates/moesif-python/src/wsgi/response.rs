@@ -42,7 +42,9 @@ impl ResponseIterator {
         if let Some(iterator) = there {
             return Ok(iterator.into_bound(py));
         }
-        let iterator = self.iterable.bind(py).try_iter()?;
+        let iterator = self.iterable.bind(py).try_iter().inspect_err(|_| {
+            self.call.record.update(Exchange::fail);
+        })?;
         let before =
             self.iterator.lock().unwrap_or_else(PoisonError::into_inner).replace(iterator.clone().unbind());
         drop(before);

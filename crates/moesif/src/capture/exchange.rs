@@ -347,6 +347,12 @@ impl Exchange {
         self.request_body.bytes()
     }
 
+    /// The event's own id.
+    #[must_use]
+    pub fn transaction_id(&self) -> &str {
+        self.transaction_id.as_str()
+    }
+
     /// The transaction id for the response: the client's where it is acceptable, else this event's own; `None` where
     /// it is switched off.
     #[must_use]

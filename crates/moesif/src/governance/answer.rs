@@ -62,10 +62,8 @@ impl Answer {
             }
         }
         let block = rule.block.then(|| {
-            // An interim status cannot be the last one.
-            let status = rule.status.filter(|status| (200..600).contains(status));
             let body = rule.body.as_deref().unwrap_or(serde_json::value::RawValue::NULL);
-            (status.unwrap_or(TOO_MANY_REQUESTS), Template::json(body, &rule.variables))
+            (rule.status.unwrap_or(TOO_MANY_REQUESTS), Template::json(body, &rule.variables))
         });
         Self { headers, block }
     }

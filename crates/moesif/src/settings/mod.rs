@@ -71,7 +71,8 @@ impl fmt::Display for Value {
             Self::Flag(true) => f.write_str("True"),
             Self::Flag(false) => f.write_str("False"),
             Self::Integer(number) => write!(f, "{number}"),
-            Self::Float(number) => write!(f, "{number}"),
+            // As Python shows it: 10.0 is no integer.
+            Self::Float(number) => write!(f, "{number:?}"),
             Self::Names(names) => write!(f, "{names:?}"),
             Self::Callable => f.write_str("a function"),
             Self::Other(shown) => f.write_str(shown),
