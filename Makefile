@@ -11,7 +11,7 @@ RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' -o -path 
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python lint format docs bench clean
+.PHONY: help build demo test test-rust test-python soak chaos lint format docs bench clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -66,6 +66,12 @@ test-rust:
 
 test-python: build target/release/examples/pattern $(VENV)/.servers $(UPSTREAM)/.installed
 	$(BIN)/python -m pytest
+
+soak: build $(VENV)/.servers ## Run an application for SECONDS (600): memory and threads stay flat
+	$(BIN)/python -m tests.delivery.soak $(or $(SECONDS),600)
+
+chaos: build $(VENV)/.servers ## Kill the collector KILLS (20) times under load: nothing is lost that is not counted
+	$(BIN)/python -m tests.delivery.chaos $(or $(KILLS),20)
 
 lint: build $(VENV)/.servers $(VENV)/.linters ## Run every linter
 	cargo fmt --all --check

@@ -3,7 +3,10 @@
 Each subject runs in an interpreter of its own, upstream in a virtual environment of its own (.venv-upstream). The three
 take turns, the bare application first, so that a slow moment of the machine meets all of them; of the rounds the median
 is reported. "Added" is the subject's percentile less the bare application's of the same round. CPU is the process's
-user and system time until every event is delivered, less the bare application's, per event.
+user and system time until every event is delivered, less the bare application's, per event. Events per second are
+counted from the first call, made as fast as one thread can, to the arrival of the last batch. Memory is the most the
+process grows by while 400 calls of 1 MB in and out meet a collector that never answers. A fork is measured with the end
+of its child.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 UPSTREAM = ROOT / ".venv-upstream" / "bin" / "python"
+RATE_CALLS = 40_000
+MEGABYTE_CALLS = 400
+FORKS = 300
 
 
 @dataclass
@@ -46,8 +52,9 @@ def upstream_version() -> str:
 
 
 @contextmanager
-def sink() -> Iterator[str]:
-    with subprocess.Popen([sys.executable, HERE / "sink.py"], stdout=subprocess.PIPE, text=True) as process:
+def sink(*arguments: str) -> Iterator[str]:
+    command = [sys.executable, str(HERE / "sink.py"), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
@@ -55,14 +62,20 @@ def sink() -> Iterator[str]:
             process.kill()
 
 
-def measure(python: Path | str, subject: str, calls: int) -> Round:
+def run_subject(python: Path | str, subject: str, calls: int, workload: str = "calls") -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MOESIF_")}
-    with sink() as address:
+    with sink(*(["--stall"] if workload == "memory" else [])) as address:
         command = [python, HERE / "subject.py", subject, "--sink", address, "--calls", str(calls)]
+        command += ["--workload", workload]
         run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if run.returncode != 0:
         sys.exit(f"{subject} failed under {python}:\n{run.stderr}")
-    found = json.loads(run.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return found
+
+
+def measure(python: Path | str, subject: str, calls: int) -> Round:
+    found = run_subject(python, subject, calls)
     times = sorted(found["times"])
     return Round(
         p50=times[len(times) // 2] / 1000,
@@ -78,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     subjects = {"upstream": UPSTREAM, "ours": Path(sys.executable)}
-    added: dict[str, list[tuple[float, float, float]]] = {name: [] for name in subjects}
+    added: dict[str, list[tuple[float, ...]]] = {name: [] for name in subjects}
     lost = dict.fromkeys(subjects, 0)
     started = time.monotonic()
     for number in range(arguments.rounds):
@@ -91,6 +104,18 @@ def main() -> None:
         print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
     median = {
         name: [statistics.median(column) for column in zip(*rounds, strict=True)] for name, rounds in added.items()
+    }
+    rates: dict[str, float] = {}
+    for name, python in subjects.items():
+        found_rates = [run_subject(python, "middleware", RATE_CALLS, "rate")["rate"] for _ in range(3)]
+        rates[name] = statistics.median(found_rates)
+    grown = {
+        name: run_subject(python, "middleware", MEGABYTE_CALLS, "memory")["grown"] for name, python in subjects.items()
+    }
+    bare_forks = statistics.median(run_subject(sys.executable, "bare", FORKS, "forks")["times"])
+    forks = {
+        name: statistics.median(run_subject(python, "middleware", FORKS, "forks")["times"]) - bare_forks
+        for name, python in subjects.items()
     }
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
@@ -107,6 +132,12 @@ def main() -> None:
     ):
         theirs, ours = median["upstream"][row], median["ours"][row]
         print(f"{title:44}{theirs:>10.1f}{ours:>10.1f}{theirs / ours:>9.1f}x")
+    theirs, ours = rates["upstream"], rates["ours"]
+    print(f"{'events delivered per second, one process':44}{theirs:>10.0f}{ours:>10.0f}{ours / theirs:>9.1f}x")
+    theirs, ours = (grown[name] / 2**20 for name in ("upstream", "ours"))
+    print(f"{'memory, collector stalled, 400 x 1 MB, MiB':44}{theirs:>10.0f}{ours:>10.0f}{theirs / ours:>9.1f}x")
+    theirs, ours = (forks[name] / 1000 for name in ("upstream", "ours"))
+    print(f"{'added to a fork and its child, p50, µs':44}{theirs:>10.0f}{ours:>10.0f}")
     print(f"{'events not delivered':44}{lost['upstream']:>10}{lost['ours']:>10}")
 
 

@@ -1,6 +1,7 @@
 """A collector that only counts: keeps every batch as it came and unpacks it when asked how many events there were.
 
-GET /count answers with the number of events so far. First line on stdout: the port.
+GET /count answers with the number of events so far, GET /last with the moment of the last batch (monotonic clock,
+seconds). With --stall, batches are read and never answered. First line on stdout: the port.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ import asyncio
 import gzip
 import json
 import sys
+import time
 
 
 class Counter:
     """The batches received, and how many events those counted so far held."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stall: bool) -> None:
+        self.stall = stall
+        self.last = 0.0
         self.batches: list[tuple[bytes, bool]] = []
         self.counted = 0
 
@@ -28,6 +32,8 @@ class Counter:
     def answer(self, method: bytes, path: bytes) -> tuple[int, bytes]:
         if path == b"/count":
             return 200, str(self.count()).encode()
+        if path == b"/last":
+            return 200, str(self.last).encode()
         if path.endswith(b"/v1/config"):
             return 200, b'{"sample_rate": 100}'
         if path.endswith(b"/v1/rules"):
@@ -47,6 +53,9 @@ class Counter:
                 body = await reader.readexactly(int(fields.get(b"content-length", b"0")))
                 if method == b"POST" and b"/v1/events" in path:
                     self.batches.append((body, fields.get(b"content-encoding") == b"gzip"))
+                    self.last = time.monotonic()
+                    if self.stall:
+                        await asyncio.sleep(3600)
                 status, reply = self.answer(method, path)
                 tags = b"X-Moesif-Config-ETag: 1\r\nX-Moesif-Rules-Tag: 1\r\n"
                 writer.write(
@@ -61,7 +70,7 @@ class Counter:
 
 
 async def main() -> None:
-    server = await asyncio.start_server(Counter().serve, "127.0.0.1", 0, limit=1 << 26)
+    server = await asyncio.start_server(Counter(stall="--stall" in sys.argv).serve, "127.0.0.1", 0, limit=1 << 26)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

@@ -1,9 +1,11 @@
 """One subject of a benchmark, in an interpreter of its own: a WSGI application, bare or behind a middleware.
 
-Prints one JSON object: the time of each call on the calling thread, the CPU time of the process until everything is
-delivered, and how many events were.
+Prints one JSON object. The workload "calls": the time of each call on the calling thread, the CPU time of the process
+until everything is delivered, and how many events were. "rate": how many events a second arrive, from the first call
+to the last batch, while one thread calls as fast as it can. "memory": how much it grows by during calls of 1 MB
+in and out to a collector that never answers. "forks": how long a fork and the end of its child take.
 
-The workload is the one of docs/architecture.md: a 490-byte JSON document in, a 1.2 KB one out, a bearer token.
+The calls are those of docs/architecture.md: a 490-byte JSON document in, a 1.2 KB one out, a bearer token.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import base64
 import io
 import json
+import os
 import sys
 import time
 import urllib.request
@@ -110,9 +113,58 @@ def drive(app: Callable[..., Any], calls: int) -> list[int]:
     return times
 
 
+def ask(sink: str, what: str) -> float:
+    with urllib.request.urlopen(f"{sink}/{what}", timeout=60) as reply:
+        return float(reply.read())
+
+
 def delivered(sink: str) -> int:
-    with urllib.request.urlopen(f"{sink}/count", timeout=60) as reply:
-        return int(reply.read())
+    return int(ask(sink, "count"))
+
+
+def resident() -> int:
+    with open("/proc/self/statm") as statm:  # noqa: PTH123 - as cheap as can be
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def echo(environ: dict[str, Any], start_response: Callable[..., object]) -> list[bytes]:
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    return [body]
+
+
+def measure_memory(app: Callable[..., Any], calls: int) -> dict[str, Any]:
+    """Grows by what the middleware keeps of megabytes nobody takes from it."""
+    body = os.urandom(500_000).hex().encode()
+    before = resident()
+    highest = 0
+    for _ in range(calls):
+        environ = environment() | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+        result = app(environ, start_response)
+        for _chunk in result:
+            pass
+        if hasattr(result, "close"):
+            result.close()
+        highest = max(highest, resident())
+    # What a worker thread makes of it comes later.
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        highest = max(highest, resident())
+        time.sleep(0.01)
+    return {"grown": highest - before}
+
+
+def measure_forks(app: Callable[..., Any], forks: int) -> dict[str, Any]:
+    drive(app, 1000)
+    times = []
+    for _ in range(forks):
+        begin = time.perf_counter_ns()
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        os.waitpid(pid, 0)
+        times.append(time.perf_counter_ns() - begin)
+    return {"times": times}
 
 
 def main() -> None:
@@ -120,24 +172,36 @@ def main() -> None:
     parser.add_argument("subject", choices=["bare", "middleware"])
     parser.add_argument("--sink", required=True, help="base URI of the counting collector")
     parser.add_argument("--calls", type=int, required=True)
+    parser.add_argument("--workload", choices=["calls", "rate", "memory", "forks"], default="calls")
     arguments = parser.parse_args()
-    app: Callable[..., Any] = application
+    inner = echo if arguments.workload == "memory" else application
+    app: Callable[..., Any] = inner
     name = "bare"
     if arguments.subject == "middleware":
         import moesifwsgi  # noqa: PLC0415 - the bare subject must not load it
 
         name = moesifwsgi.__file__
-        app = moesifwsgi.MoesifMiddleware(application, {"APPLICATION_ID": "bench", "BASE_URI": arguments.sink})
+        # The rate is not to be that of the last batch, which is not full.
+        options: dict[str, Any] = {"EVENT_BATCH_TIMEOUT": 0.1} if arguments.workload == "rate" else {}
+        options |= {"APPLICATION_ID": "bench", "BASE_URI": arguments.sink}
+        app = moesifwsgi.MoesifMiddleware(inner, options)
+    if arguments.workload in ("memory", "forks"):
+        measure = measure_memory if arguments.workload == "memory" else measure_forks
+        json.dump(measure(app, arguments.calls), sys.stdout)
+        sys.stdout.flush()
+        # What waits is not part of it.
+        os._exit(0)
     # Everything lazy (imports, threads, the first connection) happens in calls that are not counted.
     drive(app, 200)
     expected = 200 if name != "bare" else 0
     wait_for(arguments.sink, expected)
-    before, cpu = delivered(arguments.sink), time.process_time()
+    before, cpu, began = delivered(arguments.sink), time.process_time(), time.monotonic()
     times = drive(app, arguments.calls)
     expected = arguments.calls if name != "bare" else 0
     events = wait_for(arguments.sink, before + expected) - before
     cpu = time.process_time() - cpu
-    json.dump({"times": times, "cpu_s": cpu, "events": events, "name": name}, sys.stdout)
+    rate = events / (ask(arguments.sink, "last") - began) if events else 0
+    json.dump({"times": times, "cpu_s": cpu, "events": events, "name": name, "rate": rate}, sys.stdout)
     sys.stdout.flush()
 
 

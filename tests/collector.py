@@ -38,18 +38,27 @@ class Collector:
 
     def __init__(self, directory: Path) -> None:
         self.application_id = f"test-{uuid.uuid4()}"
-        binary = collector_binary()
+        self._directory = directory
         self._log = (directory / "collector.log").open("wb")
-        self.process = subprocess.Popen(
-            [binary, "--listen", "127.0.0.1:0", "--data", directory / "data"],
+        self.process, self.uri = self._start("127.0.0.1:0")
+
+    def restart(self) -> None:
+        """Start it again after its end, where it was and with what it had."""
+        assert self.process.stdout
+        self.process.stdout.close()
+        self.process, _ = self._start(self.uri.removeprefix("http://"))
+
+    def _start(self, address: str) -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [collector_binary(), "--listen", address, "--data", self._directory / "data"],
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
         )
-        assert self.process.stdout
-        first_line = self.process.stdout.readline()
+        assert process.stdout
+        first_line = process.stdout.readline()
         assert first_line.startswith("listening on http://"), first_line
-        self.uri = first_line.removeprefix("listening on ").strip()
+        return process, first_line.removeprefix("listening on ").strip()
 
     def events(self, **filters: object) -> list[dict[str, Any]]:
         """Rows of ``GET /api/events``, every page of them, newest first."""

@@ -143,7 +143,18 @@ def _command(application: str, server: str, arguments: tuple[str, ...], descript
 
 def environment(uri: str, application_id: str, options: Mapping[str, object]) -> dict[str, str]:
     """The environment of a process that delivers to ``uri``, every option as a variable."""
-    inherited = {name: text for name, text in os.environ.items() if not name.startswith("MOESIF_")}
+    ways = (
+        "HTTP_PROXY",
+        "HTTPS_PROXY",
+        "ALL_PROXY",
+        "NO_PROXY",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "SSL_CERT_FILE",
+    )
+    inherited = {
+        name: text for name, text in os.environ.items() if not name.startswith("MOESIF_") and name.upper() not in ways
+    }
     fast = {"EVENT_BATCH_TIMEOUT": 0.05}
     given = {"APPLICATION_ID": application_id, "BASE_URI": uri, **fast, **options}
     return {

@@ -7,7 +7,8 @@ at exit) is decided here.
 from __future__ import annotations
 
 import atexit
-from typing import TYPE_CHECKING, TypedDict
+import os
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from moesif import _native
 
@@ -32,14 +33,17 @@ class Stats(TypedDict):
     spooled: int
     queue_bytes: int
     bodies_removed: int
+    last_success: float | None
+    last_error: str | None
+    breaker: Literal["closed", "half_open", "open", "refused"]
 
 
 def flush(timeout: float | None = None) -> bool:
     """Wait until every call recorded so far in this process is delivered, or counted as lost.
 
     ``timeout`` is in seconds; ``None`` is the longest ``FLUSH_TIMEOUT`` in use. Returns whether everything was settled
-    in time. Other Python threads run meanwhile. A ``multiprocessing`` worker calls this before it ends, because its
-    end runs no exit handlers.
+    in time. Other Python threads run meanwhile. A ``multiprocessing`` worker calls this before it ends, because its end
+    runs no exit handlers.
 
     Raises ``ValueError`` for a negative or infinite timeout.
     """
@@ -50,15 +54,19 @@ def stats() -> Stats:
     """Return what became of every call this process has captured; ``queue_bytes`` is the memory it takes now.
 
     ``bodies_removed`` counts the bodies that events were sent without: there was no room for them, or a mask could not
-    be applied to them.
+    be applied to them. ``last_success`` is when a collector last acknowledged events, in seconds since the epoch;
+    ``last_error`` says why the last upload that failed did. ``breaker`` tells whether events are being sent:
+    ``closed`` (they are), ``half_open`` (one batch is being tried), ``open`` (the collector fails and is left alone for
+    a while) or ``refused`` (it does not take this APPLICATION_ID or BASE_URI).
     """
     return _native.stats()
 
 
-def _flush_at_exit() -> None:
-    _native.flush(None)
-
-
 # Registered once, at import: exit handlers run in reverse order, so that of an application that registers its own
 # later the last calls are still recorded.
-atexit.register(_flush_at_exit)
+atexit.register(_native.finish)
+
+# A child of a fork tells its process id from its parent's wherever it matters; where this hook is run, it need not find
+# out with its first request. (Some servers fork without it.)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_native.after_fork_in_child)

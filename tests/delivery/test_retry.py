@@ -29,11 +29,12 @@ class Keep(logging.Handler):
     def emit(self, record):
         logged.append((record.name, record.levelname, record.getMessage()))
 logging.getLogger().addHandler(Keep())
+logging.getLogger("moesif").setLevel(logging.INFO)
 
 application = MoesifMiddleware(hello, {})
 for path in json.loads(os.environ["PATHS"]):
     request(application, make_environ(path=path))
-settled = moesif.flush(20)
+settled = moesif.flush(float(os.environ.get("PATIENCE", "20")))
 print(json.dumps({"settled": settled, "logged": logged, **moesif.stats()}))
 """
 
@@ -116,24 +117,54 @@ def test_a_flush_does_not_hurry_a_collector_that_asks_for_patience(run_program: 
 
 @pytest.mark.parametrize("status", [401, 403, 302])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_refused_application_id_is_not_tried_again_and_said_once(
+def test_a_refused_application_id_is_left_alone_and_said_once(
     run_program: RunProgram, recorder: Recorder, status: int, workers: int
 ) -> None:
     recorder.answer_with(then=status)
     paths = [f"/{number}" for number in range(20)]
     ended = run_program(
-        PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths)}, BATCH_SIZE=1, EVENT_WORKER_COUNT=workers
+        PROGRAM,
+        to=recorder,
+        variables={"PATHS": json.dumps(paths), "PATIENCE": "2"},
+        BATCH_SIZE=1,
+        EVENT_WORKER_COUNT=workers,
+        FLUSH_TIMEOUT=0,
     )
     assert ended.code == 0, ended.errors
     stats = json.loads(ended.output)
-    assert stats["settled"] is True
-    assert stats["dropped"] == {"unauthorized": 20}
-    assert len(recorder.deliveries) == 20
+    # Nothing is given up while the process lives.
+    assert (stats["settled"], stats["breaker"], stats["dropped"]) == (False, "refused", {})
+    assert stats["queued"] + stats["in_flight"] == 20
+    # What was under way when the first answer came, the flush's attempt, and the one at the end.
+    assert len(recorder.deliveries) <= workers + 2, [d.at for d in recorder.deliveries]
     [(name, level, message)] = stats["logged"]
     assert (name, level) == ("moesif.delivery", "ERROR")
     assert str(status) in message
     assert "APPLICATION_ID" in message
     assert recorder.application_id not in message
+
+
+def test_events_wait_until_a_refused_application_id_is_accepted(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.answer_with(401)
+    ended = run_program(PROGRAM, to=recorder, variables={"PATHS": '["/0", "/1"]'}, BATCH_SIZE=1)
+    assert ended.code == 0, ended.errors
+    stats = json.loads(ended.output)
+    assert (stats["settled"], stats["sent"], stats["breaker"]) == (True, 2, "closed")
+    assert [level for _, level, _ in stats["logged"]] == ["ERROR", "INFO"]
+
+
+def test_a_collector_that_refuses_every_event_is_not_fed_one_by_one(
+    run_program: RunProgram, recorder: Recorder
+) -> None:
+    recorder.answer_with(then=404)
+    paths = [f"/{number}" for number in range(100)]
+    ended = run_program(PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths), "PATIENCE": "1"}, FLUSH_TIMEOUT=0)
+    assert ended.code == 0, ended.errors
+    stats = json.loads(ended.output)
+    assert (stats["settled"], stats["breaker"]) == (False, "refused")
+    assert stats["dropped"]["refused"] <= 10
+    assert stats["queued"] + stats["in_flight"] >= 90
+    assert len(recorder.deliveries) < 30
 
 
 def test_a_redirect_is_not_followed(recorder: Recorder, another_recorder: Recorder, wrap: Wrap) -> None:

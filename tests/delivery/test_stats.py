@@ -93,14 +93,44 @@ def test_a_process_that_captured_nothing_has_empty_accounts(run_program: RunProg
         import moesif
         names = ["captured", "sent", "sampled_out", "skipped", "queued", "in_flight", "spooled", "bodies_removed"]
         empty = dict.fromkeys(names, 0)
-        assert moesif.stats() == {**empty, "dropped": {}, "queue_bytes": 0}
+        empty |= {"dropped": {}, "queue_bytes": 0, "last_success": None, "last_error": None, "breaker": "closed"}
+        assert moesif.stats() == empty
         assert moesif.flush() is True
         assert moesif.flush(0) is True
-        assert moesif.stats() == {**empty, "dropped": {}, "queue_bytes": 0}
+        assert moesif.stats() == empty
         """,
         to=nowhere,
     )
     assert ended.code == 0, ended.errors
+
+
+def test_the_last_success_the_last_error_and_the_breaker_are_told(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.answer_with(201, then=503)
+    ended = run_program(
+        """
+        import time
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+        application = MoesifMiddleware(hello, {})
+        before = time.time()
+        request(application)
+        assert moesif.flush(20)
+        stats = moesif.stats()
+        assert before - 1 <= stats["last_success"] <= time.time() + 1, stats
+        assert (stats["last_error"], stats["breaker"]) == (None, "closed"), stats
+        request(application)
+        moesif.flush(0.2)
+        stats = moesif.stats()
+        assert stats["last_error"] == "it answered 503", stats
+        assert stats["breaker"] in ("open", "half_open"), stats
+        """,
+        to=recorder,
+        FLUSH_TIMEOUT=0,
+    )
+    assert ended.code == 0, ended.errors
+    assert "1 events are lost" in ended.errors
+    assert "503" in ended.errors
 
 
 def test_flush_says_whether_everything_is_settled(run_program: RunProgram, recorder: Recorder) -> None:
@@ -151,6 +181,8 @@ def test_an_interrupt_ends_a_flush(run_program: RunProgram, recorder: Recorder) 
         import moesif
         from moesifwsgi import MoesifMiddleware
         from tests.gateway import hello, request
+        # A process that was started in the background inherits that interrupts are ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         request(MoesifMiddleware(hello, {}))
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         before = time.monotonic()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.recorder import Fault
+from tests.collector import Nowhere
+from tests.recorder import Answer, Fault
 
 if TYPE_CHECKING:
-    from tests.collector import Collector, Nowhere
+    from pathlib import Path
+
+    from tests.collector import Collector
     from tests.conftest import RunProgram, Serve
     from tests.recorder import Recorder
 
@@ -91,6 +95,26 @@ def test_everything_is_delivered_at_exit(run_program: RunProgram, collector: Col
     assert len(collector.events()) == 2500 + ("thread" in ending)
 
 
+def test_a_collector_that_hangs_does_not_keep_others_from_what_is_theirs(
+    run_program: RunProgram, recorder: Recorder, another_recorder: Recorder
+) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    ended = run_program(
+        PROGRAM
+        + f"""
+working = {{"BASE_URI": {another_recorder.uri!r}, "APPLICATION_ID": {another_recorder.application_id!r}}}
+request(MoesifMiddleware(hello, working))
+""",
+        to=recorder,
+        variables={"REQUESTS": "5"},
+        EVENT_BATCH_TIMEOUT=60,
+        FLUSH_TIMEOUT=2,
+    )
+    assert ended.code == 0, ended.errors
+    assert len(another_recorder.events) == 1
+    assert "5 events are lost" in ended.errors
+
+
 @pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref"])
 def test_everything_is_delivered_when_a_server_is_told_to_end(serve: Serve, collector: Collector, server: str) -> None:
     running = serve("plain:app", server, to=collector, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=20)
@@ -109,3 +133,77 @@ def test_a_server_with_a_hung_collector_ends_in_time(serve: Serve, recorder: Rec
     before = time.monotonic()
     assert running.stop() == 0
     assert time.monotonic() - before < 0.5 + 1 + MARGIN
+
+
+def test_what_could_not_be_delivered_is_said_in_one_line(run_program: RunProgram, nowhere: Nowhere) -> None:
+    ended = run_program(PROGRAM, to=nowhere, variables={"REQUESTS": "7"}, FLUSH_TIMEOUT=1)
+    lines = [line for line in ended.errors.splitlines() if "lost" in line]
+    assert len(lines) == 1, ended.errors
+    assert lines[0].startswith("7 events are lost")
+    assert "Connection refused" in lines[0]
+
+
+def test_exit_does_not_wait_for_a_collector_that_is_being_left_alone(
+    run_program: RunProgram, recorder: Recorder
+) -> None:
+    # It asked for patience beyond the deadline: waiting for the deadline would help nobody.
+    recorder.answer_with(then=Answer(503, (("Retry-After", "300"),)))
+    ended = run_program(PROGRAM, to=recorder, variables={"REQUESTS": "5"}, FLUSH_TIMEOUT=30)
+    assert ended.seconds_after("end") < 15
+    assert "5 events are lost" in ended.errors
+
+
+@pytest.fixture
+def black_hole(tmp_path: Path) -> dict[str, str]:
+    """What makes every lookup of a name go on for ever."""
+    source, library = tmp_path / "lookup.c", tmp_path / "lookup.so"
+    source.write_text("#include <unistd.h>\nint getaddrinfo(void) { for (;;) pause(); }\n")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
+    return {"LD_PRELOAD": str(library)}
+
+
+def test_a_name_server_that_never_answers_holds_neither_requests_nor_the_end(
+    run_program: RunProgram, black_hole: dict[str, str]
+) -> None:
+    ended = run_program(
+        PROGRAM
+        + """
+before = time.monotonic()
+request(application)
+assert time.monotonic() - before < 0.5
+def names():
+    return [open(f"/proc/self/task/{task}/comm").read() for task in os.listdir("/proc/self/task")]
+while "moesif-names\\n" not in names():
+    assert time.monotonic() - before < 20, names()
+""",
+        to=Nowhere("http://collector.example.com:9500"),
+        variables={"REQUESTS": "50", **black_hole},
+        FLUSH_TIMEOUT=1,
+    )
+    assert ended.code == 0, ended.errors
+    assert ended.seconds_after("end") < 1 + MARGIN
+    assert "51 events are lost" in ended.errors
+
+
+@pytest.mark.parametrize("fault", [False, True], ids=["collector works", "collector hangs"])
+def test_a_process_that_ends_without_pythons_exit_handlers_delivers_as_well(
+    run_program: RunProgram, recorder: Recorder, *, fault: bool
+) -> None:
+    if fault:
+        recorder.answer_with(then=Fault.HANG)
+    # As uWSGI ends a worker that is busy: in the middle of whatever the main thread does.
+    ended = run_program(
+        PROGRAM
+        + """
+import ctypes
+def leave(_environ, _start_response):
+    ctypes.CDLL(None).exit(7)
+request(MoesifMiddleware(leave, {}))
+""",
+        to=recorder,
+        variables={"REQUESTS": "50"},
+        EVENT_BATCH_TIMEOUT=60,
+        FLUSH_TIMEOUT=1 if fault else 30,
+    )
+    assert ended.code == 7, ended.errors
+    assert (len(recorder.events), ended.seconds_after("end") < 1 + MARGIN) == (0 if fault else 50, True)

@@ -11,7 +11,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
-use crate::{log, settings};
+use crate::{log, python, settings};
 
 /// One function of the application.
 pub(crate) struct Callback {
@@ -66,7 +66,7 @@ impl Callback {
         read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
         report: impl FnOnce(&PyErr),
     ) -> PyResult<Option<T>> {
-        let result = self.function.bind(py).call1(arguments).and_then(|result| {
+        let result = python::call(self.function.bind(py), arguments, None).and_then(|result| {
             if is_pending(&result)? {
                 let found = result.get_type().name()?;
                 return Err(PyTypeError::new_err(format!(
@@ -103,6 +103,7 @@ impl Callback {
     }
 
     /// Whether the function takes a positional argument at this index (from 0). When Python cannot tell, it does.
+    #[expect(clippy::disallowed_methods, reason = "a middleware is being made: nothing is being served")]
     pub(crate) fn takes_argument(&self, py: Python<'_>, index: usize) -> bool {
         let count = || -> PyResult<bool> {
             let inspect = py.import("inspect")?;

@@ -7,6 +7,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::python;
+
 /// Longest session token in bytes.
 const MAX_TOKEN_BYTES: usize = 4096;
 
@@ -22,12 +24,12 @@ pub(crate) fn token_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 }
 
 fn short_text(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Option<String>> {
-    if !value.is_truthy()? {
+    if !python::truth(value)? {
         return Ok(None);
     }
     let text = match value.cast::<PyString>() {
         Ok(text) => text.to_string_lossy().into_owned(),
-        Err(_) => value.str()?.to_string_lossy().into_owned(),
+        Err(_) => python::text(value)?.to_string_lossy().into_owned(),
     };
     if text.len() > max_bytes {
         return Err(PyValueError::new_err(format!(

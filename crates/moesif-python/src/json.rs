@@ -10,10 +10,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PyMapping, PySet, PyString,
-    PyTuple,
+    PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PySet, PyString, PyTuple,
 };
 use serde_json::value::RawValue;
+
+use crate::python;
 
 /// Values nested deeper than this are written as null. Above what a recorded body may have (100).
 const MAX_DEPTH: usize = 200;
@@ -32,7 +33,7 @@ const NUMBER: [char; 11] = ['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9
 /// Raises `ValueError` when it is no dictionary or its text is longer than `max_bytes`, and whatever the values' own
 /// methods raise.
 pub(crate) fn object(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Box<RawValue>> {
-    if value.cast::<PyMapping>().is_err() {
+    if !python::is_mapping(value)? {
         return Err(PyValueError::new_err(format!(
             "expected a dictionary, found {}",
             value.get_type().name()?
@@ -45,7 +46,16 @@ pub(crate) fn object(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Box
 
 /// The Python value of a JSON document, by Python's own parser.
 pub(crate) fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
-    py.import("json")?.call_method1("loads", (json,))
+    let arguments = (json,).into_pyobject(py)?;
+    python::call_method(&python::import(intern!(py, "json"))?, intern!(py, "loads"), &arguments)
+}
+
+/// Bytes in base64.
+pub(crate) fn base64<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyString>> {
+    let py = bytes.py();
+    let base64 = python::import(intern!(py, "base64"))?;
+    let encoded = python::call_method(&base64, intern!(py, "b64encode"), &PyTuple::new(py, [bytes])?)?;
+    PyString::from_bytes(py, encoded.cast::<PyBytes>()?.as_bytes())
 }
 
 /// The text so far, how long it may become, and the containers that are open. They are kept here and not on the stack:
@@ -68,7 +78,7 @@ impl<'py> Writer<'py> {
     fn document(&mut self, value: &Bound<'py, PyAny>) -> PyResult<()> {
         self.value(value)?;
         while let Some(container) = self.open.last_mut() {
-            match container.items.next().transpose()? {
+            match python::next(&mut container.items)? {
                 None => {
                     self.text.push(if container.is_object { '}' } else { ']' });
                     self.open.pop();
@@ -123,12 +133,16 @@ impl<'py> Writer<'py> {
             self.container(value, false)?;
         } else if let Ok(bytes) = value.cast::<PyBytes>() {
             self.bytes(bytes)?;
-        } else if let Ok(map) = value.cast::<PyMapping>() {
-            self.container(map.items()?.as_any(), true)?;
-        } else if let Ok(moment) = value.getattr("isoformat").and_then(|isoformat| isoformat.call0()) {
-            self.string(&moment.str()?)?;
+        } else if python::is_mapping(value)? {
+            let items =
+                python::call_method(value, intern!(value.py(), "items"), &PyTuple::empty(value.py()))?;
+            self.container(python::list(&items)?.as_any(), true)?;
+        } else if let Ok(moment) =
+            python::call_method(value, intern!(value.py(), "isoformat"), &PyTuple::empty(value.py()))
+        {
+            self.string(&python::text(&moment)?)?;
         } else {
-            self.string(&value.str()?)?;
+            self.string(&python::text(value)?)?;
         }
         Ok(())
     }
@@ -139,7 +153,7 @@ impl<'py> Writer<'py> {
             return Ok(());
         }
         self.text.push(if is_object { '{' } else { '[' });
-        self.open.push(Container { items: items.try_iter()?, is_object, is_empty: true });
+        self.open.push(Container { items: python::iterate(items)?, is_object, is_empty: true });
         Ok(())
     }
 
@@ -154,7 +168,7 @@ impl<'py> Writer<'py> {
             self.text.push('"');
             return Ok(());
         }
-        self.string(&key.str()?)
+        self.string(&python::text(key)?)
     }
 
     /// A subclass of int may print itself differently (an enum does): the plain number is what JSON holds.
@@ -164,18 +178,22 @@ impl<'py> Writer<'py> {
             let _ = write!(self.text, "{number}");
             return Ok(());
         }
-        let number = value.py().get_type::<PyInt>().call1((value,))?;
-        match number.str() {
-            Ok(digits) => self.text.push_str(&digits.to_string_lossy()),
+        let py = value.py();
+        let number = python::call(&py.get_type::<PyInt>(), &PyTuple::new(py, [value])?, None)?;
+        if let Ok(digits) = number.str() {
+            self.text.push_str(&digits.to_string_lossy());
+        } else {
             // Python refuses to print a number of thousands of digits in decimal.
-            Err(_) => self.string(&number.call_method1("__format__", ("#x",))?.str()?)?,
+            let format = PyTuple::new(py, ["#x"])?;
+            let digits = python::call_method(&number, intern!(py, "__format__"), &format)?;
+            self.string(digits.cast()?)?;
         }
         Ok(())
     }
 
     fn float(&mut self, number: &Bound<'_, PyFloat>) -> PyResult<()> {
         if !number.is_exact_instance_of::<PyFloat>()
-            && let Some(text) = number.getattr_opt(intern!(number.py(), "json_text"))?
+            && let Some(text) = python::optional_attribute(number, intern!(number.py(), "json_text"))?
             && let Ok(text) = text.extract::<String>()
             && serde_json::from_str::<&RawValue>(&text).is_ok_and(|json| json.get().starts_with(NUMBER))
         {
@@ -196,10 +214,7 @@ impl<'py> Writer<'py> {
         if let Ok(text) = std::str::from_utf8(bytes.as_bytes()) {
             self.quoted(text);
         } else {
-            let encoded = bytes.py().import("base64")?.call_method1("b64encode", (bytes,))?;
-            self.text.push('"');
-            self.text.push_str(&String::from_utf8_lossy(encoded.cast::<PyBytes>()?.as_bytes()));
-            self.text.push('"');
+            self.string(&base64(bytes)?)?;
         }
         Ok(())
     }
@@ -211,7 +226,9 @@ impl<'py> Writer<'py> {
             self.quoted(text);
             return Ok(());
         }
-        let escaped = text.py().import("json")?.call_method1("dumps", (text,))?;
+        let py = text.py();
+        let json = python::import(intern!(py, "json"))?;
+        let escaped = python::call_method(&json, intern!(py, "dumps"), &PyTuple::new(py, [text])?)?;
         self.text.push_str(escaped.cast::<PyString>()?.to_str()?);
         Ok(())
     }

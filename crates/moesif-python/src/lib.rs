@@ -13,6 +13,7 @@ mod lifecycle;
 mod log;
 mod mask;
 mod post;
+mod python;
 mod settings;
 mod wsgi;
 
@@ -22,7 +23,7 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use crate::lifecycle::{flush, stats};
+    use crate::lifecycle::{after_fork_in_child, finish, flush, stats};
     #[pymodule_export]
     use crate::post::{ApiClient, profile_json};
     #[pymodule_export]

@@ -1,8 +1,8 @@
 //! Waiting for delivery, and the accounts.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use moesif::process::Flush;
+use moesif::process::{Flush, LastFlush};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -14,28 +14,47 @@ const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 #[pyfunction]
 #[pyo3(signature = (timeout=None))]
 pub(crate) fn flush(py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
-    let timeout = match timeout {
-        None => moesif::process::flush_timeout(),
-        Some(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| {
+    let timeout = timeout.map(|seconds| {
+        Duration::try_from_secs_f64(seconds).map_err(|_| {
             PyValueError::new_err(format!("timeout is {seconds}: expected a number of seconds from 0"))
-        })?,
-    };
-    let deadline = Instant::now().checked_add(timeout);
-    let flush = Flush::request();
+        })
+    });
+    let flush = Flush::request(timeout.transpose()?);
     let settled = loop {
-        let remaining = deadline.map_or(SIGNAL_INTERVAL, |deadline| {
-            deadline.saturating_duration_since(Instant::now()).min(SIGNAL_INTERVAL)
-        });
-        if py.detach(|| flush.wait(remaining)) {
-            break true;
+        if let Some(settled) = py.detach(|| flush.wait(SIGNAL_INTERVAL)) {
+            break settled;
         }
         py.check_signals()?;
-        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            break false;
-        }
     };
     crate::log::drain(py);
     Ok(settled)
+}
+
+/// The last flush of a process: says in one line what it could not deliver.
+#[pyfunction]
+pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
+    let Some(flush) = LastFlush::begin() else {
+        return Ok(());
+    };
+    while !py.detach(|| flush.wait(SIGNAL_INTERVAL)) {
+        py.check_signals()?;
+    }
+    crate::log::drain(py);
+    let stats = moesif::process::stats();
+    let lost = stats.queued + stats.in_flight;
+    if lost > 0 {
+        let why = stats.last_error.map_or_else(String::new, |(_, why)| format!("; the last failure: {why}"));
+        let message =
+            format!("{lost} events are lost: they could not be delivered before the process ended{why}");
+        crate::log::warn(py, "moesif.delivery", &message, None);
+    }
+    Ok(())
+}
+
+/// In the child of a fork: leaves what the parent had, at once instead of when the first request comes.
+#[pyfunction]
+pub(crate) fn after_fork_in_child() {
+    moesif::process::after_fork_in_child();
 }
 
 /// What became of every event, as a dictionary.
@@ -57,5 +76,9 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     result.set_item("spooled", stats.spooled)?;
     result.set_item("queue_bytes", stats.queue_bytes)?;
     result.set_item("bodies_removed", stats.bodies_removed)?;
+    let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+    result.set_item("last_success", stats.last_success.map(seconds))?;
+    result.set_item("last_error", stats.last_error.map(|(_, why)| why))?;
+    result.set_item("breaker", stats.breaker.as_str())?;
     Ok(result)
 }

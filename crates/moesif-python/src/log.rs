@@ -5,8 +5,11 @@
 //! handlers and levels are never touched (`docs/guarantees.md`, I-17). Logging that fails is nobody's problem: the message is gone.
 
 use moesif::pipeline::{Severity, Topic, drain_diagnostics};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+use crate::python;
 
 /// The logger of what keeps governance rules from being applied.
 pub(crate) const GOVERNANCE: &str = "moesif.governance";
@@ -18,14 +21,17 @@ pub(crate) fn warn(py: Python<'_>, logger: &str, message: &str, cause: Option<&P
 
 fn log(py: Python<'_>, logger: &str, level: &str, message: &str, cause: Option<&PyErr>) {
     let attempt = || -> PyResult<()> {
-        let logger = py.import("logging")?.call_method1("getLogger", (logger,))?;
+        let logging = python::import(intern!(py, "logging"))?;
+        let name = (logger,).into_pyobject(py)?;
+        let logger = python::call_method(&logging, intern!(py, "getLogger"), &name)?;
         let extra = PyDict::new(py);
         if let Some(cause) = cause {
             extra.set_item("exc_info", cause.value(py))?;
         }
+        let method = logger.getattr(level)?;
         // The message is an argument, so that a percent sign in it is a percent sign.
-        logger.call_method(level, ("%s", message), Some(&extra))?;
-        Ok(())
+        let arguments = ("%s", message).into_pyobject(py)?;
+        python::call(&method, &arguments, Some(&extra)).map(drop)
     };
     drop(attempt());
 }
@@ -48,6 +54,7 @@ pub(crate) fn drain(py: Python<'_>) {
 }
 
 /// `DEBUG`: the `moesif` logger lets everything through, and writes to stderr if nobody else would.
+#[expect(clippy::disallowed_methods, reason = "a middleware is being made: nothing is being served")]
 pub(crate) fn enable_debug(py: Python<'_>) -> PyResult<()> {
     let logging = py.import("logging")?;
     let logger = logging.call_method1("getLogger", ("moesif",))?;

@@ -9,23 +9,25 @@ use moesif_wire::Event;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyMapping, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 use serde_json::value::RawValue;
 
 use crate::callbacks::Callback;
 use crate::guard::guarded;
-use crate::json;
+use crate::{json, python};
 
 /// Lets the function change the event. Raises only what is not an `Exception`.
 pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange) -> PyResult<()> {
     let Some(document) = guarded(|| exchange.document()).flatten() else {
         return Ok(());
     };
-    let model = py
-        .import("moesif.models.event")
-        .and_then(|models| models.getattr("event_from_document")?.call1((document,)))
-        .and_then(|model| PyTuple::new(py, [model]));
-    let arguments = match model {
+    let model = || {
+        let models = python::import(intern!(py, "moesif.models.event"))?;
+        let document = (document,).into_pyobject(py)?;
+        let model = python::call_method(&models, intern!(py, "event_from_document"), &document)?;
+        PyTuple::new(py, [model])
+    };
+    let arguments = match model() {
         Ok(arguments) => arguments,
         // The content stays where it is.
         Err(error) => {
@@ -45,16 +47,18 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
 /// Raises `TypeError` and `ValueError` when it is none that a collector would keep, and what its values raise.
 fn masked_document(exchange: &Exchange, result: &Bound<'_, PyAny>) -> PyResult<Box<RawValue>> {
     let py = result.py();
-    let fields = if result.cast::<PyMapping>().is_ok() {
-        result.clone()
-    } else if let Some(convert) = result.getattr_opt(intern!(py, "to_dictionary"))? {
-        convert.call0()?
-    } else {
+    let mut fields = result.clone();
+    if !python::is_mapping(&fields)?
+        && let Some(convert) = python::optional_attribute(result, intern!(py, "to_dictionary"))?
+    {
+        fields = python::call(&convert, &PyTuple::empty(py), None)?;
+    }
+    if !python::is_mapping(&fields)? {
         let found = result.get_type().name()?;
         return Err(PyTypeError::new_err(format!("expected the event model to be returned, found {found}")));
-    };
+    }
     let document = PyDict::new(py);
-    document.update(fields.cast()?)?;
+    python::call_method(&document, intern!(py, "update"), &PyTuple::new(py, [fields])?)?;
     // How many calls the event stands for is not the function's to decide, and without an id a repeated delivery could not
     // be told from a second call.
     document.set_item(intern!(py, "weight"), exchange.weight())?;

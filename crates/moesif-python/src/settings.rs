@@ -26,7 +26,7 @@ pub(crate) fn parse(
             options.push((key.str()?.to_string_lossy().into_owned(), value_of(&value)));
         }
     }
-    let environment = environment::option_variables(py).unwrap_or_default();
+    let environment = environment::variables(py).unwrap_or_default();
     let parsed = Settings::parse(
         integration,
         options.iter().map(|(key, value)| (&**key, value.clone())),
@@ -67,6 +67,7 @@ fn value_of(value: &Bound<'_, PyAny>) -> Value {
 }
 
 /// The text in a list, tuple or set of text.
+#[expect(clippy::disallowed_methods, reason = "a middleware is being made: nothing is being served")]
 fn names(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
     if value.cast::<PyMapping>().is_ok() {
         return None;

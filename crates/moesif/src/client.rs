@@ -8,7 +8,7 @@ use crate::pipeline::{Delivery, Pipeline};
 use crate::process::{ProcessLocal, Runtime, runtime};
 use crate::process_id::process_id;
 use crate::settings::Settings;
-use crate::transport::Endpoint;
+use crate::transport::{Endpoint, Names};
 
 /// Captures calls under one set of settings.
 ///
@@ -46,6 +46,7 @@ impl Client {
     pub fn begin_governed(&self) -> (Box<Exchange>, Option<Arc<Governance>>) {
         let here = self.here();
         here.pipeline.start();
+        crate::exit::watch();
         let exchange = Exchange::begin(
             here.pipeline.spare(),
             Arc::clone(&self.policy),
@@ -94,6 +95,10 @@ impl Client {
     /// Counts a call whose record was lost to a fault of ours.
     pub fn lose(&self) {
         self.here().pipeline.count_lost();
+    }
+
+    pub(crate) fn names(&self) -> Names {
+        self.here().pipeline.names().clone()
     }
 
     /// How calls are captured.

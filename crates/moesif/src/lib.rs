@@ -2,8 +2,7 @@
 //!
 //! In: [`Settings`], and per call an [`Exchange`] that a framework adapter fills as the call passes. Out: gzipped
 //! batches over HTTP, and [`Stats`] that account for every event. The core knows no Python and no framework; it
-//! never blocks the thread that records and never prints. Of the environment it sees what the adapter hands it, and the
-//! proxy variables, which the HTTP library reads once where a [`Client`]'s settings are parsed.
+//! never blocks the thread that records and never prints. Of the environment it sees what the adapter hands it.
 //!
 //! ```
 //! use moesif::{Client, Integration, Settings};
@@ -32,6 +31,7 @@
 
 pub mod capture;
 mod client;
+mod exit;
 pub mod governance;
 pub mod mask;
 pub mod pattern;

@@ -1,8 +1,8 @@
 //! A document sent at once: the application asked for it and waits for the answer.
 //!
 //! In: JSON text and the path it belongs to. Out: whether the collector has kept it. One attempt on the calling thread,
-//! over a connection of its own: nothing is queued, retried or shared, so a fork at any moment finds nothing of it. It
-//! takes at most `REQUEST_TIMEOUT`, and as long as the system takes to look the collector's name up.
+//! over a connection of its own: nothing is queued or retried, and nothing shared but addresses that are known. It takes at
+//! most `REQUEST_TIMEOUT`.
 
 use moesif_wire::IngestReply;
 
@@ -63,7 +63,7 @@ impl Client {
     pub fn post(&self, path: &str, json: &str) -> Result<(), PostError> {
         let endpoint = self.endpoint();
         let base_uri = endpoint.base_uri().to_owned();
-        match HttpTransport::new(endpoint).post(path, json.as_bytes()) {
+        match HttpTransport::new(endpoint, &self.names()).post(path, json.as_bytes()) {
             Ok(reply) => judge(base_uri, &reply),
             Err(cause) => Err(PostError::Unanswered { base_uri, cause }),
         }

@@ -7,11 +7,13 @@
 //!
 //! [`runtime`] is the one root such state hangs from: the byte budget, the pipelines, the diagnostics, the identifiers.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
+pub use crate::exit::LastFlush;
 use crate::pipeline::{Budget, Delivery, Diagnostics, Pipeline, Stats};
 use crate::process_id::process_id;
 
@@ -35,6 +37,15 @@ impl<T> ProcessLocal<T> {
         let entry = self.cell.load();
         let entry = entry.as_ref().filter(|entry| entry.pid == process_id())?;
         Some(Arc::clone(&entry.value))
+    }
+
+    /// Forgets the value of another process.
+    fn forget_inherited(&self) {
+        let pid = process_id();
+        let before = self.cell.rcu(|current| current.clone().filter(|entry| entry.pid == pid));
+        if before.as_ref().is_some_and(|entry| entry.pid != pid) {
+            std::mem::forget(before);
+        }
     }
 
     /// This process's value, made now if need be. Threads that race here may each call `make`; one result is kept
@@ -65,7 +76,10 @@ pub struct Runtime {
     budget: Arc<Budget>,
     diagnostics: Arc<Diagnostics>,
     identifiers: crate::capture::Identifiers,
-    pipelines: Mutex<Vec<Arc<Pipeline>>>,
+    /// Behind no lock: the last flush may find one held.
+    pipelines: ArcSwap<Vec<Arc<Pipeline>>>,
+    /// The longest `FLUSH_TIMEOUT`.
+    flush_micros: AtomicU64,
 }
 
 static RUNTIME: ProcessLocal<Runtime> = ProcessLocal::new();
@@ -78,34 +92,61 @@ pub fn runtime() -> Arc<Runtime> {
             budget: Arc::new(Budget::default()),
             diagnostics: Arc::new(Diagnostics::default()),
             identifiers: crate::capture::Identifiers::seeded(),
-            pipelines: Mutex::new(Vec::new()),
+            pipelines: ArcSwap::default(),
+            flush_micros: AtomicU64::new(0),
         })
     })
+}
+
+/// Leaves the parent's state alone from now on, in the child of a fork.
+///
+/// Nothing depends on it: every use compares process ids. It is for hosts that tell.
+pub fn after_fork_in_child() {
+    RUNTIME.forget_inherited();
 }
 
 /// Everything recorded in this process before a moment, on its way to be settled.
 pub struct Flush {
     pipelines: Vec<(Arc<Pipeline>, u64)>,
+    deadline: Option<Instant>,
 }
 
 impl Flush {
     /// Asks for everything recorded so far to be delivered now. Waits for nothing.
+    ///
+    /// `timeout` is counted from here and defaults to the longest `FLUSH_TIMEOUT` among this process's pipelines.
     #[must_use]
-    pub fn request() -> Self {
-        let pipelines = RUNTIME.get().map(|runtime| runtime.pipelines().clone()).unwrap_or_default();
-        let targets = pipelines.into_iter().map(|pipeline| {
-            let target = pipeline.request_flush();
-            (pipeline, target)
-        });
-        Self { pipelines: targets.collect() }
+    pub fn request(timeout: Option<Duration>) -> Self {
+        let deadline = Instant::now().checked_add(timeout.unwrap_or_else(flush_timeout));
+        let pipelines = RUNTIME.get().map(|runtime| runtime.pipelines.load_full()).unwrap_or_default();
+        let targets = pipelines.iter().map(|pipeline| (Arc::clone(pipeline), pipeline.request_flush()));
+        Self { pipelines: targets.collect(), deadline }
     }
 
-    /// Waits until all of it is delivered or counted as lost, and says whether it is. May be asked again.
+    /// Waits for at most `pause`. `Some(true)`: all of it is delivered or counted as lost. `Some(false)`: that did not
+    /// happen in time. `None`: ask again.
     #[must_use]
-    pub fn wait(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now().checked_add(timeout);
-        self.pipelines.iter().all(|(pipeline, target)| pipeline.wait_settled(*target, deadline))
+    pub fn wait(&self, pause: Duration) -> Option<bool> {
+        let pause = Instant::now().checked_add(pause).or(self.deadline)?;
+        let mut settled = true;
+        for (pipeline, target) in &self.pipelines {
+            settled &= pipeline.wait_settled(*target, pause, self.deadline)?;
+        }
+        Some(settled)
     }
+}
+
+/// Whether the last flush of this process, which is to end at `deadline`, has nothing left to wait for. The first question
+/// begins it. Takes no lock that is not free.
+pub(crate) fn is_flushed(deadline: Instant) -> bool {
+    let mut done = true;
+    if let Some(runtime) = RUNTIME.get() {
+        // Each is asked, whatever the others say: it begins with that.
+        for pipeline in runtime.pipelines.load().iter() {
+            done &= pipeline.is_flushed(deadline);
+        }
+    }
+    done
 }
 
 /// Waits until every event recorded in this process before the call is delivered or counted as lost.
@@ -114,16 +155,18 @@ impl Flush {
 /// was settled in time; `true` at once when this process has recorded nothing.
 #[must_use]
 pub fn flush(timeout: Option<Duration>) -> bool {
-    Flush::request().wait(timeout.unwrap_or_else(flush_timeout))
+    let flush = Flush::request(timeout);
+    loop {
+        if let Some(settled) = flush.wait(Duration::from_secs(3600)) {
+            return settled;
+        }
+    }
 }
 
-/// The longest `FLUSH_TIMEOUT` among this process's pipelines; zero when there are none.
-#[must_use]
-pub fn flush_timeout() -> Duration {
-    let longest = |runtime: Arc<Runtime>| {
-        runtime.pipelines().iter().map(|pipeline| pipeline.delivery().flush_timeout).max()
-    };
-    RUNTIME.get().and_then(longest).unwrap_or_default()
+/// The longest `FLUSH_TIMEOUT` among this process's pipelines; zero when there are none. Takes no lock.
+pub(crate) fn flush_timeout() -> Duration {
+    let micros = RUNTIME.get().map(|runtime| runtime.flush_micros.load(Ordering::Relaxed));
+    Duration::from_micros(micros.unwrap_or_default())
 }
 
 /// What became of every event of this process so far.
@@ -131,7 +174,7 @@ pub fn flush_timeout() -> Duration {
 pub fn stats() -> Stats {
     let mut total = Stats::default();
     if let Some(runtime) = RUNTIME.get() {
-        for pipeline in runtime.pipelines().iter() {
+        for pipeline in runtime.pipelines.load().iter() {
             total.add(&pipeline.stats());
         }
         total.queue_bytes = runtime.budget.used();
@@ -152,27 +195,30 @@ impl Runtime {
         &self.identifiers
     }
 
-    /// The pipeline for these delivery settings: equal settings share one.
+    /// The pipeline for these delivery settings: equal settings share one. Of threads that race here the first one's is kept.
     pub(crate) fn pipeline(&self, delivery: &Arc<Delivery>) -> Arc<Pipeline> {
-        let mut pipelines = self.pipelines();
-        if let Some(pipeline) = pipelines.iter().find(|pipeline| pipeline.delivery() == &**delivery) {
-            return Arc::clone(pipeline);
+        let find = |pipelines: &[Arc<Pipeline>]| {
+            pipelines.iter().find(|pipeline| pipeline.delivery() == &**delivery).map(Arc::clone)
+        };
+        if let Some(pipeline) = find(&self.pipelines.load()) {
+            return pipeline;
         }
         self.budget.allow(delivery.queue_bytes);
-        let pipeline = Arc::new(Pipeline::new(Arc::clone(delivery), Arc::clone(&self.diagnostics)));
-        pipelines.push(Arc::clone(&pipeline));
-        pipeline
-    }
-
-    fn pipelines(&self) -> MutexGuard<'_, Vec<Arc<Pipeline>>> {
-        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+        let micros = u64::try_from(delivery.flush_timeout.as_micros()).unwrap_or(u64::MAX);
+        self.flush_micros.fetch_max(micros, Ordering::Relaxed);
+        let made = Arc::new(Pipeline::new(Arc::clone(delivery), Arc::clone(&self.diagnostics)));
+        let before = self.pipelines.rcu(|pipelines| match find(pipelines) {
+            Some(_) => Arc::clone(pipelines),
+            None => Arc::new(pipelines.iter().chain([&made]).map(Arc::clone).collect()),
+        });
+        find(&before).unwrap_or(made)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn racing_threads_all_get_the_same_value() {

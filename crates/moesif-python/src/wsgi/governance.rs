@@ -5,6 +5,7 @@
 use moesif::Governance;
 use moesif::governance::{Block, Decision};
 use pyo3::exceptions::PyException;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -12,6 +13,7 @@ use super::input::{LentInput, ReadAhead};
 use super::start_response::StartResponse;
 use super::{Call, Configured, record, respond, with_exit};
 use crate::convert::native;
+use crate::python;
 
 /// Asks who makes the call, as far as the rules need to know, and what the rules make of it. `known` is the request body
 /// where it has been read already.
@@ -79,7 +81,8 @@ pub(super) fn answer<'py>(
     let fields = headers.iter().map(|(name, value)| (name, native(value)));
     let start = StartResponse::new(&call, configured.pid_header, Vec::new(), start_response);
     let started = PyList::new(py, fields)
-        .and_then(|fields| Bound::new(py, start)?.call1((status_line(py, status), fields)));
+        .and_then(|fields| (status_line(py, status), fields).into_pyobject(py))
+        .and_then(|arguments| python::call(Bound::new(py, start)?.as_any(), &arguments, None));
     if let Err(error) = started {
         call.record.update(moesif::Exchange::fail);
         return Err(with_exit(py, error, call.finish(py)));
@@ -91,7 +94,9 @@ pub(super) fn answer<'py>(
 /// The status with the reason Python knows for it.
 fn status_line(py: Python<'_>, status: u16) -> String {
     let phrase = || -> PyResult<String> {
-        py.import("http")?.getattr("HTTPStatus")?.call1((status,))?.getattr("phrase")?.extract()
+        let http = python::import(intern!(py, "http"))?;
+        let known = python::call_method(&http, intern!(py, "HTTPStatus"), &(status,).into_pyobject(py)?)?;
+        python::attribute(&known, intern!(py, "phrase"))?.extract()
     };
     format!("{status} {}", phrase().unwrap_or_else(|_| "Unknown".to_owned()))
 }

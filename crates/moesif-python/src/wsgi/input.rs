@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyIterator, PyMemoryView, PySlice, PyString, PyTuple};
 
 use super::record::Record;
+use crate::python;
 
 /// Puts a recording stream in place of `wsgi.input`. With `read_first`, that many bytes are read now, and what was read is
 /// returned.
@@ -35,6 +36,13 @@ pub(super) fn record_input(
     Ok(Some(read))
 }
 
+/// `io.BytesIO(bytes)`
+pub(super) fn bytes_io<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
+    let py = bytes.py();
+    let io = python::import(intern!(py, "io"))?;
+    python::call_method(&io, intern!(py, "BytesIO"), &PyTuple::new(py, [bytes])?)
+}
+
 /// The announced body, read before the application asks for it.
 pub(super) struct ReadAhead {
     body: Py<PyBytes>,
@@ -45,7 +53,7 @@ pub(super) struct ReadAhead {
 impl ReadAhead {
     /// A stream that yields the body from its start, and then the failure.
     fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let replay = py.import("io")?.call_method1("BytesIO", (&self.body,))?;
+        let replay = bytes_io(self.body.bind(py))?;
         match &self.failure {
             None => Ok(replay),
             Some(failure) => {
@@ -64,13 +72,15 @@ fn read_ahead(stream: &Bound<'_, PyAny>, record: &Record, length: u64) -> PyResu
     let mut remaining = length;
     let mut failure = None;
     while remaining > 0 {
-        let chunk = stream.call_method1(intern!(py, "read"), (remaining,)).and_then(|chunk| {
+        let read = python::call_method(stream, intern!(py, "read"), &(remaining,).into_pyobject(py)?);
+        let chunk = read.and_then(|chunk| {
             // Some servers hand out a bytearray.
             match chunk.cast_into::<PyBytes>() {
                 Ok(bytes) => Ok(bytes),
                 Err(other) => {
                     let view = PyMemoryView::from(&other.into_inner())?;
-                    Ok(view.call_method0("tobytes")?.cast_into::<PyBytes>()?)
+                    let bytes = python::call_method(&view, intern!(py, "tobytes"), &PyTuple::empty(py))?;
+                    Ok(bytes.cast_into::<PyBytes>()?)
                 }
             }
         });
@@ -139,7 +149,7 @@ impl<'py> LentInput<'py> {
         let stream = match (&self.body, self.read()) {
             (_, Some(read)) => read.stream(py)?,
             (LentBody::Pending(pending), None) => pending.clone().into_any(),
-            _ => py.import("io")?.call_method0("BytesIO")?,
+            _ => bytes_io(&PyBytes::new(py, b""))?,
         };
         self.environ.set_item(intern!(py, "wsgi.input"), stream)
     }
@@ -177,11 +187,11 @@ struct PendingInput {
 #[pymethods]
 impl PendingInput {
     fn __getattr__<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        self.stream(name.py())?.getattr(name)
+        python::attribute(&self.stream(name.py())?, name)
     }
 
     fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        self.stream(py)?.try_iter()
+        python::iterate(&self.stream(py)?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -238,7 +248,8 @@ impl RecordedInput {
         arguments: &Bound<'py, PyTuple>,
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let data = self.inner.bind(name.py()).call_method(name, arguments, keywords)?;
+        let method = python::attribute(self.inner.bind(name.py()), name)?;
+        let data = python::call(&method, arguments, keywords)?;
         self.record(&data);
         Ok(data)
     }
@@ -250,20 +261,26 @@ impl RecordedInput {
         arguments: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = name.py();
-        let count = self.inner.bind(py).call_method1(name, arguments)?;
+        let count = python::call_method(self.inner.bind(py), name, arguments)?;
         if let Ok(length) = count.extract::<isize>() {
-            let view = PyMemoryView::from(&arguments.get_item(0)?)?.call_method1("cast", ("B",))?;
-            self.record(&view.get_item(PySlice::new(py, 0, length, 1))?.call_method0("tobytes")?);
+            let view = PyMemoryView::from(&arguments.get_item(0)?)?;
+            let view = python::call_method(&view, intern!(py, "cast"), &PyTuple::new(py, ["B"])?)?;
+            let filled = view.get_item(PySlice::new(py, 0, length, 1))?;
+            self.record(&python::call_method(&filled, intern!(py, "tobytes"), &PyTuple::empty(py))?);
         }
         Ok(count)
     }
 
     /// Moves in the stream. Where it does not tell by how much, the record ends here.
     fn seek<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        let inner = self.inner.bind(arguments.py());
-        let tell = || inner.call_method0("tell").and_then(|position| position.extract::<i64>()).ok();
+        let py = arguments.py();
+        let inner = self.inner.bind(py);
+        let tell = || {
+            let position = python::call_method(inner, intern!(py, "tell"), &PyTuple::empty(py)).ok()?;
+            position.extract::<i64>().ok()
+        };
         let before = tell();
-        let result = inner.call_method1("seek", arguments)?;
+        let result = python::call_method(inner, intern!(py, "seek"), arguments)?;
         match (before, tell()) {
             (Some(before), Some(after)) => {
                 let position = self.position.load(Ordering::Relaxed).saturating_add_signed(after - before);
@@ -304,15 +321,17 @@ impl RecordedInput {
         keywords: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = arguments.py();
-        let lines = self.inner.bind(py).call_method(intern!(py, "readlines"), arguments, keywords)?;
-        for line in lines.try_iter()? {
-            self.record(&line?);
+        let readlines = python::attribute(self.inner.bind(py), intern!(py, "readlines"))?;
+        let lines = python::call(&readlines, arguments, keywords)?;
+        let mut iterator = python::iterate(&lines)?;
+        while let Some(line) = python::next(&mut iterator)? {
+            self.record(&line);
         }
         Ok(lines)
     }
 
     fn __iter__(slf: &Bound<'_, Self>) -> PyResult<RecordedLines> {
-        let lines = slf.get().inner.bind(slf.py()).try_iter()?.unbind();
+        let lines = python::iterate(slf.get().inner.bind(slf.py()))?.unbind();
         Ok(RecordedLines { lines, input: slf.clone().unbind() })
     }
 
@@ -321,18 +340,20 @@ impl RecordedInput {
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        slf.get().inner.bind(slf.py()).call_method0("__enter__")?;
+        let py = slf.py();
+        python::call_method(slf.get().inner.bind(py), intern!(py, "__enter__"), &PyTuple::empty(py))?;
         Ok(slf.clone())
     }
 
     #[pyo3(signature = (*arguments))]
     fn __exit__<'py>(&self, arguments: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
-        self.inner.bind(arguments.py()).call_method1("__exit__", arguments)
+        let py = arguments.py();
+        python::call_method(self.inner.bind(py), intern!(py, "__exit__"), arguments)
     }
 
     /// Whatever else the stream can do it still can; what reads or moves is recorded.
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-        let inner = slf.get().inner.bind(slf.py()).getattr(name)?;
+        let inner = python::attribute(slf.get().inner.bind(slf.py()), name)?;
         let kind = name.to_string_lossy();
         if !matches!(&*kind, "read1" | "readall" | "readinto" | "readinto1" | "seek") {
             return Ok(inner);
@@ -373,7 +394,8 @@ impl RecordedLines {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let line = self.lines.clone_ref(py).into_bound(py).next().transpose()?;
+        let mut lines = self.lines.clone_ref(py).into_bound(py);
+        let line = python::next(&mut lines)?;
         if let Some(line) = &line {
             self.input.get().record(line);
         }
@@ -408,14 +430,16 @@ impl InterruptedInput {
         let Some(wanted) = wanted else {
             return self.fail(py);
         };
-        let data = self.replay.bind(py).call_method1("read", (wanted,))?;
+        let data =
+            python::call_method(self.replay.bind(py), intern!(py, "read"), &PyTuple::new(py, [wanted])?)?;
         if data.len()? < wanted { self.fail(py) } else { Ok(data) }
     }
 
     #[pyo3(signature = (size=None))]
     fn readline<'py>(&self, py: Python<'py>, size: Option<i64>) -> PyResult<Bound<'py, PyAny>> {
         let size = size.unwrap_or(-1);
-        let line = self.replay.bind(py).call_method1("readline", (size,))?;
+        let line =
+            python::call_method(self.replay.bind(py), intern!(py, "readline"), &PyTuple::new(py, [size])?)?;
         let is_whole = line.cast::<PyBytes>().is_ok_and(|line| {
             let line = line.as_bytes();
             line.ends_with(b"\n") || usize::try_from(size).is_ok_and(|size| size == line.len())

@@ -26,7 +26,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 
 use crate::guard::guarded;
-use crate::{log, post, settings};
+use crate::{log, post, python, settings};
 use environ::RequestHead;
 use input::ReadAhead;
 use record::{Functions, Record};
@@ -108,7 +108,7 @@ impl WsgiMiddleware {
             Some((environ, call, rules))
         });
         let Some((environ, call, rules)) = begun else {
-            return app.call1((environ, start_response));
+            return python::call(app, &PyTuple::new(py, [environ, start_response])?, None);
         };
         let decision = match configured.before_application(&call, environ, rules.as_deref()) {
             Ok(decision) => decision,
@@ -123,7 +123,8 @@ impl WsgiMiddleware {
         };
         let replacement = StartResponse::new(&call, configured.pid_header, rule_headers, start_response);
         let replacement = Bound::new(py, replacement)?;
-        match app.call1((environ, replacement)) {
+        let arguments = PyTuple::new(py, [environ.as_any(), replacement.as_any()])?;
+        match python::call(app, &arguments, None) {
             Ok(result) => respond(call, result, &configured.lengths),
             Err(error) => {
                 call.record.update(Exchange::fail);

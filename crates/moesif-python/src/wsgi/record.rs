@@ -9,9 +9,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
+use super::input::bytes_io;
 use crate::callbacks::Callback;
 use crate::guard::guarded;
-use crate::{convert, json, mask};
+use crate::{convert, json, mask, python};
 
 /// The exchange until it is handed over; after that, what is added is nobody's.
 #[derive(Clone)]
@@ -174,7 +175,7 @@ impl Functions {
         let body = PyBytes::new(py, exchange.request_body_bytes());
         publish(exchange, environ);
         let inquiry = Inquiry { environ, body, arguments: PyTuple::new(py, [app, environ.as_any()])? };
-        if inquiry.ask(self.skip.as_ref(), |result| result.is_truthy().map(Some))? == Some(true) {
+        if inquiry.ask(self.skip.as_ref(), |result| python::truth(result).map(Some))? == Some(true) {
             return Ok(false);
         }
         if exchange.user_id().is_none()
@@ -238,8 +239,7 @@ impl<'py> Inquiry<'_, 'py> {
         read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
     ) -> PyResult<Option<T>> {
         let py = self.body.py();
-        let input = py.import("io").and_then(|io| io.call_method1("BytesIO", (&self.body,)));
-        if let Ok(input) = input {
+        if let Ok(input) = bytes_io(&self.body) {
             drop(self.environ.set_item(intern!(py, "wsgi.input"), input));
         }
         function.call(py, arguments, read)
@@ -303,10 +303,7 @@ fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
         return;
     }
     let body = guarded(|| exchange.request_body().body).flatten();
-    let base64 = |bytes: &[u8]| -> PyResult<Bound<'_, PyAny>> {
-        let encoded = py.import("base64")?.call_method1("b64encode", (PyBytes::new(py, bytes),))?;
-        encoded.call_method1("decode", ("ascii",))
-    };
+    let base64 = |bytes: &[u8]| json::base64(&PyBytes::new(py, bytes)).map(Bound::into_any);
     let value = match &body {
         None => Ok(py.None().into_bound(py)),
         Some(Body::Json(text)) => {

@@ -7,9 +7,10 @@ use moesif::Exchange;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyType};
+use pyo3::types::{PyIterator, PyTuple, PyType};
 
 use super::Call;
+use crate::python;
 
 /// Passes chunks on as they come and records what fits. Alone holds the application's iterable, so that its end is not
 /// delayed to the garbage collector.
@@ -42,7 +43,7 @@ impl ResponseIterator {
         if let Some(iterator) = there {
             return Ok(iterator.into_bound(py));
         }
-        let iterator = self.iterable.bind(py).try_iter().inspect_err(|_| {
+        let iterator = python::iterate(self.iterable.bind(py)).inspect_err(|_| {
             self.call.record.update(Exchange::fail);
         })?;
         let before =
@@ -60,16 +61,17 @@ impl ResponseIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        match self.iterator(py)?.next() {
-            Some(Ok(chunk)) => {
+        let mut iterator = self.iterator(py)?;
+        match python::next(&mut iterator) {
+            Ok(Some(chunk)) => {
                 self.call.record.response_chunk(&chunk, self.call.chunks.bind(py));
                 Ok(Some(chunk))
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 self.call.record.update(Exchange::fail);
                 Err(error)
             }
-            None => {
+            Ok(None) => {
                 self.call.record.update(Exchange::finish);
                 Ok(None)
             }
@@ -82,8 +84,8 @@ impl ResponseIterator {
             return Ok(());
         }
         let finished = self.call.finish(py);
-        let close = || match self.iterable.bind(py).getattr_opt(intern!(py, "close"))? {
-            Some(close) => close.call0().map(drop),
+        let close = || match python::optional_attribute(self.iterable.bind(py), intern!(py, "close"))? {
+            Some(close) => python::call(&close, &PyTuple::empty(py), None).map(drop),
             None => Ok(()),
         };
         match close() {

@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use super::Call;
 use super::record::Record;
 use crate::convert::{native, with_text};
+use crate::python;
 
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
 
@@ -123,8 +124,7 @@ fn copy_of<'py>(headers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyList>> {
     if headers.cast::<PyString>().is_ok() {
         return None;
     }
-    let list = headers.py().get_type::<PyList>().call1((headers.try_iter().ok()?,)).ok()?;
-    list.cast_into().ok()
+    python::list(headers).ok()
 }
 
 /// Adds a header to the mapping functions see; a repeated one is joined as the collector's contract joins it.
@@ -162,10 +162,11 @@ impl StartResponse {
             }
             None => headers,
         };
-        let write = match exc_info {
-            None => inner.call1((status, passed))?,
-            Some(exc_info) => inner.call1((status, passed, exc_info))?,
+        let arguments = match exc_info {
+            None => PyTuple::new(py, [status, passed])?,
+            Some(exc_info) => PyTuple::new(py, [status, passed, exc_info])?,
         };
+        let write = python::call(inner, &arguments, None)?;
         if let Some(copied) = &copied {
             this.accepted(status, copied);
         }
@@ -186,7 +187,7 @@ impl StartResponse {
             .as_ref()
             .map(|write| write.clone_ref(py));
         let write = write.ok_or_else(|| PyTypeError::new_err("write is called before start_response"))?;
-        let result = write.bind(py).call1((data,))?;
+        let result = python::call(write.bind(py), &PyTuple::new(py, [data])?, None)?;
         self.record.response_chunk(data, self.chunks.bind(py));
         Ok(result)
     }

@@ -1,57 +1,182 @@
-//! Writing events as the JSON array of a batch, and compressing it.
+//! A batch: events on their way together, how they are written, and what an answer makes of them.
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use super::verdict::Verdict;
 use crate::capture::Exchange;
 
 /// The best ratio per microsecond on batches of events (docs/architecture.md).
 const GZIP_LEVEL: u32 = 4;
 
-/// How many of the waiting events a batch consumed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Encoded {
+/// Events that a worker has taken, or that wait to be sent again.
+#[derive(Debug)]
+pub(super) struct Batch<E> {
+    pub(super) events: VecDeque<E>,
+    /// Sequence number after the last event: names the batch in the ledger.
+    pub(super) end: u64,
+    /// Failures in a row.
+    pub(super) attempts: u32,
+    /// Whether the breaker waits for what becomes of it.
+    pub(super) is_probe: bool,
+    /// Most events to send at once while an event at fault is looked for.
+    pub(super) max_events: usize,
+    /// Most bytes to send at once.
+    pub(super) max_bytes: usize,
+    /// What was known of the collector's limit before this batch was too large for it.
+    pub(super) max_bytes_before: Option<usize>,
+}
+
+/// What was sent of a batch: its first events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attempt {
     /// Events written.
     pub(super) written: usize,
-    /// Events that could not be written; they cost nobody but themselves.
+    /// Bytes they were, before compression.
+    pub(super) bytes: usize,
+    /// Events that could not be written and are gone; they cost nobody but themselves.
     pub(super) unserializable: usize,
     /// Bodies that the written events lack.
     pub(super) bodies_removed: usize,
 }
 
-/// Replaces `json` by an array of the first events: at most `max_events`, and no more than `max_bytes` unless a
-/// single event is larger.
-pub(super) fn encode(
-    events: &VecDeque<Box<Exchange>>,
-    max_events: usize,
-    max_bytes: usize,
-    json: &mut Vec<u8>,
-) -> Encoded {
-    json.clear();
-    json.push(b'[');
-    let mut encoded = Encoded { written: 0, unserializable: 0, bodies_removed: 0 };
-    for exchange in events.iter().take(max_events) {
-        let before = json.len();
-        if encoded.written > 0 {
-            json.push(b',');
-        }
-        let recorded = exchange.event();
-        if serde_json::to_writer(&mut *json, &recorded.event).is_err() {
-            json.truncate(before);
-            encoded.unserializable += 1;
-        } else if encoded.written > 0 && json.len() >= max_bytes {
-            json.truncate(before);
-            break;
-        } else {
-            encoded.written += 1;
-            encoded.bodies_removed += recorded.bodies_removed;
+/// What has become of a batch after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Conclusion {
+    /// Events the collector keeps.
+    pub(super) sent: usize,
+    /// Events it named as refused.
+    pub(super) rejected: usize,
+    /// Events it refused alone.
+    pub(super) refused: usize,
+    /// What to do with the rest.
+    pub(super) step: Step,
+}
+
+/// What to do with the rest of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Go on.
+    GoOn,
+    /// Go on with at most so many bytes at once, with every batch.
+    Shrink { max_bytes: usize },
+    /// Wait.
+    Pause { after: Option<Duration> },
+    /// Wait for long.
+    Stop,
+}
+
+impl<E> Batch<E> {
+    pub(super) fn new(events: VecDeque<E>, end: u64) -> Self {
+        Self {
+            events,
+            end,
+            attempts: 0,
+            is_probe: false,
+            max_events: usize::MAX,
+            max_bytes: usize::MAX,
+            max_bytes_before: None,
         }
     }
-    json.push(b']');
-    encoded
+
+    /// Applies a verdict about the events that were written. Those it settles go to `done`.
+    pub(super) fn conclude(&mut self, attempt: &Attempt, verdict: &Verdict, done: &mut Vec<E>) -> Conclusion {
+        let written = attempt.written.min(self.events.len());
+        let mut conclusion = Conclusion { sent: 0, rejected: 0, refused: 0, step: Step::GoOn };
+        match verdict {
+            Verdict::Delivered { rejected } => {
+                done.extend(self.events.drain(..written));
+                // Past what was refused, batches grow back.
+                self.max_events = self.max_events.saturating_mul(2);
+                self.attempts = 0;
+                conclusion.rejected = (*rejected).min(written);
+                conclusion.sent = written - conclusion.rejected;
+            }
+            Verdict::Retry { after } => {
+                self.attempts = self.attempts.saturating_add(1);
+                conclusion.step = Step::Pause { after: *after };
+            }
+            Verdict::Stop => {
+                self.attempts = self.attempts.saturating_add(1);
+                conclusion.step = Step::Stop;
+            }
+            Verdict::Split if written > 1 => {
+                // Half, with room for brackets and comma: equal events are halved by number.
+                conclusion.step = Step::Shrink { max_bytes: attempt.bytes.div_ceil(2) + 1 };
+            }
+            Verdict::Isolate { count, .. } if written > 0 && *count >= written => {
+                done.extend(self.events.drain(..written));
+                conclusion.rejected = written;
+            }
+            Verdict::Isolate { culprits, .. } if culprits.iter().any(|index| *index < written) => {
+                for index in culprits.iter().rev().filter(|index| **index < written) {
+                    done.extend(self.events.remove(*index));
+                    conclusion.rejected += 1;
+                }
+            }
+            Verdict::Isolate { .. } if written > 1 => self.max_events = written / 2,
+            Verdict::Split | Verdict::Isolate { .. } => {
+                done.extend(self.events.drain(..written));
+                conclusion.refused = written;
+            }
+        }
+        conclusion
+    }
+}
+
+impl Batch<Box<Exchange>> {
+    /// Replaces `json` by an array of the first events: no more than the batch is to send at once, but always one.
+    pub(super) fn encode(&mut self, json: &mut Vec<u8>) -> Attempt {
+        self.encode_with(json, |exchange, json| {
+            let recorded = exchange.event();
+            serde_json::to_writer(json, &recorded.event).ok()?;
+            Some(recorded.bodies_removed)
+        })
+    }
+}
+
+impl<E> Batch<E> {
+    /// `write` says how many bodies the event it has written lacks. One that it cannot write costs itself only, also where a
+    /// fault of ours is the reason.
+    fn encode_with(
+        &mut self,
+        json: &mut Vec<u8>,
+        mut write: impl FnMut(&E, &mut Vec<u8>) -> Option<usize>,
+    ) -> Attempt {
+        json.clear();
+        json.push(b'[');
+        let mut attempt = Attempt::default();
+        while attempt.written < self.max_events {
+            let Some(event) = self.events.get(attempt.written) else {
+                break;
+            };
+            let before = json.len();
+            if attempt.written > 0 {
+                json.push(b',');
+            }
+            let result = catch_unwind(AssertUnwindSafe(|| write(event, json)));
+            let Some(bodies_removed) = result.unwrap_or_default() else {
+                json.truncate(before);
+                self.events.remove(attempt.written);
+                attempt.unserializable += 1;
+                continue;
+            };
+            if attempt.written > 0 && json.len() >= self.max_bytes {
+                json.truncate(before);
+                break;
+            }
+            attempt.written += 1;
+            attempt.bodies_removed += bodies_removed;
+        }
+        json.push(b']');
+        attempt.bytes = json.len();
+        attempt
+    }
 }
 
 /// The gzipped form. `None` if the compressor fails, which writing into memory does not.
@@ -59,4 +184,82 @@ pub(super) fn gzip(json: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(json.len() / 4), Compression::new(GZIP_LEVEL));
     encoder.write_all(json).ok()?;
     encoder.finish().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(events: u32) -> Batch<u32> {
+        Batch::new((0..events).collect(), u64::from(events))
+    }
+
+    fn conclude(batch: &mut Batch<u32>, written: usize, verdict: &Verdict) -> (usize, usize, usize, Step) {
+        let attempt = Attempt { written, bytes: written * 100, ..Attempt::default() };
+        let Conclusion { sent, rejected, refused, step } = batch.conclude(&attempt, verdict, &mut Vec::new());
+        (sent, rejected, refused, step)
+    }
+
+    fn isolate(culprits: &[usize], count: usize) -> Verdict {
+        Verdict::Isolate { culprits: culprits.to_vec(), count }
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_written_costs_itself_only() {
+        let mut batch = batch(6);
+        let mut json = b"left over".to_vec();
+        let attempt = batch.encode_with(&mut json, |event, json| {
+            write!(json, "{event}").unwrap();
+            assert_ne!(*event, 3, "a fault of ours");
+            (*event != 0).then_some(1)
+        });
+        assert_eq!(String::from_utf8(json).unwrap(), "[1,2,4,5]");
+        let expected = Attempt { written: 4, bytes: 9, unserializable: 2, bodies_removed: 4 };
+        assert_eq!(attempt, expected);
+        assert_eq!(batch.events, [1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn what_was_not_written_stays() {
+        let mut batch = batch(5);
+        let delivered = Verdict::Delivered { rejected: 1 };
+        assert_eq!(conclude(&mut batch, 3, &delivered), (2, 1, 0, Step::GoOn));
+        assert_eq!(batch.events, [3, 4]);
+        // A collector that counts badly takes nothing away from others.
+        assert_eq!(conclude(&mut batch, 2, &Verdict::Delivered { rejected: 9 }), (0, 2, 0, Step::GoOn));
+        assert_eq!(batch.events.len(), 0);
+    }
+
+    #[test]
+    fn nothing_is_lost_to_a_pause_a_stop_or_a_split() {
+        let mut batch = batch(4);
+        let after = Some(Duration::from_secs(1));
+        assert_eq!(conclude(&mut batch, 4, &Verdict::Retry { after }), (0, 0, 0, Step::Pause { after }));
+        assert_eq!(conclude(&mut batch, 4, &Verdict::Stop), (0, 0, 0, Step::Stop));
+        assert_eq!(conclude(&mut batch, 4, &Verdict::Split), (0, 0, 0, Step::Shrink { max_bytes: 201 }));
+        assert_eq!((batch.events.len(), batch.attempts), (4, 2));
+        assert_eq!(conclude(&mut batch, 1, &Verdict::Split), (0, 0, 1, Step::GoOn));
+        assert_eq!(batch.events, [1, 2, 3]);
+    }
+
+    #[test]
+    fn events_that_are_named_go_and_the_others_stay() {
+        let mut batch = batch(6);
+        assert_eq!(conclude(&mut batch, 4, &isolate(&[1, 3, 77], 3)), (0, 2, 0, Step::GoOn));
+        assert_eq!(batch.events, [0, 2, 4, 5]);
+        assert_eq!(conclude(&mut batch, 2, &isolate(&[0], 2)), (0, 2, 0, Step::GoOn));
+        assert_eq!(batch.events, [4, 5]);
+    }
+
+    #[test]
+    fn an_event_that_is_not_named_is_found_by_halving() {
+        let mut batch = batch(4);
+        assert_eq!(conclude(&mut batch, 4, &isolate(&[], 0)), (0, 0, 0, Step::GoOn));
+        assert_eq!(batch.max_events, 2);
+        conclude(&mut batch, 2, &isolate(&[9], 1));
+        assert_eq!((batch.max_events, batch.events.len()), (1, 4));
+        assert_eq!(conclude(&mut batch, 1, &isolate(&[], 0)), (0, 0, 1, Step::GoOn));
+        assert_eq!(conclude(&mut batch, 1, &Verdict::Delivered { rejected: 0 }), (1, 0, 0, Step::GoOn));
+        assert_eq!((batch.max_events, batch.events), (2, [2, 3].into()));
+    }
 }

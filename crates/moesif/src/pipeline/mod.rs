@@ -2,20 +2,26 @@
 //!
 //! In: exchanges, pushed by application threads that never wait. Out: gzipped batches handed to a
 //! [`Transport`](crate::transport::Transport) by worker threads, and [`Stats`] in which every event is in exactly one
-//! place. A pipeline starts no thread before [`Pipeline::start`], and its threads know nothing of the application.
+//! place. What goes next, and what an answer means, is decided without threads, clocks or sockets by the ledger; the
+//! threads around it only wait, write and send. A pipeline starts no thread before [`Pipeline::start`], and its threads
+//! know nothing of the application.
 
 mod batch;
+mod breaker;
 mod budget;
 mod diagnostics;
+mod ledger;
 mod queue;
 mod spares;
 mod stats;
+mod verdict;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+pub use breaker::BreakerState;
 pub use budget::{Budget, Reservation};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, Topic, drain_diagnostics};
 pub use stats::{DropReason, Stats};
@@ -23,7 +29,9 @@ pub use stats::{DropReason, Stats};
 use crate::capture::Exchange;
 use crate::governance::Governance;
 use crate::remote::{self, Remote, RemoteState};
-use crate::transport::Endpoint;
+use crate::transport::{Endpoint, Names};
+use breaker::Cause;
+use ledger::{Limits, Notice};
 use queue::Queue;
 use spares::Spares;
 
@@ -59,23 +67,27 @@ struct Shared {
     delivery: Arc<Delivery>,
     diagnostics: Arc<Diagnostics>,
     queue: Queue,
+    names: Names,
     remote: Arc<RemoteState>,
     spares: Spares,
-    /// Whether the last answer was a failure.
-    failing: AtomicBool,
 }
 
 impl Pipeline {
     pub(crate) fn new(delivery: Arc<Delivery>, diagnostics: Arc<Diagnostics>) -> Self {
-        let queue = Queue::new(delivery.queue_size, delivery.batch_size, delivery.batch_timeout);
+        let queue = Queue::new(Limits {
+            capacity: delivery.queue_size,
+            batch_size: delivery.batch_size,
+            batch_bytes: delivery.batch_bytes,
+            batch_timeout: delivery.batch_timeout,
+        });
         Self {
             shared: Arc::new(Shared {
                 delivery,
                 diagnostics,
                 queue,
+                names: Names::default(),
                 remote: Arc::default(),
                 spares: Spares::default(),
-                failing: AtomicBool::new(false),
             }),
             started: AtomicBool::new(false),
         }
@@ -90,8 +102,17 @@ impl Pipeline {
         if self.started.load(Ordering::Relaxed) || self.started.swap(true, Ordering::AcqRel) {
             return;
         }
+        // Known by the time the first batch is full or old enough, and when the process ends.
+        if let Some(peer) = self.shared.delivery.endpoint.peer() {
+            self.shared.names.prepare(&peer);
+        }
         // Without it, everything is kept and no rule applies.
-        drop(remote::spawn(&self.shared.remote, &self.shared.delivery.endpoint, &self.shared.diagnostics));
+        drop(remote::spawn(
+            &self.shared.remote,
+            &self.shared.delivery.endpoint,
+            &self.shared.names,
+            &self.shared.diagnostics,
+        ));
         let running = (0..self.shared.delivery.workers)
             .filter(|number| worker::spawn(*number, &self.shared).is_ok())
             .count();
@@ -107,10 +128,15 @@ impl Pipeline {
     /// Queues an exchange, or drops it and counts it when there is no room. Never waits.
     pub(crate) fn push(&self, mut exchange: Box<Exchange>) {
         exchange.finish();
-        if exchange.reserve() {
-            self.shared.queue.push(exchange);
+        let notice = if exchange.reserve() {
+            self.shared.queue.push(exchange)
         } else {
-            self.shared.queue.count_unqueued(DropReason::QueueBytes);
+            // Freed before it is counted as gone.
+            drop(exchange);
+            self.shared.queue.count_dropped(DropReason::QueueBytes)
+        };
+        if let Some(notice) = notice {
+            self.shared.tell(notice, "");
         }
     }
 
@@ -138,7 +164,7 @@ impl Pipeline {
     }
 
     pub(crate) fn count_lost(&self) {
-        self.shared.queue.count_unqueued(DropReason::Internal);
+        self.shared.queue.count_dropped(DropReason::Internal);
     }
 
     /// Asks for everything queued so far to be delivered now. Returns what to wait for.
@@ -146,12 +172,61 @@ impl Pipeline {
         self.shared.queue.request_flush()
     }
 
-    /// Waits until everything before `target` is settled. `deadline` `None` waits as long as it takes.
-    pub(crate) fn wait_settled(&self, target: u64, deadline: Option<Instant>) -> bool {
-        self.shared.queue.wait_settled(target, deadline)
+    /// Waits until everything before `target` is settled, until `pause` at the latest. `Some` is final: it is settled, or
+    /// is not at `deadline`. A `deadline` of `None` is as long as it takes.
+    pub(crate) fn wait_settled(
+        &self,
+        target: u64,
+        pause: Instant,
+        deadline: Option<Instant>,
+    ) -> Option<bool> {
+        self.shared.queue.wait_settled(target, pause, deadline)
+    }
+
+    /// Whether a last flush, which is to end at `deadline`, has nothing left to wait for. The first question begins it. Takes
+    /// no lock that is not free.
+    pub(crate) fn is_flushed(&self, deadline: Instant) -> bool {
+        self.shared.queue.is_flushed(deadline)
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.shared.names
     }
 
     pub(crate) fn stats(&self) -> Stats {
         self.shared.queue.stats()
+    }
+}
+
+impl Shared {
+    /// Puts a notice into words, for the application's threads to log. `why` is what came of the last upload.
+    fn tell(&self, notice: Notice, why: &str) {
+        let uri = self.delivery.endpoint.base_uri();
+        let (severity, message) = match notice {
+            Notice::Fails(Cause::Failing) => (
+                Severity::Warning,
+                format!("cannot deliver to {uri}: {why}; events wait in memory and are sent again"),
+            ),
+            Notice::Fails(Cause::Refusing) => (
+                Severity::Error,
+                format!(
+                    "{uri} does not accept this APPLICATION_ID or BASE_URI ({why}): events wait in memory and are tried \
+                     again, less and less often"
+                ),
+            ),
+            Notice::Works => (Severity::Info, format!("delivery to {uri} works again")),
+            Notice::Refused(events) => (
+                Severity::Error,
+                format!("{uri} refused events and kept the others: {events} are lost so far ({why})"),
+            ),
+            Notice::Dropped(events) => (
+                Severity::Error,
+                format!(
+                    "no room for more events for {uri}: {events} are lost so far; EVENT_QUEUE_BYTES and EVENT_QUEUE_SIZE are \
+                     what may wait"
+                ),
+            ),
+        };
+        self.diagnostics.report(severity, message);
     }
 }

@@ -1,6 +1,9 @@
 //! Accounting: every event ends in exactly one column.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use super::breaker::BreakerState;
 
 /// Why an event was not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -9,11 +12,9 @@ pub enum DropReason {
     QueueFull,
     /// The byte budget (`EVENT_QUEUE_BYTES`) had no room for it, even without its bodies.
     QueueBytes,
-    /// The collector answered 401 or 403, or redirected: the application id is not accepted there.
-    Unauthorized,
-    /// The collector refused the batch (another 4xx).
+    /// The collector refused it when it was sent alone.
     Refused,
-    /// The collector kept the batch but listed this event as refused.
+    /// The collector named it as refused and kept the others.
     Rejected,
     /// It could not be written as JSON.
     Unserializable,
@@ -22,10 +23,9 @@ pub enum DropReason {
 }
 
 impl DropReason {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::QueueFull,
         Self::QueueBytes,
-        Self::Unauthorized,
         Self::Refused,
         Self::Rejected,
         Self::Unserializable,
@@ -38,7 +38,6 @@ impl DropReason {
         match self {
             Self::QueueFull => "queue_full",
             Self::QueueBytes => "queue_bytes",
-            Self::Unauthorized => "unauthorized",
             Self::Refused => "refused",
             Self::Rejected => "rejected",
             Self::Unserializable => "unserializable",
@@ -71,6 +70,12 @@ pub struct Stats {
     pub queue_bytes: u64,
     /// Bodies that events were sent without: the budget had no room for them, or a mask could not be applied to them.
     pub bodies_removed: u64,
+    /// When a collector last acknowledged events.
+    pub last_success: Option<SystemTime>,
+    /// When an upload last failed, and why.
+    pub last_error: Option<(SystemTime, String)>,
+    /// Whether events are being sent; of several pipelines, the state of the one that is worst off.
+    pub breaker: BreakerState,
 }
 
 impl Stats {
@@ -87,5 +92,10 @@ impl Stats {
         self.in_flight += other.in_flight;
         self.spooled += other.spooled;
         self.bodies_removed += other.bodies_removed;
+        self.last_success = self.last_success.max(other.last_success);
+        if other.last_error > self.last_error {
+            self.last_error.clone_from(&other.last_error);
+        }
+        self.breaker = self.breaker.max(other.breaker);
     }
 }

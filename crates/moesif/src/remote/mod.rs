@@ -19,7 +19,7 @@ use moesif_wire::{Complaint, Config, Rule};
 use crate::governance::Governance;
 use crate::pipeline::{Diagnostics, Severity};
 use crate::sampling::Sampling;
-use crate::transport::{Endpoint, HttpTransport, Reply, TransportError};
+use crate::transport::{Endpoint, HttpTransport, Names, Reply, TransportError};
 use schedule::{Document, Schedule};
 
 pub use schedule::Tags;
@@ -87,11 +87,13 @@ impl RemoteState {
 pub(crate) fn spawn(
     state: &Arc<RemoteState>,
     endpoint: &Endpoint,
+    names: &Names,
     diagnostics: &Arc<Diagnostics>,
 ) -> io::Result<()> {
     let loader = Loader {
         state: Arc::clone(state),
         endpoint: endpoint.clone(),
+        names: names.clone(),
         diagnostics: Arc::clone(diagnostics),
         config: Loaded::default(),
         rules: Loaded::default(),
@@ -103,6 +105,7 @@ pub(crate) fn spawn(
 struct Loader {
     state: Arc<RemoteState>,
     endpoint: Endpoint,
+    names: Names,
     diagnostics: Arc<Diagnostics>,
     config: Loaded<Config>,
     rules: Loaded<Vec<Rule>>,
@@ -129,7 +132,7 @@ enum Failure {
 
 impl Loader {
     fn run(mut self) {
-        let transport = HttpTransport::new(&self.endpoint);
+        let transport = HttpTransport::new(&self.endpoint, &self.names);
         loop {
             self.state.wait_until_due();
             let result = catch_unwind(AssertUnwindSafe(|| self.refresh(&transport)));

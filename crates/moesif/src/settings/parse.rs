@@ -8,7 +8,7 @@ use super::{
 use crate::capture::Policy;
 use crate::mask::{BodyMask, Masks};
 use crate::pipeline::Delivery;
-use crate::transport::{Endpoint, InvalidBaseUri, parse_base_uri};
+use crate::transport::{Endpoint, InvalidBaseUri, Route, is_route_variable, parse_base_uri};
 
 /// Prefix of environment variables.
 const ENVIRONMENT_PREFIX: &str = "MOESIF_";
@@ -31,7 +31,8 @@ struct Options {
 }
 
 impl Settings {
-    /// Checks settings. `given` wins over `environment`, which holds `MOESIF_<OPTION>` variables and may hold others.
+    /// Checks settings. `given` wins over `environment`, which holds the variables that [`Settings::reads`] and may hold
+    /// others: `MOESIF_<OPTION>`, the proxies and the certificate authorities. A file of the latter is read here.
     ///
     /// # Errors
     ///
@@ -43,13 +44,14 @@ impl Settings {
     ) -> Result<Parsed, SettingsError> {
         let mut options = Options { integration, set: Vec::new() };
         let mut warnings = Vec::new();
+        let environment: Vec<_> = environment.into_iter().collect();
         for (key, value) in given {
             match OPTIONS.iter().find(|option| option.name == key) {
                 Some(option) => options.set(option, &value, "")?,
                 None => warnings.push(unknown_key(key)),
             }
         }
-        for (variable, text) in environment {
+        for (variable, text) in environment.iter().copied() {
             let Some(key) = variable.strip_prefix(ENVIRONMENT_PREFIX) else {
                 continue;
             };
@@ -78,7 +80,15 @@ impl Settings {
                 )),
             }
         }
-        Ok(Parsed { settings: options.settings()?, warnings })
+        let base_uri = options.base_uri()?;
+        let route = Route::from_environment(&base_uri, &environment, &mut warnings);
+        Ok(Parsed { settings: options.settings(base_uri, route)?, warnings })
+    }
+
+    /// Whether [`Settings::parse`] has a use for a variable of the environment.
+    #[must_use]
+    pub fn reads(variable: &str) -> bool {
+        variable.starts_with(ENVIRONMENT_PREFIX) || is_route_variable(variable)
     }
 }
 
@@ -177,7 +187,7 @@ impl Options {
         }
     }
 
-    fn settings(&self) -> Result<Settings, SettingsError> {
+    fn settings(&self, base_uri: String, route: Route) -> Result<Settings, SettingsError> {
         Ok(Settings {
             policy: Policy {
                 log_body: self.flag("LOG_BODY"),
@@ -200,11 +210,12 @@ impl Options {
             },
             delivery: Delivery {
                 endpoint: Endpoint::new(
-                    self.base_uri()?,
+                    base_uri,
                     self.application_id()?,
                     self.integration.user_agent(),
                     self.seconds("CONNECT_TIMEOUT"),
                     self.seconds("REQUEST_TIMEOUT"),
+                    route,
                 ),
                 queue_size: self.size("EVENT_QUEUE_SIZE"),
                 queue_bytes: self.integer("EVENT_QUEUE_BYTES"),

@@ -1,18 +1,28 @@
 //! One HTTP request to a collector and its answer. No retry, no policy, no redirects; a status is a value.
 
-use std::fmt;
-use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod forward;
+mod patience;
+mod resolver;
+mod route;
 
+use std::fmt;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use moesif_wire::header;
-use ureq::RequestBuilder;
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
+use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
+use ureq::{ProxyProtocol, RequestBuilder};
+
+use forward::ForwardConnector;
+pub use resolver::Names;
+pub use route::Route;
+pub(crate) use route::is_read as is_route_variable;
 
 use crate::remote::Tags;
 
@@ -20,8 +30,6 @@ use crate::remote::Tags;
 const LONGEST_REPLY: u64 = 256 * 1024;
 /// The same for a document that is asked for.
 const LONGEST_DOCUMENT: u64 = 64 * 1024 * 1024;
-/// How long a looked-up address is used without asking again.
-const ADDRESS_LIFETIME: Duration = Duration::from_secs(60);
 /// How many addresses the HTTP library has room for.
 const MOST_ADDRESSES: usize = 16;
 
@@ -53,6 +61,13 @@ pub struct Reply {
 #[error("{0}")]
 pub struct TransportError(String);
 
+impl TransportError {
+    #[cfg(test)]
+    pub(crate) fn new(message: &str) -> Self {
+        Self(message.to_owned())
+    }
+}
+
 /// A collector, and the application id events are sent under.
 #[derive(Clone)]
 pub struct Endpoint {
@@ -61,8 +76,9 @@ pub struct Endpoint {
     user_agent: String,
     connect_timeout: Duration,
     request_timeout: Duration,
-    /// Made on the thread that makes the endpoint: making it reads the proxy variables of the environment, which no
-    /// other thread may do safely while the host runs.
+    route: Route,
+    /// Made on the thread that makes the endpoint: the library reads the environment as it makes one, although all it
+    /// finds there is replaced by the [`Route`], and no other thread may do that safely while the host runs.
     http: Config,
 }
 
@@ -102,7 +118,7 @@ pub fn parse_base_uri(text: &str) -> Result<String, InvalidBaseUri> {
 }
 
 impl Endpoint {
-    /// A collector under a base URI that [`parse_base_uri`] made.
+    /// A collector under a base URI that [`parse_base_uri`] made, reached by a route made for it.
     #[must_use]
     pub fn new(
         base_uri: String,
@@ -110,16 +126,31 @@ impl Endpoint {
         user_agent: String,
         connect_timeout: Duration,
         request_timeout: Duration,
+        route: Route,
     ) -> Self {
+        let roots = route.authorities.clone().map_or(RootCerts::WebPki, RootCerts::Specific);
+        let forwarded = forwarding_proxy(&base_uri, &route).is_some();
         let http = Config::builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
+            .timeout_resolve(Some(connect_timeout))
             .timeout_connect(Some(connect_timeout))
             .timeout_global(Some(request_timeout))
             .user_agent(&*user_agent)
+            .proxy(route.proxy.clone().filter(|_| !forwarded))
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .build();
-        Self { base_uri, application_id, user_agent, connect_timeout, request_timeout, http }
+        Self { base_uri, application_id, user_agent, connect_timeout, request_timeout, route, http }
+    }
+
+    /// The `host:port` connections are opened to: the collector's, or its proxy's.
+    pub(crate) fn peer(&self) -> Option<String> {
+        let uri = match &self.route.proxy {
+            Some(proxy) => return Some(format!("{}:{}", proxy.host(), proxy.port())),
+            None => self.base_uri.parse::<Uri>().ok()?,
+        };
+        DefaultResolver::host_and_port(uri.scheme()?, uri.authority()?)
     }
 
     /// Where it is.
@@ -129,16 +160,28 @@ impl Endpoint {
     }
 }
 
+/// The proxy that is sent whole requests instead of being asked for a tunnel: the one of a plain HTTP collector.
+fn forwarding_proxy<'a>(base_uri: &str, route: &'a Route) -> Option<&'a ureq::Proxy> {
+    let proxy = route.proxy.as_ref()?;
+    (base_uri.starts_with("http://") && proxy.protocol() == ProxyProtocol::Http).then_some(proxy)
+}
+
 impl PartialEq for Endpoint {
+    /// `http` follows from the rest.
     fn eq(&self, other: &Self) -> bool {
-        (&self.base_uri, &self.application_id, &self.user_agent, self.connect_timeout, self.request_timeout)
-            == (
-                &other.base_uri,
-                &other.application_id,
-                &other.user_agent,
-                other.connect_timeout,
-                other.request_timeout,
-            )
+        fn parts(of: &Endpoint) -> (&str, &str, &str, Duration, Duration, &Route) {
+            let Endpoint {
+                base_uri,
+                application_id,
+                user_agent,
+                connect_timeout,
+                request_timeout,
+                route,
+                http: _,
+            } = of;
+            (base_uri, application_id, user_agent, *connect_timeout, *request_timeout, route)
+        }
+        parts(self) == parts(other)
     }
 }
 
@@ -155,21 +198,38 @@ pub struct HttpTransport {
     base_uri: String,
     events_uri: String,
     application_id: String,
+    proxy_authorization: Option<String>,
 }
 
 impl HttpTransport {
-    /// Connects to nothing yet.
+    /// Connects to nothing yet. `names` is shared by the transports of a pipeline.
     #[must_use]
-    pub fn new(endpoint: &Endpoint) -> Self {
+    pub fn new(endpoint: &Endpoint, names: &Names) -> Self {
+        let forwarding = forwarding_proxy(&endpoint.base_uri, &endpoint.route);
+        let origin = forwarding.and_then(|_| {
+            let uri = endpoint.base_uri.parse::<Uri>().ok()?;
+            Some(format!("http://{}", uri.authority()?))
+        });
+        let connector = DefaultConnector::default().chain(ForwardConnector { origin });
+        let addresses = Addresses { names: names.clone(), instead: forwarding.and_then(|_| endpoint.peer()) };
         Self {
-            agent: ureq::Agent::with_parts(
-                endpoint.http.clone(),
-                DefaultConnector::default(),
-                CachingResolver::default(),
-            ),
+            agent: ureq::Agent::with_parts(endpoint.http.clone(), connector, addresses),
             base_uri: endpoint.base_uri.clone(),
             events_uri: format!("{}/v1/events/batch", endpoint.base_uri),
             application_id: endpoint.application_id.clone(),
+            proxy_authorization: forwarding.and_then(|proxy| {
+                let (user, password) = (proxy.username(), proxy.password());
+                let secret = format!("{}:{}", user.unwrap_or_default(), password.unwrap_or_default());
+                (secret != ":").then(|| format!("Basic {}", BASE64_STANDARD.encode(secret)))
+            }),
+        }
+    }
+
+    fn identified<T>(&self, request: RequestBuilder<T>) -> RequestBuilder<T> {
+        let request = request.header(header::APPLICATION_ID, &self.application_id);
+        match &self.proxy_authorization {
+            Some(authorization) => request.header("Proxy-Authorization", authorization),
+            None => request,
         }
     }
 
@@ -180,9 +240,7 @@ impl HttpTransport {
     /// [`TransportError`] when no complete answer came back, or one that is longer than 64 MiB.
     pub(crate) fn get(&self, path: &str) -> Result<Reply, TransportError> {
         let response = self
-            .agent
-            .get(format!("{}{path}", self.base_uri))
-            .header(header::APPLICATION_ID, &self.application_id)
+            .identified(self.agent.get(format!("{}{path}", self.base_uri)))
             .header("Accept", "application/json")
             .call()
             .map_err(failed)?;
@@ -196,11 +254,8 @@ impl HttpTransport {
     }
 
     fn send(&self, request: RequestBuilder<WithBody>, body: &[u8]) -> Result<Reply, TransportError> {
-        let response = request
-            .header(header::APPLICATION_ID, &self.application_id)
-            .header("Content-Type", header::JSON_UTF8)
-            .send(body)
-            .map_err(failed)?;
+        let response =
+            self.identified(request).header("Content-Type", header::JSON_UTF8).send(body).map_err(failed)?;
         let (reply, body) = read(response, LONGEST_REPLY);
         let body = body.or_else(|error| match error {
             ureq::Error::BodyExceedsLimit(_) => Ok(Vec::new()),
@@ -227,60 +282,32 @@ fn read(mut response: Response<ureq::Body>, limit: u64) -> (Reply, Result<Vec<u8
     let tag = |name| text(name).filter(|tag| !tag.is_empty()).map(str::to_owned);
     let reply = Reply {
         status: response.status().as_u16(),
-        retry_after: text("Retry-After").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+        retry_after: text("Retry-After").and_then(|value| patience::retry_after(value, text("Date"))),
         tags: Tags { config: tag(header::CONFIG_ETAG), rules: tag(header::RULES_TAG) },
         body: Vec::new(),
     };
     (reply, response.body_mut().with_config().limit(limit).read_to_vec())
 }
 
-/// Looks names up on the calling thread (the library's own resolver would start a thread for each) and remembers the
-/// last answer, also as a fallback when a later lookup fails.
-#[derive(Debug, Default)]
-struct CachingResolver {
-    last: Mutex<Option<Lookup>>,
+/// [`Names`] as the HTTP library asks for them.
+#[derive(Debug)]
+struct Addresses {
+    names: Names,
+    /// Whom to connect to, whatever the URI says.
+    instead: Option<String>,
 }
 
-#[derive(Clone, Debug)]
-struct Lookup {
-    name: String,
-    addresses: Vec<SocketAddr>,
-    at: Instant,
-}
-
-impl CachingResolver {
-    fn look_up(&self, name: String) -> io::Result<Vec<SocketAddr>> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let last = last.filter(|last| last.name == name);
-        if let Some(last) = last.as_ref().filter(|last| last.at.elapsed() < ADDRESS_LIFETIME) {
-            return Ok(last.addresses.clone());
-        }
-        match name.to_socket_addrs() {
-            Ok(found) => {
-                let lookup = Lookup { name, addresses: found.collect(), at: Instant::now() };
-                let addresses = lookup.addresses.clone();
-                *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(lookup);
-                Ok(addresses)
-            }
-            Err(error) => last.map(|last| last.addresses).ok_or(error),
-        }
-    }
-}
-
-impl Resolver for CachingResolver {
+impl Resolver for Addresses {
     fn resolve(
         &self,
         uri: &Uri,
         config: &Config,
-        _timeout: NextTimeout,
+        timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let name = uri
-            .scheme()
-            .zip(uri.authority())
-            .and_then(|(scheme, authority)| DefaultResolver::host_and_port(scheme, authority))
-            .ok_or(ureq::Error::HostNotFound)?;
+        let named = || DefaultResolver::host_and_port(uri.scheme()?, uri.authority()?);
+        let name = self.instead.clone().or_else(named).ok_or(ureq::Error::HostNotFound)?;
+        let found = self.names.addresses(&name, *timeout.after)?;
         let mut resolved = self.empty();
-        let found = self.look_up(name)?;
         for address in config.ip_family().keep_wanted(found.into_iter()).take(MOST_ADDRESSES) {
             resolved.push(address);
         }

@@ -1,0 +1,95 @@
+//! What an answer means for the events that were sent, as a value.
+
+use std::time::Duration;
+
+use moesif_wire::IngestReply;
+
+use crate::transport::{Reply, TransportError};
+
+/// What to do after an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing more: the events are kept, but for this many.
+    Delivered { rejected: usize },
+    /// Try again, after a pause of our own or the one the collector asks for.
+    Retry { after: Option<Duration> },
+    /// Leave the collector alone for a long time: it does not know this client, or is not there.
+    Stop,
+    /// Send less at once: the batch is too large.
+    Split,
+    /// Find the events at fault and send the others. A collector may name them, by their place in the batch, and say how
+    /// many there are in all.
+    Isolate { culprits: Vec<usize>, count: usize },
+}
+
+pub(super) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
+    let Ok(reply) = result else {
+        return Verdict::Retry { after: None };
+    };
+    let listed = || serde_json::from_slice::<IngestReply>(&reply.body).unwrap_or_default();
+    match reply.status {
+        200..=299 => {
+            let listed = listed();
+            Verdict::Delivered { rejected: listed.rejected_count.unwrap_or(listed.rejected.len()) }
+        }
+        408 | 429 | 500..=599 => Verdict::Retry { after: reply.retry_after },
+        413 => Verdict::Split,
+        300..=399 | 401 | 403 => Verdict::Stop,
+        _ => {
+            let listed = listed();
+            let mut culprits: Vec<usize> = listed.rejected.iter().map(|event| event.index).collect();
+            culprits.sort_unstable();
+            culprits.dedup();
+            Verdict::Isolate { count: listed.rejected_count.unwrap_or(culprits.len()), culprits }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::Tags;
+
+    fn answered(status: u16, body: &str) -> Verdict {
+        verdict(&Ok(Reply {
+            status,
+            retry_after: None,
+            tags: Tags::default(),
+            body: body.as_bytes().to_vec(),
+        }))
+    }
+
+    fn isolate(culprits: &[usize], count: usize) -> Verdict {
+        Verdict::Isolate { culprits: culprits.to_vec(), count }
+    }
+
+    #[test]
+    fn an_answer_decides_what_becomes_of_the_batch() {
+        const LIST: &str = r#"{"rejected":[{"index":3,"field":"request.time","error":"…"},{"index":1}]}"#;
+        assert_eq!(answered(201, "{}"), Verdict::Delivered { rejected: 0 });
+        assert_eq!(answered(201, "no JSON"), Verdict::Delivered { rejected: 0 });
+        assert_eq!(answered(201, LIST), Verdict::Delivered { rejected: 2 });
+        // A collector lists so many at most; the count is what is true.
+        let cut = r#"{"rejected":[{"index":3}],"rejected_count":1700}"#;
+        assert_eq!(answered(201, cut), Verdict::Delivered { rejected: 1700 });
+        for status in [408, 429, 500, 503] {
+            assert_eq!(answered(status, LIST), Verdict::Retry { after: None });
+        }
+        for status in [302, 304, 401, 403] {
+            assert_eq!(answered(status, ""), Verdict::Stop);
+        }
+        assert_eq!(answered(413, LIST), Verdict::Split);
+        for status in [400, 402, 404, 422] {
+            assert_eq!(answered(status, "<html>"), isolate(&[], 0));
+            assert_eq!(answered(status, LIST), isolate(&[1, 3], 2));
+            assert_eq!(answered(status, cut), isolate(&[3], 1700));
+        }
+    }
+
+    #[test]
+    fn the_patience_a_collector_asks_for_is_kept() {
+        let after = Some(Duration::from_secs(7));
+        let reply = Reply { status: 429, retry_after: after, tags: Tags::default(), body: Vec::new() };
+        assert_eq!(verdict(&Ok(reply)), Verdict::Retry { after });
+    }
+}

@@ -1,0 +1,165 @@
+"""Whatever a network or a peer does, nothing that memory can keep is lost (docs/guarantees.md, I-2, I-20, I-23)."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.delivery import fault_server as faults
+from tests.delivery.fault_server import FaultServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import RunProgram
+    from tests.delivery.fault_server import Behaviour
+
+PROGRAM = """
+import json, time
+import moesif
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, make_environ, request
+application = MoesifMiddleware(hello, {})
+for number in range(60):
+    request(application, make_environ(path=f"/{number}"))
+    stats = moesif.stats()
+    waiting = stats["queued"] + stats["in_flight"]
+    assert stats["captured"] == number + 1 == stats["sent"] + waiting + sum(stats["dropped"].values()), stats
+end = time.monotonic() + 60
+while not (settled := moesif.flush(0.3)) and time.monotonic() < end:
+    pass
+print(json.dumps({"settled": settled, **moesif.stats()}))
+"""
+
+
+@pytest.fixture
+def fault() -> Iterator[Callable[..., FaultServer]]:
+    """Start servers that fail."""
+    servers: list[FaultServer] = []
+
+    def start(*behaviours: Behaviour, then: Behaviour = faults.accept) -> FaultServer:
+        servers.append(FaultServer(*behaviours, then=then))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def _run(run_program: RunProgram, server: FaultServer, **options: object) -> dict[str, object]:
+    given = {"REQUEST_TIMEOUT": 0.5, "BATCH_SIZE": 20, "FLUSH_TIMEOUT": 0} | options
+    variables = {f"MOESIF_{name}": str(value) for name, value in given.items()}
+    ended = run_program(PROGRAM, to=server, variables=variables)
+    assert ended.code == 0, ended.errors
+    stats: dict[str, object] = json.loads(ended.output)
+    return stats
+
+
+BEHAVIOURS = {
+    "hangs": faults.hang,
+    "does not read": faults.hang_unread,
+    "resets in the middle of the request": faults.reset,
+    "closes without an answer": faults.vanish,
+    "truncates the answer": faults.truncate,
+    "drips": faults.drip,
+    "talks garbage": faults.garbage,
+    "never ends its header": faults.endless_head,
+    "500": faults.status(500),
+    "503": faults.status(503),
+    "429, at once": faults.status(429, ("Retry-After", "0")),
+    "429, in the past": faults.status(429, ("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT")),
+    "redirects": faults.status(307, ("Location", "http://127.0.0.1:1/v1/events/batch")),
+    "401": faults.status(401),
+}
+
+
+@pytest.mark.parametrize("name", list(BEHAVIOURS))
+@pytest.mark.parametrize("times", [1, 4])
+def test_what_fails_for_a_while_is_delivered_in_the_end(
+    run_program: RunProgram, fault: Callable[..., FaultServer], name: str, times: int
+) -> None:
+    server = fault(*[BEHAVIOURS[name]] * times)
+    stats = _run(run_program, server)
+    assert (stats["settled"], stats["sent"], stats["dropped"]) == (True, 60, {})
+    assert (stats["queued"], stats["in_flight"], stats["breaker"]) == (0, 0, "closed")
+    stored = {event["transaction_id"]: event["request"]["uri"] for event in server.events}
+    assert sorted(stored.values()) == sorted(f"http://api.example.com/{number}" for number in range(60))
+
+
+def test_everything_that_waited_while_connections_were_refused_arrives(
+    run_program: RunProgram, fault: Callable[..., FaultServer]
+) -> None:
+    server = fault()
+    server.refuse()
+    returning = threading.Timer(1.5, server.listen)
+    returning.start()
+    stats = _run(run_program, server)
+    returning.join()
+    assert (stats["settled"], stats["sent"], stats["dropped"]) == (True, 60, {})
+    assert len(server.events) == 60
+
+
+def test_the_size_a_collector_takes_is_remembered(run_program: RunProgram, fault: Callable[..., FaultServer]) -> None:
+    server = fault(then=faults.no_more_than(900))
+    stats = _run(run_program, server, BATCH_SIZE=30, EVENT_WORKER_COUNT=1)
+    assert (stats["settled"], stats["sent"], stats["dropped"]) == (True, 60, {})
+    too_large = [index for index, fields in enumerate(server.fields) if int(fields["content-length"]) > 900]
+    # The first batch finds it out, and no later one tries again.
+    assert too_large == list(range(len(too_large)))
+    assert 1 <= len(too_large) <= 5
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_understood_in_both_forms(
+    run_program: RunProgram, fault: Callable[..., FaultServer], form: str
+) -> None:
+    moments = []
+
+    def patience(call: faults.Call) -> None:
+        moments.append(time.monotonic())
+        value = "2" if form == "seconds" else formatdate(time.time() + 3, usegmt=True)
+        faults.status(503, ("Retry-After", value))(call)
+
+    def accepting(call: faults.Call) -> None:
+        moments.append(time.monotonic())
+        faults.accept(call)
+
+    stats = _run(run_program, fault(patience, then=accepting), BATCH_SIZE=100, EVENT_WORKER_COUNT=1)
+    assert (stats["settled"], stats["sent"]) == (True, 60)
+    # A date has no fraction of a second. Flushes asked again and again meanwhile.
+    assert 1.9 <= moments[1] - moments[0] < 15
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_dead_collector_costs_one_attempt_a_pause(
+    run_program: RunProgram, fault: Callable[..., FaultServer], workers: int
+) -> None:
+    server = fault(then=faults.status(503))
+    ended = run_program(
+        """
+        import time
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, make_environ, request
+        application = MoesifMiddleware(hello, {})
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            request(application)
+            time.sleep(0.002)
+        stats = moesif.stats()
+        assert not stats["dropped"], stats
+        assert stats["queued"] + stats["in_flight"] == stats["captured"], stats
+        """,
+        to=server,
+        BATCH_SIZE=10,
+        EVENT_WORKER_COUNT=workers,
+        FLUSH_TIMEOUT=0,
+    )
+    assert ended.code == 0, ended.errors
+    # Two thousand calls, hundreds of batches. Each pause is random, from nothing to double the one before.
+    assert len(server.targets) <= workers + 25

@@ -1,0 +1,173 @@
+"""Servers and pools that fork with the application loaded (docs/guarantees.md, I-3, I-4).
+
+Every call is delivered once, by whichever process served it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.collector import Collector
+    from tests.conftest import RunProgram, Serve
+    from tests.recorder import Recorder
+
+UWSGI = ("--master", "--processes", "2", "--worker-reload-mercy", "30")
+
+
+@pytest.mark.parametrize(
+    ("server", "arguments"),
+    [
+        ("gunicorn-sync", ("--workers", "2", "--preload")),
+        ("gunicorn-gthread", ("--workers", "2", "--preload")),
+        ("uwsgi", UWSGI),
+        ("uwsgi", (*UWSGI, "--enable-threads", "--threads", "4")),
+        ("uwsgi", (*UWSGI, "--max-requests", "20", "--min-worker-lifetime", "0")),
+        ("hypercorn", ("--workers", "2")),
+    ],
+    ids=["gunicorn", "gunicorn-gthread", "uwsgi", "uwsgi-threads", "uwsgi-recycled", "hypercorn"],
+)
+def test_workers_deliver_each_event_once(
+    serve: Serve, collector: Collector, server: str, arguments: tuple[str, ...]
+) -> None:
+    # Hypercorn's workers are processes of multiprocessing, which end without exit handlers: it does not wait for them.
+    seconds = 0.05 if server == "hypercorn" else 60
+    running = serve(
+        "plain:pid", server, to=collector, arguments=arguments, FLUSH_TIMEOUT=20, EVENT_BATCH_TIMEOUT=seconds
+    )
+    with ThreadPoolExecutor(4) as clients:
+        list(clients.map(lambda number: running.get(f"/{number}"), range(120)))
+    if server == "hypercorn":
+        collector.wait_for(120)
+    # The last worker may be told to end while it is busy: in uWSGI, no exit handler of Python runs then.
+    running.stop(60)
+    log = running.output()
+    assert "Segmentation" not in log, log
+    assert "Traceback" not in log, log
+    paths = Counter(event["uri"].rpartition("/")[2] for event in collector.events())
+    assert paths == Counter(str(number) for number in range(120)), log
+
+
+def test_workers_that_skip_their_exit_lose_only_what_they_had_no_time_to_send(
+    serve: Serve, collector: Collector
+) -> None:
+    # Such a worker ends with `_exit`, right after the answer to its last request: nobody can do anything any more.
+    arguments = (*UWSGI, "--skip-atexit", "--max-requests", "20", "--min-worker-lifetime", "0")
+    server = serve("plain:pid", "uwsgi", to=collector, arguments=arguments, EVENT_BATCH_TIMEOUT=0)
+    lost = 0
+    for number in range(100):
+        server.get(f"/{number}")
+        deadline = time.monotonic() + 1
+        while len(collector.events()) < number + 1 - lost:
+            if time.monotonic() > deadline:
+                lost += 1
+                break
+    server.stop(60)
+    paths = Counter(event["uri"].rpartition("/")[2] for event in collector.events())
+    assert max(paths.values()) == 1
+    assert lost <= 100 / 20
+    assert len(paths) >= 100 - lost
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_every_start_method_of_multiprocessing_delivers(
+    run_program: RunProgram, recorder: Recorder, tmp_path: Path, method: str
+) -> None:
+    # Not `-c`: the start methods that do not fork import the program.
+    program = tmp_path / "pool.py"
+    program.write_text(
+        """
+import multiprocessing, sys
+import moesif
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, make_environ, request
+
+application = MoesifMiddleware(hello, {})
+
+def work(number):
+    request(application, make_environ(path=f"/child/{number}"))
+    assert moesif.flush(30) is True
+    return moesif.stats()["captured"]
+
+if __name__ == "__main__":
+    request(application, make_environ(path="/parent"))
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        captured = pool.map(work, range(6), chunksize=1)
+    assert all(count >= 1 for count in captured), captured
+""",
+    )
+    ended = run_program(
+        f"import runpy, sys; sys.argv = ['pool', {method!r}]; runpy.run_path({str(program)!r}, run_name='__main__')"
+        if method == "fork"
+        else f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, {str(program)!r}, {method!r}]))",
+        to=recorder,
+        FLUSH_TIMEOUT=30,
+    )
+    assert ended.code == 0, ended.errors
+    paths = sorted(event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events)
+    assert paths == [*(f"/child/{number}" for number in range(6)), "/parent"]
+
+
+def test_a_thousand_forks_from_a_thread_while_others_serve_and_none_hangs(
+    run_program: RunProgram, recorder: Recorder
+) -> None:
+    ended = run_program(
+        """
+        import os, signal, threading, time
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, make_environ, request
+
+        application = MoesifMiddleware(hello, {})
+        done = threading.Event()
+
+        def serve():
+            while not done.is_set():
+                request(application, make_environ(path="/parent"))
+                time.sleep(0.0005)
+
+        threads = [threading.Thread(target=serve) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+
+        failures = []
+        def fork():
+            for child in range(1000):
+                pid = os.fork()
+                if pid == 0:
+                    # A lock held in the parent, or a wait for a thread that is not here, would hang here.
+                    signal.alarm(30)
+                    request(application, make_environ(path=f"/child/{child}"))
+                    captured = moesif.stats()["captured"]
+                    settled = child % 100 or moesif.flush(20)
+                    os._exit(0 if captured == 1 and settled else 9)
+                if (ended := os.waitpid(pid, 0)[1]) != 0:
+                    failures.append((child, ended))
+
+        forking = threading.Thread(target=fork)
+        forking.start()
+        forking.join()
+        done.set()
+        for thread in threads:
+            thread.join()
+        assert not failures, failures
+        assert moesif.flush(30)
+        print(moesif.stats()["captured"])
+        """,
+        to=recorder,
+        EVENT_BATCH_TIMEOUT=1,
+        FLUSH_TIMEOUT=30,
+    )
+    assert ended.code == 0, ended.errors
+    paths = Counter(event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events)
+    assert paths["/parent"] == int(ended.output)
+    flushed = {f"/child/{child}" for child in range(0, 1000, 100)}
+    assert flushed <= set(paths)
+    assert all(count == 1 for path, count in paths.items() if path != "/parent")
