@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from moesif import _native
@@ -62,9 +63,16 @@ def stats() -> Stats:
     return _native.stats()
 
 
+def _finish() -> None:
+    # A sub-interpreter that outlives the main one ends when no thread may take an interpreter up again: one that waited
+    # for delivery would not come back.
+    if not sys.is_finalizing():
+        _native.finish()
+
+
 # Registered once, at import: exit handlers run in reverse order, so that of an application that registers its own
 # later the last calls are still recorded.
-atexit.register(_native.finish)
+atexit.register(_finish)
 
 # A child of a fork tells its process id from its parent's wherever it matters; where this hook is run, it need not find
 # out with its first request. (Some servers fork without it.)

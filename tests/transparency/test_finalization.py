@@ -132,3 +132,31 @@ def test_threads_that_still_serve_do_not_bring_the_process_down(
         )
         assert (ended.code, ended.output) == (0, "end\n"), ended.errors
         assert "Traceback" not in ended.errors
+
+
+@pytest.mark.parametrize("served", [False, True], ids=["unused", "after a call"])
+def test_an_interpreter_that_outlives_the_main_one_holds_nobody(
+    run_program: RunProgram, recorder: Recorder, *, served: bool
+) -> None:
+    ended = run_program(
+        f"""
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        code = '''
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+        if {served}:
+            request(MoesifMiddleware(hello, {{}}))
+            assert moesif.flush(20)
+        '''
+        import textwrap
+        failure = interpreters.run_string(interpreters.create(), textwrap.dedent(code))
+        assert failure is None, failure
+        """,
+        to=recorder,
+    )
+    assert ended.code == 0, ended.errors
+    assert len(recorder.events) == served
