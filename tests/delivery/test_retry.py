@@ -167,15 +167,17 @@ def test_a_collector_that_refuses_every_event_is_not_fed_one_by_one(
     assert len(recorder.deliveries) < 30
 
 
-def test_a_redirect_is_not_followed(recorder: Recorder, another_recorder: Recorder, wrap: Wrap) -> None:
+@pytest.mark.parametrize("status", [302, 307])
+def test_a_redirect_is_not_followed(
+    run_program: RunProgram, recorder: Recorder, another_recorder: Recorder, status: int
+) -> None:
     another_recorder.ids.append(recorder.application_id)
-    recorder.answer_with(Answer(307, (("Location", another_recorder.uri + "/v1/events/batch"),)))
-    application = wrap(hello, BATCH_SIZE=1)
-    request(application)
-    recorder.wait_for_deliveries(1)
-    request(application)
-    recorder.wait_for(1)
-    assert another_recorder.deliveries == []
+    recorder.answer_with(then=Answer(status, (("Location", another_recorder.uri + "/v1/events/batch"),)))
+    variables = {"PATHS": '["/0"]', "PATIENCE": "1"}
+    ended = run_program(PROGRAM, to=recorder, variables=variables, FLUSH_TIMEOUT=0)
+    assert ended.code == 0, ended.errors
+    assert json.loads(ended.output)["breaker"] == "refused"
+    assert (another_recorder.deliveries, another_recorder.fetches) == ([], [])
 
 
 def test_an_outage_is_told_when_it_begins_and_when_it_ends(
