@@ -9,12 +9,12 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from moesif import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class Stats(TypedDict):
@@ -70,6 +70,29 @@ def _finish() -> None:
         _native.finish()
 
 
+def _look_after_multiprocessing() -> None:
+    """See to it that children of multiprocessing deliver what they have recorded: they run no exit handlers.
+
+    What they do run at their end are finalizers of multiprocessing's own, registered in the child itself.
+    """
+    multiprocessing: Any = sys.modules.get("multiprocessing.util")
+    if multiprocessing is not None and not _looked_after:
+        _looked_after.append(multiprocessing)
+        multiprocessing.register_after_fork(_finish_with_multiprocessing, _call)
+
+
+_looked_after: list[object] = []
+
+
+def _call(function: Callable[[], None]) -> None:
+    function()
+
+
+def _finish_with_multiprocessing() -> None:
+    multiprocessing: Any = sys.modules["multiprocessing.util"]
+    multiprocessing.Finalize(None, _finish, exitpriority=0)
+
+
 # Registered once, at import: exit handlers run in reverse order, so that of an application that registers its own
 # later the last calls are still recorded.
 atexit.register(_finish)
@@ -77,4 +100,6 @@ atexit.register(_finish)
 # A child of a fork tells its process id from its parent's wherever it matters; where this hook is run, it need not find
 # out with its first request. (Some servers fork without it.)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_native.after_fork_in_child)
+    os.register_at_fork(before=_look_after_multiprocessing, after_in_child=_native.after_fork_in_child)
+
+_look_after_multiprocessing()

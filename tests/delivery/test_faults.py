@@ -91,6 +91,26 @@ def test_what_fails_for_a_while_is_delivered_in_the_end(
     assert sorted(stored.values()) == sorted(f"http://api.example.com/{number}" for number in range(60))
 
 
+@pytest.mark.parametrize("name", ["429, at once", "429, in the past"])
+def test_a_collector_that_asks_for_no_patience_is_not_asked_without_a_pause(
+    run_program: RunProgram, fault: Callable[..., FaultServer], name: str
+) -> None:
+    server = fault(*[BEHAVIOURS[name]] * 1000)
+    run_program(
+        """
+        import time
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+        request(MoesifMiddleware(hello, {"EVENT_BATCH_TIMEOUT": 0}))
+        time.sleep(3)
+        """,
+        to=server,
+        FLUSH_TIMEOUT=0,
+    )
+    # Pauses of at least 50 ms, and of much more on average.
+    assert 1 <= len(server.targets) <= 60
+
+
 def test_everything_that_waited_while_connections_were_refused_arrives(
     run_program: RunProgram, fault: Callable[..., FaultServer]
 ) -> None:

@@ -115,6 +115,42 @@ if __name__ == "__main__":
     assert paths == [*(f"/child/{number}" for number in range(6)), "/parent"]
 
 
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_child_of_multiprocessing_delivers_when_it_ends(
+    run_program: RunProgram, recorder: Recorder, tmp_path: Path, method: str
+) -> None:
+    program = tmp_path / "child.py"
+    program.write_text(
+        """
+import multiprocessing, sys
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, make_environ, request
+
+application = MoesifMiddleware(hello, {})
+
+def work(number):
+    request(application, make_environ(path=f"/child/{number}"))
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    for number in range(3):
+        child = context.Process(target=work, args=(number,))
+        child.start()
+        child.join()
+        assert child.exitcode == 0, child.exitcode
+""",
+    )
+    ended = run_program(
+        f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, {str(program)!r}, {method!r}]))",
+        to=recorder,
+        FLUSH_TIMEOUT=30,
+        EVENT_BATCH_TIMEOUT=60,
+    )
+    assert ended.code == 0, ended.errors
+    paths = sorted(event["request"]["uri"].rpartition("/")[2] for event in recorder.events)
+    assert paths == ["0", "1", "2"]
+
+
 def test_a_thousand_forks_from_a_thread_while_others_serve_and_none_hangs(
     run_program: RunProgram, recorder: Recorder
 ) -> None:

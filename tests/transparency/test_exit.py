@@ -185,6 +185,25 @@ while "moesif-names\\n" not in names():
     assert "51 events are lost" in ended.errors
 
 
+def test_who_interrupts_the_end_need_not_wait_for_it(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    ended = run_program(
+        PROGRAM
+        + """
+import signal
+# A shell that starts a program in the background has it ignore this signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.setitimer(signal.ITIMER_REAL, 1)
+signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+""",
+        to=recorder,
+        variables={"REQUESTS": "5"},
+        FLUSH_TIMEOUT=30,
+    )
+    assert ended.seconds_after("end") < 10
+    assert "5 events are lost" in ended.errors
+
+
 @pytest.mark.parametrize("fault", [False, True], ids=["collector works", "collector hangs"])
 def test_a_process_that_ends_without_pythons_exit_handlers_delivers_as_well(
     run_program: RunProgram, recorder: Recorder, *, fault: bool

@@ -36,8 +36,13 @@ pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
     let Some(flush) = LastFlush::begin() else {
         return Ok(());
     };
-    while !py.detach(|| flush.wait(SIGNAL_INTERVAL)) {
-        py.check_signals()?;
+    let mut interrupted = Ok(());
+    while interrupted.is_ok() && !py.detach(|| flush.wait(SIGNAL_INTERVAL)) {
+        interrupted = py.check_signals();
+    }
+    if interrupted.is_err() {
+        // Whoever interrupts an end wants it now.
+        flush.abandon();
     }
     crate::log::drain(py);
     let stats = moesif::process::stats();
@@ -48,7 +53,7 @@ pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
             format!("{lost} events are lost: they could not be delivered before the process ended{why}");
         crate::log::warn(py, "moesif.delivery", &message, None);
     }
-    Ok(())
+    interrupted
 }
 
 /// In the child of a fork: leaves what the parent had, at once instead of when the first request comes.

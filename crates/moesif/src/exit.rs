@@ -8,11 +8,12 @@
 //! flush itself: so nothing here takes a lock that is not free, and the deadline holds all the same.
 
 use std::panic::catch_unwind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process;
+use crate::process::{self, ProcessLocal};
 use crate::process_id::process_id;
 
 /// How often the end of delivery is looked for.
@@ -20,6 +21,9 @@ const INTERVAL: Duration = Duration::from_millis(2);
 
 /// The process that has had its last flush.
 static FLUSHED: AtomicU32 = AtomicU32::new(0);
+
+/// When the last flush of this process is over, whoever begins it again.
+static DEADLINE: ProcessLocal<Option<Instant>> = ProcessLocal::new();
 
 /// The last flush of a process, which is over after the longest `FLUSH_TIMEOUT` among its pipelines.
 pub struct LastFlush {
@@ -31,8 +35,16 @@ impl LastFlush {
     /// `None` when it has been.
     #[must_use]
     pub fn begin() -> Option<Self> {
-        let deadline = Instant::now().checked_add(process::flush_timeout());
-        (FLUSHED.load(Ordering::Relaxed) != process_id()).then_some(Self { deadline })
+        if FLUSHED.load(Ordering::Relaxed) == process_id() {
+            return None;
+        }
+        let deadline = || Arc::new(Instant::now().checked_add(process::flush_timeout()));
+        Some(Self { deadline: *DEADLINE.get_or_make(deadline) })
+    }
+
+    /// Ends it now: nobody waits any more.
+    pub fn abandon(&self) {
+        FLUSHED.store(process_id(), Ordering::Relaxed);
     }
 
     /// Waits for at most `pause`. Returns whether there is nothing left to wait for: everything recorded before is delivered or
@@ -49,7 +61,7 @@ impl LastFlush {
             }
             thread::sleep(INTERVAL);
         }
-        FLUSHED.store(process_id(), Ordering::Relaxed);
+        self.abandon();
         true
     }
 }

@@ -12,6 +12,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// Someone has to do something before a collector that refuses takes events again.
 const FIRST_STOP: Duration = Duration::from_secs(5);
 const LONGEST_STOP: Duration = Duration::from_secs(600);
+/// Outages are told at most once in this time: a collector that fails now and then is not worth a line each time.
+const QUIET: Duration = Duration::from_secs(60);
 /// A collector may ask for more patience than our own longest pause, up to this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 
@@ -69,24 +71,27 @@ pub(super) struct Breaker {
     phase: Phase,
     /// Failures since the last success.
     failures: u32,
+    /// The trouble that has been told of, and is not known to be over.
+    told: Option<Cause>,
+    told_at: Option<Instant>,
     jitter: Jitter,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Closed,
-    /// `asked`: the collector itself wants to be left alone until then, a flush notwithstanding.
+    /// `asked`: until then the collector itself wants to be left alone, a flush notwithstanding.
     Open {
         cause: Cause,
         until: Instant,
-        asked: bool,
+        asked: Instant,
     },
     Probing,
 }
 
 impl Breaker {
     pub(super) fn new(seed: u64) -> Self {
-        Self { phase: Phase::Closed, failures: 0, jitter: Jitter(seed) }
+        Self { phase: Phase::Closed, failures: 0, told: None, told_at: None, jitter: Jitter(seed) }
     }
 
     pub(super) fn permit(&self, now: Instant) -> Permit {
@@ -103,15 +108,18 @@ impl Breaker {
         self.phase = Phase::Probing;
     }
 
-    /// The collector has answered as one that works. Says whether that is news.
-    pub(super) fn works(&mut self) -> bool {
-        let was_open = self.phase != Phase::Closed;
+    /// The collector has answered as one that works. Says whether that is worth telling.
+    pub(super) fn works(&mut self, is_probe: bool) -> bool {
+        if self.phase != Phase::Closed && !is_probe {
+            // It was under way when another upload failed: that one is what the collector says now.
+            return false;
+        }
         self.phase = Phase::Closed;
         self.failures = 0;
-        was_open
+        self.told.take().is_some()
     }
 
-    /// An upload has failed. Says whether the collector had worked until then.
+    /// An upload has failed. Says whether that is worth telling.
     pub(super) fn fails(
         &mut self,
         now: Instant,
@@ -122,26 +130,33 @@ impl Breaker {
         match &mut self.phase {
             // Uploads that were under way when another failed fail for the same reason.
             Phase::Open { until, asked, .. } if !is_probe => {
-                let later = after.and_then(|after| now.checked_add(after.min(LONGEST_RETRY_AFTER)));
-                if let Some(later) = later.filter(|later| *later > *until) {
-                    (*until, *asked) = (later, true);
-                }
+                *asked = asked_until(now, after).max(*asked);
+                *until = (*asked).max(*until);
                 return false;
             }
             Phase::Probing if !is_probe => return false,
             _ => {}
         }
-        let is_news = self.phase == Phase::Closed;
-        let pause = match (after, cause) {
-            (Some(after), _) => after.min(LONGEST_RETRY_AFTER),
-            (None, Cause::Failing) => self.pause(self.failures),
-            (None, Cause::Refusing) => grown(FIRST_STOP, self.failures).min(LONGEST_STOP),
+        let pause = match cause {
+            Cause::Failing => self.pause(self.failures),
+            Cause::Refusing => grown(FIRST_STOP, self.failures).min(LONGEST_STOP),
         };
         self.failures = self.failures.saturating_add(1);
-        // A moment beyond the clock's range is not needed: pauses are short.
-        let until = now.checked_add(pause).unwrap_or(now);
-        self.phase = Phase::Open { cause, until, asked: after.is_some() };
-        is_news
+        let asked = asked_until(now, after);
+        // A collector that asks for no patience is given as much as any other. (A moment beyond the clock's range is not
+        // needed: pauses are short.)
+        let until = now.checked_add(pause).unwrap_or(now).max(asked);
+        self.phase = Phase::Open { cause, until, asked };
+        self.is_news(now, cause)
+    }
+
+    fn is_news(&mut self, now: Instant, cause: Cause) -> bool {
+        let is_quiet = self.told_at.is_some_and(|at| now.saturating_duration_since(at) < QUIET);
+        if self.told == Some(cause) || is_quiet {
+            return false;
+        }
+        (self.told, self.told_at) = (Some(cause), Some(now));
+        true
     }
 
     /// Exponential back-off with full jitter, so that processes that failed together do not return together.
@@ -149,10 +164,10 @@ impl Breaker {
         self.jitter.up_to(grown(FIRST_PAUSE, failures).min(LONGEST_PAUSE)).max(SHORTEST_PAUSE)
     }
 
-    /// Ends a pause, unless the collector asked for it.
+    /// Ends a pause, but for what of it the collector asked for.
     pub(super) fn hurry(&mut self, now: Instant) {
-        if let Phase::Open { until, asked: false, .. } = &mut self.phase {
-            *until = now.min(*until);
+        if let Phase::Open { until, asked, .. } = &mut self.phase {
+            *until = now.max(*asked).min(*until);
         }
     }
 
@@ -172,6 +187,11 @@ impl Breaker {
             Phase::Open { cause: Cause::Refusing, .. } => BreakerState::Refused,
         }
     }
+}
+
+/// Until when a collector that says this wants to be left alone.
+fn asked_until(now: Instant, after: Option<Duration>) -> Instant {
+    now.checked_add(after.unwrap_or_default().min(LONGEST_RETRY_AFTER)).unwrap_or(now)
 }
 
 fn grown(first: Duration, times: u32) -> Duration {
@@ -219,9 +239,59 @@ mod tests {
             assert!(!breaker.fails(now, Cause::Failing, None, true));
         }
         assert!(longest > Duration::from_secs(10));
-        assert!(breaker.works());
+        breaker.probing();
+        assert!(!breaker.works(false));
+        assert_eq!(breaker.permit(now), Permit::Probing);
+        assert!(breaker.works(true));
         assert_eq!((breaker.permit(now), breaker.failures), (Permit::Send, 0));
-        assert!(!breaker.works());
+        assert!(!breaker.works(false));
+    }
+
+    #[test]
+    fn a_success_that_was_under_way_does_not_end_a_pause() {
+        let now = Instant::now();
+        let mut breaker = Breaker::new(4);
+        let asked = Duration::from_secs(30);
+        breaker.fails(now, Cause::Failing, Some(asked), false);
+        assert!(!breaker.works(false));
+        breaker.hurry(now);
+        assert_eq!(breaker.permit(now), Permit::Wait(now + asked));
+    }
+
+    #[test]
+    fn who_asks_for_no_patience_gets_the_usual_one() {
+        let mut now = Instant::now();
+        let mut breaker = Breaker::new(5);
+        let mut waited = Duration::ZERO;
+        for _ in 0..10 {
+            breaker.probing();
+            breaker.fails(now, Cause::Failing, Some(Duration::ZERO), true);
+            let Permit::Wait(until) = breaker.permit(now) else { panic!("{breaker:?}") };
+            waited += until - now;
+            now = until;
+        }
+        assert!(waited > Duration::from_secs(10), "{waited:?}");
+        breaker.hurry(now);
+        assert_eq!(breaker.permit(now), Permit::Probe);
+    }
+
+    #[test]
+    fn a_collector_that_fails_now_and_then_is_told_of_once_a_minute() {
+        let mut now = Instant::now();
+        let mut breaker = Breaker::new(6);
+        let mut told = 0;
+        for _ in 0..600 {
+            told += u32::from(breaker.fails(now, Cause::Failing, None, false));
+            breaker.probing();
+            told += u32::from(breaker.works(true));
+            now += Duration::from_secs(1);
+        }
+        assert_eq!(told, 2 * 10);
+        // One that begins meanwhile and lasts is told of when the minute is over.
+        assert!(breaker.fails(now, Cause::Refusing, None, false));
+        now += QUIET;
+        breaker.probing();
+        assert!(breaker.fails(now, Cause::Failing, None, true));
     }
 
     #[test]

@@ -18,6 +18,9 @@ use crate::capture::Exchange;
 /// further event would be lost one by one.
 const LONE_REFUSALS: u32 = 8;
 
+/// An event of more bytes than this that is refused alone may well be too large: that says nothing about the collector.
+const LARGE: usize = 64 * 1024;
+
 /// Uploads that succeed in a row, after which a batch may be twice as large again.
 const UPLOADS_TO_GROW: u32 = 64;
 
@@ -267,14 +270,15 @@ impl<E: Event> Ledger<E> {
             }
         }
         if conclusion.refused > 0 {
-            self.lone_refusals = self.lone_refusals.saturating_add(1);
+            if attempt.bytes <= LARGE {
+                self.lone_refusals = self.lone_refusals.saturating_add(1);
+            }
             // It was the event that was too large, and not the batch.
             self.max_bytes = batch.max_bytes_before.take().unwrap_or(self.max_bytes);
         }
 
         let mut due = now;
         let trouble = match conclusion.step {
-            Step::GoOn if self.lone_refusals >= LONE_REFUSALS => Some((Cause::Refusing, None)),
             Step::GoOn => None,
             Step::Shrink { max_bytes } => {
                 batch.max_bytes_before.get_or_insert(self.max_bytes);
@@ -283,11 +287,13 @@ impl<E: Event> Ledger<E> {
                 None
             }
             Step::Pause { after } => {
-                due = now.checked_add(self.breaker.pause(batch.attempts.saturating_sub(1))).unwrap_or(now);
+                let pause = self.breaker.pause(batch.attempts.saturating_sub(1));
+                due = now.checked_add(after.map_or(pause, |after| after.max(pause))).unwrap_or(now);
                 Some((Cause::Failing, after))
             }
             Step::Stop => Some((Cause::Refusing, None)),
         };
+        let trouble = trouble.or((self.lone_refusals >= LONE_REFUSALS).then_some((Cause::Refusing, None)));
         match trouble {
             Some((cause, after)) => {
                 if self.breaker.fails(now, cause, after, batch.is_probe) {
@@ -295,7 +301,7 @@ impl<E: Event> Ledger<E> {
                 }
             }
             None => {
-                if self.breaker.works() {
+                if self.breaker.works(batch.is_probe) {
                     notices.push(Notice::Works);
                 }
             }

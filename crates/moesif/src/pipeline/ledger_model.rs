@@ -114,6 +114,8 @@ struct World {
     pushed: u32,
     full: BTreeSet<u32>,
     probes_in_a_row: Vec<Instant>,
+    /// Until when the collector wants to be left alone.
+    asked_until: Instant,
 }
 
 impl World {
@@ -125,8 +127,9 @@ impl World {
             batch_bytes: usize::try_from(500 + source.below(5000)).unwrap(),
             batch_timeout: source.millis(2000),
         };
+        let now = Instant::now();
         Self {
-            now: Instant::now(),
+            now,
             ledger: Ledger::new(limits, seed),
             collector: Collector {
                 stored: BTreeMap::new(),
@@ -140,6 +143,7 @@ impl World {
             pushed: 0,
             full: BTreeSet::new(),
             probes_in_a_row: Vec::new(),
+            asked_until: now,
             source,
         }
     }
@@ -170,6 +174,7 @@ impl World {
     }
 
     fn send(&mut self, batch: &mut Batch<Call>) {
+        assert!(self.now >= self.asked_until, "the collector is left alone while it asks for it");
         if batch.is_probe {
             assert!(self.uploads.iter().all(|upload| !upload.batch.is_probe), "one probe at a time");
             self.probes_in_a_row.push(self.now);
@@ -194,6 +199,10 @@ impl World {
     fn finish_uploads(&mut self) {
         while let Some(index) = self.uploads.iter().position(|upload| upload.ends <= self.now) {
             let mut upload = self.uploads.swap_remove(index);
+            let decides = upload.batch.is_probe || self.ledger.breaker() != BreakerState::HalfOpen;
+            if let (true, Verdict::Retry { after: Some(after) }) = (decides, &upload.verdict) {
+                self.asked_until = self.asked_until.max(self.now + *after);
+            }
             let conclusion = upload.batch.conclude(&upload.attempt, &upload.verdict, &mut Vec::new());
             self.ledger.settle(upload.batch, &upload.attempt, conclusion, self.now);
             self.reconciled();

@@ -18,7 +18,7 @@ mod verdict;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 pub use breaker::BreakerState;
@@ -60,6 +60,9 @@ pub struct Delivery {
 pub struct Pipeline {
     shared: Arc<Shared>,
     started: AtomicBool,
+    made: Instant,
+    /// When starting threads may be tried again, in seconds since it was made; 0 if it has not failed.
+    start_failed: AtomicU64,
 }
 
 /// What the application's threads and the workers have in common.
@@ -90,6 +93,8 @@ impl Pipeline {
                 spares: Spares::default(),
             }),
             started: AtomicBool::new(false),
+            made: Instant::now(),
+            start_failed: AtomicU64::new(0),
         }
     }
 
@@ -97,32 +102,42 @@ impl Pipeline {
         &self.shared.delivery
     }
 
-    /// Starts the threads, once. When none can deliver, that is reported and tried again at the next call.
+    /// Starts the threads, once. When none can deliver, that is reported and tried again, at most once in a while.
     pub(crate) fn start(&self) {
-        if self.started.load(Ordering::Relaxed) || self.started.swap(true, Ordering::AcqRel) {
+        if self.started.load(Ordering::Relaxed)
+            || self.is_too_early_to_start()
+            || self.started.swap(true, Ordering::AcqRel)
+        {
+            return;
+        }
+        let shared = &self.shared;
+        let running =
+            (0..shared.delivery.workers).filter(|number| worker::spawn(*number, shared).is_ok()).count();
+        if running == 0 {
+            if self.start_failed.swap(self.made.elapsed().as_secs() + 1, Ordering::Relaxed) == 0 {
+                let message =
+                    "no thread could be started to deliver events: they wait in memory until one can";
+                shared.diagnostics.report(Severity::Error, message.to_owned());
+            }
+            self.started.store(false, Ordering::Release);
             return;
         }
         // Known by the time the first batch is full or old enough, and when the process ends.
-        if let Some(peer) = self.shared.delivery.endpoint.peer() {
-            self.shared.names.prepare(&peer);
+        if let Some(peer) = shared.delivery.endpoint.peer() {
+            shared.names.prepare(&peer);
         }
-        // Without it, everything is kept and no rule applies.
-        drop(remote::spawn(
-            &self.shared.remote,
-            &self.shared.delivery.endpoint,
-            &self.shared.names,
-            &self.shared.diagnostics,
-        ));
-        let running = (0..self.shared.delivery.workers)
-            .filter(|number| worker::spawn(*number, &self.shared).is_ok())
-            .count();
-        if running == 0 {
-            self.started.store(false, Ordering::Release);
-            self.shared.diagnostics.report(
-                Severity::Error,
-                "no thread could be started to deliver events: they wait in memory until one can".to_owned(),
-            );
+        if remote::spawn(&shared.remote, &shared.delivery.endpoint, &shared.names, &shared.diagnostics)
+            .is_err()
+        {
+            let message = "no thread could be started to load remote configuration: every call is kept and no rule applies";
+            shared.diagnostics.report(Severity::Error, message.to_owned());
         }
+    }
+
+    /// Whether it is too early to try again to start threads.
+    fn is_too_early_to_start(&self) -> bool {
+        let failed = self.start_failed.load(Ordering::Relaxed);
+        failed > 0 && self.made.elapsed().as_secs() < failed
     }
 
     /// Queues an exchange, or drops it and counts it when there is no room. Never waits.
@@ -215,10 +230,9 @@ impl Shared {
                 ),
             ),
             Notice::Works => (Severity::Info, format!("delivery to {uri} works again")),
-            Notice::Refused(events) => (
-                Severity::Error,
-                format!("{uri} refused events and kept the others: {events} are lost so far ({why})"),
-            ),
+            Notice::Refused(events) => {
+                (Severity::Error, format!("{uri} refused events: {events} are lost so far ({why})"))
+            }
             Notice::Dropped(events) => (
                 Severity::Error,
                 format!(

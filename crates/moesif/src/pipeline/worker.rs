@@ -9,6 +9,7 @@ use super::batch::{self, Attempt, Batch, Conclusion, Step};
 use super::verdict::{Verdict, verdict};
 use super::{Severity, Shared};
 use crate::capture::Exchange;
+use crate::post::reasons;
 use crate::transport::{HttpTransport, Transport};
 
 pub(super) fn spawn(number: usize, shared: &Arc<Shared>) -> io::Result<()> {
@@ -79,7 +80,7 @@ impl<'a> Worker<'a> {
         let found = match &result {
             Ok(reply) => {
                 self.shared.remote.observe(&reply.tags);
-                format!("it answered {}", reply.status)
+                format!("it answered {}{}", reply.status, reasons(&reply.body))
             }
             Err(error) => error.to_string(),
         };
