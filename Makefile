@@ -11,7 +11,7 @@ RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' -o -path 
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python soak chaos lint format docs bench clean
+.PHONY: help build demo test test-rust test-python test-django soak chaos lint format docs bench clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,13 +59,16 @@ build: $(VENV)/.built target/release/moesif-collector ## Build the packages into
 demo: build ## Run the whole thing: collector, example, real calls, comparison (ONESHOT=1 ends at once)
 	@$(BIN)/python examples/demo.py $(if $(ONESHOT),--oneshot)
 
-test: test-rust test-python ## Run every test
+test: test-rust test-python test-django ## Run every test
 
 test-rust:
 	cargo test --quiet --locked --workspace
 
 test-python: build target/release/examples/pattern $(VENV)/.servers $(UPSTREAM)/.installed
 	$(BIN)/python -m pytest
+
+test-django: build ## Run the tests of Django on every Django, where their Pythons are (DJANGO=4.2,5.2 chooses)
+	@$(BIN)/python -m tests.django.matrix
 
 soak: build $(VENV)/.servers ## Run an application for SECONDS (600): memory and threads stay flat
 	$(BIN)/python -m tests.delivery.soak $(or $(SECONDS),600)
@@ -89,8 +92,8 @@ format: $(VENV)/.linters ## Format the sources
 docs: ## Write what is derived from the option table
 	cargo run --quiet --locked -p moesif --example reference
 
-bench: build $(UPSTREAM)/.installed ## Measure against PyPI's moesifwsgi
+bench: build $(VENV)/.servers $(UPSTREAM)/.installed ## Measure against PyPI's moesifwsgi and moesifdjango
 	$(BIN)/python benches/side_by_side.py
 
 clean: ## Remove what the commands above have made
-	rm -rf $(VENV) $(UPSTREAM) dist target
+	rm -rf $(VENV) $(UPSTREAM) .venvs dist target

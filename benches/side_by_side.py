@@ -1,4 +1,4 @@
-"""Measures this middleware against PyPI's moesifwsgi, in one run on one machine: `make bench`.
+"""Measures the middlewares against PyPI's moesifwsgi and moesifdjango, in one run on one machine: `make bench`.
 
 Each subject runs in an interpreter of its own, upstream in a virtual environment of its own (.venv-upstream). The three
 take turns, the bare application first, so that a slow moment of the machine meets all of them; of the rounds the median
@@ -6,7 +6,8 @@ is reported. "Added" is the subject's percentile less the bare application's of 
 user and system time until every event is delivered, less the bare application's, per event. Events per second are
 counted from the first call, made as fast as one thread can, to the arrival of the last batch. Memory is the most the
 process grows by while 400 calls of 1 MB in and out meet a collector that never answers. A fork is measured with the end
-of its child.
+of its child. Of Django's middlewares, what is delivered in a second is counted up to the end of a flush, or of some
+seconds where there is none.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ UPSTREAM = ROOT / ".venv-upstream" / "bin" / "python"
 RATE_CALLS = 40_000
 MEGABYTE_CALLS = 400
 FORKS = 300
+DJANGO_CALLS = 20_000
 
 
 @dataclass
@@ -43,11 +45,13 @@ class Round:
     p99: float
     cpu: float
     events: int
+    #: Events delivered in a second.
+    rate: float
 
 
-def upstream_version() -> str:
+def upstream_version(package: str = "moesifwsgi") -> str:
     """Returns the version of what this is compared with; `make bench` installs it."""
-    program = "import importlib.metadata; print(importlib.metadata.version('moesifwsgi'))"
+    program = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
     return subprocess.run([UPSTREAM, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -62,26 +66,29 @@ def sink(*arguments: str) -> Iterator[str]:
             process.kill()
 
 
-def run_subject(python: Path | str, subject: str, calls: int, workload: str = "calls") -> dict[str, Any]:
+def run_subject(
+    python: Path | str, subject: str, calls: int, workload: str = "calls", program: str = "subject"
+) -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MOESIF_")}
     with sink(*(["--stall"] if workload == "memory" else [])) as address:
-        command = [python, HERE / "subject.py", subject, "--sink", address, "--calls", str(calls)]
+        command = [python, "-m", f"benches.{program}", subject, "--sink", address, "--calls", str(calls)]
         command += ["--workload", workload]
-        run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        run = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT)
     if run.returncode != 0:
         sys.exit(f"{subject} failed under {python}:\n{run.stderr}")
     found: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
     return found
 
 
-def measure(python: Path | str, subject: str, calls: int) -> Round:
-    found = run_subject(python, subject, calls)
+def measure(python: Path | str, subject: str, calls: int, program: str = "subject") -> Round:
+    found = run_subject(python, subject, calls, program=program)
     times = sorted(found["times"])
     return Round(
         p50=times[len(times) // 2] / 1000,
         p99=times[int(len(times) * 0.99)] / 1000,
         cpu=found["cpu_s"] * 1e6,
         events=found["events"],
+        rate=found["rate"],
     )
 
 
@@ -89,19 +96,51 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--package", choices=["moesifwsgi", "moesifdjango"], help="measure only this one")
     arguments = parser.parse_args()
+    if arguments.package != "moesifdjango":
+        compare_wsgi(arguments.rounds, arguments.calls)
+    if arguments.package != "moesifwsgi":
+        compare_django(arguments.rounds)
+
+
+def compare_django(rounds: int) -> None:
+    """Measures Django's middlewares and prints the table."""
+    subjects = {"upstream": UPSTREAM, "ours": Path(sys.executable)}
+    found: dict[str, list[tuple[float, ...]]] = {name: [] for name in subjects}
+    lost = dict.fromkeys(subjects, 0)
+    for number in range(rounds):
+        bare = measure(sys.executable, "bare", DJANGO_CALLS, "django_subject")
+        for name, python in subjects.items():
+            round_ = measure(python, "middleware", DJANGO_CALLS, "django_subject")
+            lost[name] += DJANGO_CALLS - round_.events
+            found[name].append((round_.p50 - bare.p50, round_.p99 - bare.p99, round_.rate))
+        print(f"Django: round {number + 1} of {rounds}", file=sys.stderr)
+    (p50, p99, rate), (our_p50, our_p99, our_rate) = (
+        [statistics.median(column) for column in zip(*found[name], strict=True)] for name in subjects
+    )
+    print(f"\nmoesifdjango {upstream_version('moesifdjango')}; median of {rounds} rounds of {DJANGO_CALLS} calls\n")
+    print(f"{'':44}{'upstream':>10}{'ours':>10}{'ratio':>10}")
+    print(f"{'added on the request thread, p50, µs':44}{p50:>10.1f}{our_p50:>10.1f}{p50 / our_p50:>9.1f}x")
+    print(f"{'added on the request thread, p99, µs':44}{p99:>10.1f}{our_p99:>10.1f}{p99 / our_p99:>9.1f}x")
+    print(f"{'events delivered per second, one process':44}{rate:>10.0f}{our_rate:>10.0f}{our_rate / rate:>9.1f}x")
+    print(f"{'events not delivered':44}{lost['upstream']:>10}{lost['ours']:>10}")
+
+
+def compare_wsgi(rounds_wanted: int, calls: int) -> None:
+    """Measures WSGI's middlewares and prints the table."""
     subjects = {"upstream": UPSTREAM, "ours": Path(sys.executable)}
     added: dict[str, list[tuple[float, ...]]] = {name: [] for name in subjects}
     lost = dict.fromkeys(subjects, 0)
     started = time.monotonic()
-    for number in range(arguments.rounds):
-        bare = measure(sys.executable, "bare", arguments.calls)
+    for number in range(rounds_wanted):
+        bare = measure(sys.executable, "bare", calls)
         for name, python in subjects.items():
-            found = measure(python, "middleware", arguments.calls)
-            lost[name] += arguments.calls - found.events
+            found = measure(python, "middleware", calls)
+            lost[name] += calls - found.events
             cpu = (found.cpu - bare.cpu) / max(found.events, 1)
             added[name].append((found.p50 - bare.p50, found.p99 - bare.p99, cpu))
-        print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
+        print(f"round {number + 1} of {rounds_wanted}", file=sys.stderr)
     median = {
         name: [statistics.median(column) for column in zip(*rounds, strict=True)] for name, rounds in added.items()
     }
@@ -119,7 +158,7 @@ def main() -> None:
     }
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"moesifwsgi {upstream_version()}; median of {arguments.rounds} rounds of {arguments.calls} calls, "
+        f"moesifwsgi {upstream_version()}; median of {rounds_wanted} rounds of {calls} calls, "
         f"{time.monotonic() - started:.0f} s\n"
     )
     print(f"{'':44}{'upstream':>10}{'ours':>10}{'ratio':>10}")

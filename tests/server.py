@@ -1,4 +1,4 @@
-"""Real WSGI servers in processes of their own."""
+"""Real servers in processes of their own: WSGI, and ASGI for what Django has of it."""
 
 from __future__ import annotations
 
@@ -132,6 +132,16 @@ def _command(application: str, server: str, arguments: tuple[str, ...], descript
             *(str(Path(sys.executable).with_name("uwsgi")), "--http-socket", f"fd://{descriptor}"),
             *("--home", sys.prefix, "--module", application, "--need-app", "--die-on-term", "--disable-logging"),
             *arguments,
+        ]
+    if server == "uvicorn":
+        return [
+            *(sys.executable, "-m", "uvicorn", application, "--fd", str(descriptor)),
+            *("--log-level", "warning", "--lifespan", "off", *arguments),
+        ]
+    if server == "hypercorn-asgi":
+        return [
+            *(sys.executable, "-m", "hypercorn", f"asgi:{application}", "--bind", f"fd://{descriptor}"),
+            *("--log-level", "warning", *arguments),
         ]
     if server == "hypercorn":
         return [

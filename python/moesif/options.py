@@ -29,6 +29,7 @@ class MoesifSettings(TypedDict, total=False):
     API_VERSION: str | None
     DISABLED_TRANSACTION_ID: bool | None
     DISABLE_TRANSACTION_ID: bool | None
+    DJANGO_USER: str | None
     REQUEST_MAX_BODY_SIZE: int | None
     RESPONSE_MAX_BODY_SIZE: int | None
     READ_REQUEST_BODY_FIRST: bool | None

@@ -1,4 +1,4 @@
-"""Telling the collector about users and companies.
+"""Telling the collector about users, companies and subscriptions.
 
 In: dictionaries, models or JSON text. Out: one request for each call, sent on the calling thread, which waits for the
 answer: at most ``REQUEST_TIMEOUT``, and as long as the system takes to look the collector's name up. Other threads run
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moesif import _native
-from moesif.models import BaseModel, CompanyModel, UserModel
+from moesif.models import BaseModel, CompanyModel, SubscriptionModel, UserModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,10 +32,14 @@ class _Kind(NamedTuple):
     model: type[BaseModel]
     id: str
     path: str
+    also_required: tuple[str, ...] = ()
 
 
 _USER = _Kind("user", UserModel, "user_id", "/v1/users")
 _COMPANY = _Kind("company", CompanyModel, "company_id", "/v1/companies")
+_SUBSCRIPTION = _Kind(
+    "subscription", SubscriptionModel, "subscription_id", "/v1/subscriptions", also_required=("company_id", "status")
+)
 
 
 class ProfileUpdates:
@@ -64,6 +68,14 @@ class ProfileUpdates:
     def update_companies_batch(self, companies_profiles: Iterable[Profile] | str | bytes) -> None:
         """Create or update companies with one request. One that cannot be sent is logged; the others are sent."""
         self._update_batch(_COMPANY, companies_profiles)
+
+    def update_subscription(self, subscription: Profile) -> None:
+        """Create or update a subscription: ``subscription_id``, ``company_id``, ``status`` and, say, ``metadata``."""
+        self._update(_SUBSCRIPTION, subscription)
+
+    def update_subscriptions_batch(self, subscriptions: Iterable[Profile] | str | bytes) -> None:
+        """Create or update subscriptions with one request. One that cannot be sent is logged; the others are sent."""
+        self._update_batch(_SUBSCRIPTION, subscriptions)
 
     def _update(self, kind: _Kind, profile: Profile) -> None:
         document = _document(kind, profile)
@@ -99,9 +111,10 @@ def _document(kind: _Kind, profile: Profile, name: str = "it") -> str | None:
     """Return a profile as JSON text; what cannot be sent is logged and ``None``. ``name`` is for the log."""
     try:
         fields = _model(kind, profile).supplied()
-        if fields.get(kind.id) in (None, ""):
-            _logger.warning("a %s profile is not sent: %s has no %s", kind.noun, name, kind.id)
-            return None
+        for field in (kind.id, *kind.also_required):
+            if fields.get(field) in (None, ""):
+                _logger.warning("a %s profile is not sent: %s has no %s", kind.noun, name, field)
+                return None
         return _native.profile_json({**fields, kind.id: str(fields[kind.id])})
     except Exception:
         _logger.exception("a %s profile is not sent: %s cannot be read", kind.noun, name)

@@ -416,6 +416,17 @@ def _debug(given: Given) -> None:
     given.event()
 
 
+@_of("DJANGO_USER")
+def _django_user(given: Given) -> None:
+    from tests.django.hosted import looks_up_user  # noqa: PLC0415 - sets Django up
+
+    for value in ("auto", "resolved"):
+        options = {} if given.from_environment else {given.name: value}
+        if given.from_environment:
+            given.monkeypatch.setenv("MOESIF_DJANGO_USER", value)
+        assert looks_up_user(given.recorder, options) is (value == "auto")
+
+
 @_of("USE_CELERY", "CELERY_BROKER_URL")
 def _ignored(given: Given) -> None:
     with given.caplog.at_level(logging.DEBUG, "moesif.settings"):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.collector import Collector
 
-EXAMPLES = ("flask", "bottle", "pyramid", "falcon", "plain")
+EXAMPLES = ("flask", "bottle", "pyramid", "falcon", "django", "plain")
 
 USER = {
     "company_id": "67890",
@@ -89,6 +89,8 @@ def application(request: pytest.FixtureRequest, collector: Collector, tmp_path: 
         port = free.getsockname()[1]
     variables = environment(collector.uri, collector.application_id, {}) | {
         "PORT": str(port),
+        "UVICORN_PORT": str(port),
+        "DATABASE": str(tmp_path / "db.sqlite3"),
         "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port} --no-control-socket",
     }
     # What is documented is run from the root of the tree, with nothing set but where the collector is.
@@ -177,6 +179,26 @@ def test_an_example_does_what_it_shows(application: Application, collector: Coll
     assert answer["password"] not in json.dumps(events)
     assert event["user"]["response"]["body"]["id"] == "12345"
     assert event["user"]["request"]["body"] == USER
+
+
+@pytest.mark.parametrize("application", _commands("django"), indirect=True)
+def test_the_user_of_a_django_session_is_recorded(application: Application, collector: Collector) -> None:
+    entered = application.call("POST", "/login", {"username": "ann", "password": "secret"})
+    assert json.loads(entered.body) == {"welcome": "ann"}
+    session = entered.headers["Set-Cookie"].split(";")[0]
+    answer = application.call("GET", "/me", headers={"Cookie": session})
+    streamed = application.call("GET", "/stream")
+    assert (answer.status, answer.headers["Vary"]) == (200, None)
+    assert streamed.body == b"line 0\nline 1\nline 2\n"
+    collector.wait_for(3)
+    events = {row["transaction_id"]: collector.event(row["id"]) for row in collector.events()}
+    login, seen, stream = (
+        events[response.headers["X-Moesif-Transaction-Id"]] for response in (entered, answer, streamed)
+    )
+    assert (login["user_id"], seen["user_id"]) == ("ann", "ann")
+    assert login["request"]["body"] == {"username": "ann"}
+    assert "Cookie" not in seen["request"]["headers"]
+    assert stream["response"]["content_length"] == len(streamed.body)
 
 
 def test_the_readme_lists_every_example() -> None:

@@ -1,4 +1,4 @@
-"""What tests of governance are given."""
+"""What tests of governance are given: the same application behind the WSGI middleware and in a Django project."""
 
 from __future__ import annotations
 
@@ -21,8 +21,15 @@ class Govern(Protocol):
     ) -> Any: ...
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test with either middleware, but for those that are about one alone."""
+    if "integration" in metafunc.fixturenames:
+        only = metafunc.definition.get_closest_marker("only")
+        metafunc.parametrize("integration", only.args if only else ["WSGI", "Django"])
+
+
 @pytest.fixture
-def govern(recorder: Recorder, wrap: Wrap) -> Govern:
+def govern(recorder: Recorder, wrap: Wrap, integration: str) -> Govern:
     """Put the middleware around an application and wait until rules are in force."""
 
     def make(
@@ -30,7 +37,12 @@ def govern(recorder: Recorder, wrap: Wrap) -> Govern:
     ) -> Any:
         loaded = Config(**(config or {}))
         recorder.rules, recorder.config = answer(rules), loaded.answer
-        middleware = wrap(application, **options)
+        if integration == "Django":
+            from tests.django.hosted import hosted  # noqa: PLC0415 - sets Django up
+
+            middleware = hosted(application, recorder, options)
+        else:
+            middleware = wrap(application, **options)
         loaded.await_in(middleware)
         return middleware
 

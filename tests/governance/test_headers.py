@@ -41,6 +41,7 @@ def application(_environ: Environ, start_response: Any) -> list[bytes]:
     return [b"hello"]
 
 
+@pytest.mark.only("WSGI")
 def test_a_header_takes_the_place_of_those_of_its_name_and_nothing_else_moves(
     recorder: Recorder, govern: Govern
 ) -> None:
@@ -58,11 +59,13 @@ def test_a_header_takes_the_place_of_those_of_its_name_and_nothing_else_moves(
     assert "blocked_by" not in event
 
 
+@pytest.mark.only("WSGI")
 def test_without_a_rule_that_applies_nothing_moves(govern: Govern) -> None:
     governed = govern([_setting({"X-Limit": "10"}, "user")], {}, application)
     assert request(governed).headers[:-1] == FIELDS
 
 
+@pytest.mark.only("WSGI")
 def test_a_cookie_is_added_to_the_applications(govern: Govern) -> None:
     governed = govern([_setting({"set-cookie": "rule=1"})], {}, application)
     assert request(governed).header("Set-Cookie") == ["a=1", "a=1", "rule=1"]
@@ -83,6 +86,7 @@ def test_an_id_of_a_rule_is_not_doubled(govern: Govern) -> None:
     assert answer.header(ID) == ["of-the-rule"]
 
 
+@pytest.mark.only("WSGI")
 def test_a_second_start_is_governed_too(recorder: Recorder, govern: Govern) -> None:
     def failing(_environ: Environ, start_response: Any) -> list[bytes]:
         try:

@@ -96,6 +96,7 @@ def test_a_blocked_call_names_everybody_and_asks_nobody_twice(recorder: Recorder
     assert (event["blocked_by"], event["user_id"], event["company_id"]) == ("r", "ann", "acme")
 
 
+@pytest.mark.only("WSGI")
 def test_functions_find_their_arguments(govern: Govern) -> None:
     asked = Asked()
     given: list[tuple[Any, ...]] = []
@@ -192,6 +193,7 @@ WAYS = [_read_all, _read_a_part, _read_by_line, _read_through_a_buffer, _read_an
 BODY = b'{"id":\n "ann"}'
 
 
+@pytest.mark.only("WSGI")
 @pytest.mark.parametrize("options", [{}, {"READ_REQUEST_BODY_FIRST": True}, {"LOG_BODY": False}], ids=str)
 @pytest.mark.parametrize("way", WAYS)
 def test_the_application_reads_its_body_whatever_functions_have_read(
@@ -227,6 +229,7 @@ def test_the_application_reads_its_body_whatever_functions_have_read(
     ],
     ids=["expects", "long", "chunked"],
 )
+@pytest.mark.only("WSGI")
 def test_a_body_that_may_not_be_read_ahead_is_left_to_the_application(
     govern: Govern, variables: dict[str, Any]
 ) -> None:
@@ -249,6 +252,7 @@ def test_a_body_that_may_not_be_read_ahead_is_left_to_the_application(
     assert read == [b""]
 
 
+@pytest.mark.only("WSGI")
 def test_functions_find_the_parsed_body_where_it_is_known(govern: Govern) -> None:
     found: list[Any] = []
 
@@ -272,6 +276,7 @@ class _Broken(io.BytesIO):
         return data
 
 
+@pytest.mark.only("WSGI")
 def test_an_error_while_a_function_reads_is_met_by_the_application_too(recorder: Recorder, govern: Govern) -> None:
     asked = Asked()
 

@@ -48,6 +48,7 @@ def place(tmp_path: Path) -> Path:
     ("metadata", "named"),
     [
         (["moesifwsgi-1.10.5.dist-info"], "moesifwsgi"),
+        (["moesifdjango-2.3.13.dist-info"], "moesifdjango"),
         (["moesifapi-1.5.5.dist-info", "moesifwsgi-1.10.5-py3.11.egg-info"], "moesifapi moesifwsgi"),
     ],
 )
@@ -62,7 +63,7 @@ def test_a_distribution_that_owns_the_same_files_is_named(place: Path, metadata:
 
 
 def test_other_distributions_are_nobodys_business(place: Path) -> None:
-    for name in ("moesif_rs-0.1.0.dist-info", "moesifwsgi_extra-1.0.dist-info", "moesifdjango-2.3.13.dist-info"):
+    for name in ("moesif_rs-0.1.0.dist-info", "moesifwsgi_extra-1.0.dist-info", "moesifasgi-1.0.dist-info"):
         (place / name).mkdir()
     assert _run(sys.executable, "-c", NAMES, PYTHONPATH=str(place))[1] == ""
 

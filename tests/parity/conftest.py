@@ -17,8 +17,6 @@ import pytest
 
 from tests.collector import ROOT
 from tests.parity.compare import Finding, Recording, findings
-from tests.parity.corpus import EXCHANGES
-from tests.parity.differences import DIFFERENCES, Difference
 from tests.parity.drive import SETTLED
 from tests.recorder import Event, Recorder
 
@@ -26,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from typing_extensions import Self
+
+    from tests.parity.corpora import Corpus
+    from tests.parity.differences import Difference
 
 UPSTREAM = ROOT / ".venv-upstream" / "bin" / "python"
 #: The name of an exchange, wherever upstream's URI has it.
@@ -36,6 +37,7 @@ MARK = re.compile(r"/exchange/([\w.-]+)")
 class Report:
     """What was recorded on either side, and every field that differs."""
 
+    corpus: Corpus
     theirs: dict[str, Recording]
     ours: dict[str, Recording]
 
@@ -43,17 +45,32 @@ class Report:
     def findings(self) -> list[tuple[Finding, list[Difference]]]:
         """Every difference there is, with the entries of the list that explain it."""
         return [
-            (finding, explanations(finding))
-            for exchange in EXCHANGES
+            (finding, self.corpus.explanations(finding))
+            for exchange in self.corpus.exchanges
             for finding in findings(exchange, self.theirs[exchange.name], self.ours[exchange.name])
         ]
 
 
-def explanations(finding: Finding) -> list[Difference]:
-    return [difference for difference in DIFFERENCES if difference.explains(finding)]
+class Reports:
+    """The report about each corpus, made when it is asked for."""
+
+    def __init__(self, upstream: Path, logs: Path) -> None:
+        self.made: dict[str, Report] = {}
+        self._upstream = upstream
+        self._logs = logs
+
+    def about(self, corpus: Corpus) -> Report:
+        if corpus.package not in self.made:
+            log = self._logs / corpus.package
+            with (
+                _Player(self._upstream, corpus.driver, log.with_suffix(".upstream")) as theirs,
+                _Player(sys.executable, corpus.driver, log.with_suffix(".ours")) as ours,
+            ):
+                self.made[corpus.package] = Report(corpus, theirs.recordings(), ours.recordings())
+        return self.made[corpus.package]
 
 
-REPORT = pytest.StashKey[Report]()
+REPORTS = pytest.StashKey[Reports]()
 
 
 @pytest.fixture(scope="session")
@@ -66,24 +83,21 @@ def upstream() -> Path:
 
 
 @pytest.fixture(scope="session")
-def report(upstream: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Report:
-    """Both recordings of the whole corpus."""
-    logs = tmp_path_factory.mktemp("parity")
-    with _Player(upstream, logs / "upstream.log") as theirs, _Player(sys.executable, logs / "ours.log") as ours:
-        made = Report(theirs.recordings(), ours.recordings())
-    pytestconfig.stash[REPORT] = made
-    return made
+def reports(upstream: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Reports:
+    """Both recordings of whole corpora."""
+    pytestconfig.stash[REPORTS] = Reports(upstream, tmp_path_factory.mktemp("parity"))
+    return pytestconfig.stash[REPORTS]
 
 
 class _Player:
     """The driver in an interpreter of its own, delivering to a recorder."""
 
-    def __init__(self, python: Path | str, log: Path) -> None:
+    def __init__(self, python: Path | str, driver: str, log: Path) -> None:
         self.log = log
         self.recorder = Recorder()
         with log.open("w") as errors:
             self.process = subprocess.Popen(
-                [python, "-m", "tests.parity.drive", self.recorder.uri, self.recorder.application_id],
+                [python, "-m", driver, self.recorder.uri, self.recorder.application_id],
                 cwd=ROOT,
                 env={name: text for name, text in os.environ.items() if not name.startswith("MOESIF_")},
                 stdin=subprocess.PIPE,
@@ -134,20 +148,23 @@ def _name_constant(constant: str) -> str:
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """List the differences, and how many exchanges each of them explains."""
-    report = config.stash.get(REPORT, None)
-    if report is None:
-        return
+    reports = config.stash.get(REPORTS, None)
+    for report in reports.made.values() if reports else ():
+        _summarise(report, terminalreporter)
+
+
+def _summarise(report: Report, terminalreporter: Any) -> None:
     exchanges = defaultdict(set)
     lost = 0
     for finding, differences in report.findings:
         lost += finding.field == "events" and finding.theirs is None
         for difference in differences:
             exchanges[difference.name].add(finding.exchange.name)
-    terminalreporter.section("differences from upstream")
+    terminalreporter.section(f"differences from {report.corpus.package} of PyPI")
     terminalreporter.line(
-        f"Of {len(EXCHANGES)} exchanges upstream lost {lost} that we recorded. How many each entry explains:"
+        f"Of {len(report.corpus.exchanges)} exchanges it lost {lost} that we recorded. How many each entry explains:"
     )
-    for difference in DIFFERENCES:
+    for difference in report.corpus.differences:
         page, place = difference.cites
         count = len(exchanges[difference.name])
         terminalreporter.line(f"{count:4}  {difference.name}: {difference.why} ({page}, {place})")

@@ -1,4 +1,4 @@
-"""Every way in which our recording of an exchange may differ from upstream's, and why: the whole list.
+"""Every way in which our recording of an exchange with a WSGI application may differ from upstream's: the whole list.
 
 Each finding is explained by exactly one entry, and an entry that explains nothing has to go.
 """

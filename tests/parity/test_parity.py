@@ -1,7 +1,7 @@
-"""Whoever changes from moesifwsgi 1.10.5 finds the same events, but for a list of differences with their reasons.
+"""Whoever changes from moesifwsgi 1.10.5 or moesifdjango 2.3.13 finds the same events, but for a list of differences.
 
-The corpus (tests/parity/corpus) is played through both packages, each in an interpreter of its own, and every field of
-every event, and everything the server and the application saw, is compared.
+Each corpus (tests/parity/corpus, tests/parity/django) is played through both packages, each in an interpreter of its
+own, and every field of every event, and everything the server and the application saw, is compared.
 """
 
 from __future__ import annotations
@@ -13,56 +13,83 @@ import pytest
 
 from tests.collector import ROOT
 from tests.parity.compare import Finding, findings
-from tests.parity.conftest import Report, explanations
-from tests.parity.corpus import EXCHANGES
-from tests.parity.differences import DIFFERENCES, Difference
+from tests.parity.corpora import CORPORA, Corpus
 
 if TYPE_CHECKING:
+    from tests.parity.conftest import Reports
+    from tests.parity.differences import Difference
     from tests.parity.exchange import Exchange
 
+each_corpus = pytest.mark.parametrize("corpus", CORPORA, ids=str)
 
-@pytest.mark.parametrize("exchange", EXCHANGES, ids=lambda exchange: exchange.name)
-def test_an_exchange_differs_only_where_the_list_says_so(report: Report, exchange: Exchange) -> None:
+
+@pytest.mark.parametrize(
+    ("corpus", "exchange"),
+    [
+        pytest.param(corpus, exchange, id=f"{corpus}-{exchange.name}")
+        for corpus in CORPORA
+        for exchange in corpus.exchanges
+    ],
+)
+def test_an_exchange_differs_only_where_the_list_says_so(reports: Reports, corpus: Corpus, exchange: Exchange) -> None:
+    report = reports.about(corpus)
     found = findings(exchange, report.theirs[exchange.name], report.ours[exchange.name])
-    unexplained = [finding for finding in found if not explanations(finding)]
+    unexplained = [finding for finding in found if not corpus.explanations(finding)]
     assert not unexplained, "\n".join(map(str, unexplained))
 
 
-def test_no_difference_has_two_explanations(report: Report) -> None:
-    found = {str(finding): [difference.name for difference in differences] for finding, differences in report.findings}
+@each_corpus
+def test_no_difference_has_two_explanations(reports: Reports, corpus: Corpus) -> None:
+    found = {
+        str(finding): [difference.name for difference in differences]
+        for finding, differences in reports.about(corpus).findings
+    }
     assert {finding: names for finding, names in found.items() if len(names) > 1} == {}
 
 
-def test_what_is_not_right_is_not_explained(report: Report) -> None:
+@each_corpus
+def test_what_is_not_right_is_not_explained(reports: Reports, corpus: Corpus) -> None:
     explained = []
-    for exchange in EXCHANGES:
+    report = reports.about(corpus)
+    for exchange in corpus.exchanges:
         theirs = report.theirs[exchange.name].fields()
         for field in report.ours[exchange.name].fields():
             for value in ("something else", -1, None):
                 finding = Finding(exchange, field, theirs.get(field), value)
                 if value != finding.theirs:
-                    explained += [(exchange.name, str(finding), found.name) for found in explanations(finding)]
+                    explained += [(exchange.name, str(finding), found.name) for found in corpus.explanations(finding)]
     assert explained == []
 
 
-def test_every_entry_of_the_list_explains_something(report: Report) -> None:
-    needed = {difference.name for _finding, differences in report.findings for difference in differences}
-    assert [difference.name for difference in DIFFERENCES if difference.name not in needed] == []
+@each_corpus
+def test_every_entry_of_the_list_explains_something(reports: Reports, corpus: Corpus) -> None:
+    needed = {difference.name for _finding, differences in reports.about(corpus).findings for difference in differences}
+    assert [difference.name for difference in corpus.differences if difference.name not in needed] == []
 
 
-@pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda difference: difference.name)
+@pytest.mark.parametrize(
+    "difference",
+    [
+        pytest.param(difference, id=f"{corpus}-{difference.name}")
+        for corpus in CORPORA
+        for difference in corpus.differences
+    ],
+)
 def test_every_entry_cites_what_it_rests_on(difference: Difference) -> None:
     page, place = difference.cites
     assert re.search(rf"(?<!\w){re.escape(place)}(?!\w)", (ROOT / page).read_text())
 
 
-def test_we_record_every_exchange_once_unless_it_is_skipped(report: Report) -> None:
-    recorded = {exchange.name: len(report.ours[exchange.name].events) for exchange in EXCHANGES}
+@each_corpus
+def test_we_record_every_exchange_once_unless_it_is_skipped(reports: Reports, corpus: Corpus) -> None:
+    report = reports.about(corpus)
+    recorded = {exchange.name: len(report.ours[exchange.name].events) for exchange in corpus.exchanges}
     skipped = [name for name, count in recorded.items() if not count]
-    assert all(name.startswith("function-skip-") for name in skipped)
+    assert all(name.startswith(("function-skip-", "option-skip")) for name in skipped)
     assert [name for name, count in recorded.items() if count > 1] == []
 
 
-def test_the_corpus_is_large_and_its_names_are_unique() -> None:
-    assert len(EXCHANGES) >= 200
-    assert len({exchange.name for exchange in EXCHANGES}) == len(EXCHANGES)
+@each_corpus
+def test_the_corpus_is_large_and_its_names_are_unique(corpus: Corpus) -> None:
+    assert len(corpus.exchanges) >= corpus.least
+    assert len({exchange.name for exchange in corpus.exchanges}) == len(corpus.exchanges)

@@ -37,8 +37,9 @@ class Config:
     """A configuration, and a call that shows whether it is in force."""
 
     def __init__(self, tag: str | None = None, **fields: Any) -> None:
-        self._probe = f"{_PROBE}{next(_numbers)}"
-        probe = {"conditions": [{"path": "request.route", "value": f"^{self._probe}$"}], "sample_rate": 0}
+        #: The path of that call.
+        self.probe = f"{_PROBE}{next(_numbers)}"
+        probe = {"conditions": [{"path": "request.route", "value": f"^{self.probe}$"}], "sample_rate": 0}
         self.document = {"sample_rate": 100, **fields}
         self.document["regex_config"] = [probe, *fields.get("regex_config", [])]
         self.tag = tag
@@ -53,7 +54,7 @@ class Config:
         return Answer(200, headers, self.json)
 
     def is_in_force(self, application: Any) -> bool:
-        return sampled_out(application, self._probe)
+        return sampled_out(application, self.probe)
 
     def await_in(self, application: Any) -> None:
         """Make calls until one shows that it is in force."""

@@ -6,6 +6,7 @@
 
 mod callbacks;
 mod convert;
+mod django;
 mod environment;
 mod guard;
 mod json;
@@ -14,6 +15,7 @@ mod log;
 mod mask;
 mod post;
 mod python;
+mod record;
 mod settings;
 mod wsgi;
 
@@ -22,6 +24,8 @@ use pyo3::prelude::*;
 /// The compiled part of the `moesif` package. Not a public interface: import from `moesif` instead.
 #[pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use crate::django::{DjangoCall, DjangoCapture};
     #[pymodule_export]
     use crate::lifecycle::{after_fork_in_child, finish, flush, stats};
     #[pymodule_export]

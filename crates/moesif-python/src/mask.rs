@@ -18,16 +18,7 @@ use crate::{json, python};
 
 /// Lets the function change the event. Raises only what is not an `Exception`.
 pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange) -> PyResult<()> {
-    let Some(document) = guarded(|| exchange.document()).flatten() else {
-        return Ok(());
-    };
-    let model = || {
-        let models = python::import(intern!(py, "moesif.models.event"))?;
-        let document = (document,).into_pyobject(py)?;
-        let model = python::call_method(&models, intern!(py, "event_from_document"), &document)?;
-        PyTuple::new(py, [model])
-    };
-    let arguments = match model() {
+    let arguments = match model(py, exchange).and_then(|model| PyTuple::new(py, model)) {
         Ok(arguments) => arguments,
         // The content stays where it is.
         Err(error) => {
@@ -35,17 +26,35 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
             return Ok(());
         }
     };
-    let masked = function.call(py, &arguments, |result| masked_document(exchange, result).map(Some))?;
+    if arguments.is_empty() {
+        return Ok(());
+    }
+    let (weight, id) = (exchange.weight(), exchange.transaction_id());
+    let masked = function.call(py, &arguments, |result| masked(result, weight, id).map(Some))?;
     if let Some(masked) = masked {
         exchange.set_document(masked);
     }
     Ok(())
 }
 
-/// The event in what the function returned.
+/// The event as the function is given it. `None` when a fault of ours keeps it from being written.
+pub(crate) fn model<'py>(py: Python<'py>, exchange: &Exchange) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Some(document) = guarded(|| exchange.document()).flatten() else {
+        return Ok(None);
+    };
+    let models = python::import(intern!(py, "moesif.models.event"))?;
+    let document = (document,).into_pyobject(py)?;
+    python::call_method(&models, intern!(py, "event_from_document"), &document).map(Some)
+}
+
+/// The event in what the function returned, of this weight, and with this id where it has none.
 ///
 /// Raises `TypeError` and `ValueError` when it is none that a collector would keep, and what its values raise.
-fn masked_document(exchange: &Exchange, result: &Bound<'_, PyAny>) -> PyResult<Box<RawValue>> {
+pub(crate) fn masked(
+    result: &Bound<'_, PyAny>,
+    weight: u64,
+    transaction_id: &str,
+) -> PyResult<Box<RawValue>> {
     let py = result.py();
     let mut fields = result.clone();
     if !python::is_mapping(&fields)?
@@ -61,10 +70,10 @@ fn masked_document(exchange: &Exchange, result: &Bound<'_, PyAny>) -> PyResult<B
     python::call_method(&document, intern!(py, "update"), &PyTuple::new(py, [fields])?)?;
     // How many calls the event stands for is not the function's to decide, and without an id a repeated delivery could not
     // be told from a second call.
-    document.set_item(intern!(py, "weight"), exchange.weight())?;
+    document.set_item(intern!(py, "weight"), weight)?;
     let id = intern!(py, "transaction_id");
     if document.get_item(id)?.is_none_or(|id| id.is_none()) {
-        document.set_item(id, exchange.transaction_id())?;
+        document.set_item(id, transaction_id)?;
     }
     let document = json::object(&document, json::EVENT_BYTES)?;
     match Event::parse(&document) {

@@ -28,7 +28,7 @@ def mask_fails(finding: Finding) -> bool:
     if mask not in RAISING and not cannot:
         return False
     if finding.field == "request.uri":
-        return bool(finding.ours == finding.theirs.partition("?")[0])
+        return bool(finding.ours == str(finding.theirs).partition("?")[0])
     is_content = ".headers." in finding.field or finding.field in {"session_token", "metadata"} or is_body(finding)
     return is_content and finding.ours is None
 

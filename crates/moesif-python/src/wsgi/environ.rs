@@ -8,17 +8,17 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString};
 
-use crate::convert::with_text;
+use crate::convert::{native, with_text};
 
 /// What the head of a request says about its body.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RequestHead {
+pub(crate) struct RequestHead {
     /// Whether a body may follow.
-    pub(super) may_have_body: bool,
+    pub(crate) may_have_body: bool,
     /// A valid `CONTENT_LENGTH`.
-    pub(super) declared_length: Option<u64>,
+    pub(crate) declared_length: Option<u64>,
     /// The dictionary has been through a middleware of ours before.
-    pub(super) holds_keys_of_ours: bool,
+    pub(crate) holds_keys_of_ours: bool,
     /// The client waits for permission to send the body.
     expects_continue: bool,
 }
@@ -26,7 +26,7 @@ pub(super) struct RequestHead {
 impl RequestHead {
     /// The length of the body, if it may be read before the application asks for it: it is announced, it fits the limit, and
     /// nobody waits for a go-ahead that only the application should give.
-    pub(super) fn may_read_first(&self, policy: &Policy) -> Option<u64> {
+    pub(crate) fn may_read_first(&self, policy: &Policy) -> Option<u64> {
         let fits = |length: &u64| {
             usize::try_from(*length).is_ok_and(|length| length <= policy.request_max_body_size)
         };
@@ -51,9 +51,79 @@ fn text_or_number<'a>(value: Option<&'a Bound<'_, PyAny>>) -> Cow<'a, str> {
 }
 
 /// Copies the request's head. Anything PEP 3333 allows is understood, anything else passed over.
-pub(super) fn read<'py>(environ: &Bound<'py, PyDict>, exchange: &mut Exchange) -> RequestHead {
+pub(crate) fn read(environ: &Bound<'_, PyDict>, exchange: &mut Exchange) -> RequestHead {
+    let scheme = get(environ, intern!(environ.py(), "wsgi.url_scheme"));
+    let origin = Origin {
+        scheme: &variable(scheme.as_ref()),
+        path_is_text: false,
+        query_is_text: false,
+        knows_cgi: true,
+    };
+    read_from(environ, &origin, exchange)
+}
+
+/// What is to be known of variables that are not all of a WSGI server's making.
+pub(crate) struct Origin<'a> {
+    /// The scheme of the URI.
+    pub(crate) scheme: &'a str,
+    /// Whether `SCRIPT_NAME` and `PATH_INFO` are text, and no native strings.
+    pub(crate) path_is_text: bool,
+    /// Whether `QUERY_STRING` is.
+    pub(crate) query_is_text: bool,
+    /// Whether `HTTP_CGI_AUTHORIZATION` stands for the authorization header.
+    pub(crate) knows_cgi: bool,
+}
+
+/// The same for variables from elsewhere.
+pub(crate) fn read_from(
+    environ: &Bound<'_, PyDict>,
+    origin: &Origin<'_>,
+    exchange: &mut Exchange,
+) -> RequestHead {
     let py = environ.py();
-    let get = |key: &Bound<'py, PyString>| environ.get_item(key).ok().flatten();
+    let (mut head, is_chunked) = read_headers(environ, origin.knows_cgi, exchange);
+    let method = get(environ, intern!(py, "REQUEST_METHOD"));
+    let method = variable(method.as_ref());
+    exchange.set_verb(&method);
+    // Over HTTP/2 a body may come without a length and without chunks.
+    let ends_itself = || {
+        !matches!(&*method, "GET" | "HEAD")
+            && get(environ, intern!(py, "wsgi.input_terminated"))
+                .is_some_and(|flag| flag.is_truthy().unwrap_or(false))
+    };
+    if is_chunked || (!head.may_have_body && head.declared_length.is_none() && ends_itself()) {
+        head.may_have_body = true;
+    }
+    if let Some(length) = head.declared_length {
+        exchange.set_declared_length(length);
+    }
+    let host = get(environ, intern!(py, "HTTP_HOST"));
+    let server_name = get(environ, intern!(py, "SERVER_NAME"));
+    let server_port = get(environ, intern!(py, "SERVER_PORT"));
+    let script_name = get(environ, intern!(py, "SCRIPT_NAME"));
+    let path_info = get(environ, intern!(py, "PATH_INFO"));
+    let query = get(environ, intern!(py, "QUERY_STRING"));
+    let (script_name, path_info) = (variable(script_name.as_ref()), variable(path_info.as_ref()));
+    let query = variable(query.as_ref());
+    exchange.set_uri_parts(&UriParts {
+        scheme: origin.scheme,
+        host: &variable(host.as_ref()),
+        server_name: &variable(server_name.as_ref()),
+        server_port: &text_or_number(server_port.as_ref()),
+        script_name: &native_if(origin.path_is_text, &script_name),
+        path_info: &native_if(origin.path_is_text, &path_info),
+        query: &native_if(origin.query_is_text, &query),
+    });
+    exchange.set_peer_address(&variable(get(environ, intern!(py, "REMOTE_ADDR")).as_ref()));
+    head
+}
+
+/// Copies the headers. Also returns whether the body comes in chunks.
+fn read_headers(
+    environ: &Bound<'_, PyDict>,
+    knows_cgi: bool,
+    exchange: &mut Exchange,
+) -> (RequestHead, bool) {
     let mut head = RequestHead::default();
     let mut is_chunked = false;
     for (key, value) in environ.iter() {
@@ -65,10 +135,16 @@ pub(super) fn read<'py>(environ: &Bound<'py, PyDict>, exchange: &mut Exchange) -
         };
         head.holds_keys_of_ours |= key.starts_with("moesif.");
         let cgi_name = match key.strip_prefix("HTTP_") {
-            Some("CGI_AUTHORIZATION") => "AUTHORIZATION",
+            Some("CGI_AUTHORIZATION") if knows_cgi => "AUTHORIZATION",
             Some(name) => name,
             None if key == "CONTENT_TYPE" || key == "CONTENT_LENGTH" => key,
             None => continue,
+        };
+        // Django's test client had the length as a number for a long time.
+        let value =
+            if value.is_instance_of::<PyInt>() { value.str().map(Bound::into_any) } else { Ok(value) };
+        let Ok(value) = value else {
+            continue;
         };
         with_text(&value, |text| {
             if text.is_empty() && !key.starts_with("HTTP_") {
@@ -86,33 +162,13 @@ pub(super) fn read<'py>(environ: &Bound<'py, PyDict>, exchange: &mut Exchange) -
             }
         });
     }
-    let method = get(intern!(py, "REQUEST_METHOD"));
-    let method = variable(method.as_ref());
-    exchange.set_verb(&method);
-    // Over HTTP/2 a body may come without a length and without chunks.
-    let ends_itself = || {
-        !matches!(&*method, "GET" | "HEAD")
-            && get(intern!(py, "wsgi.input_terminated")).is_some_and(|flag| flag.is_truthy().unwrap_or(false))
-    };
-    if is_chunked || (!head.may_have_body && head.declared_length.is_none() && ends_itself()) {
-        head.may_have_body = true;
-    }
-    if let Some(length) = head.declared_length {
-        exchange.set_declared_length(length);
-    }
-    let (scheme, host) = (get(intern!(py, "wsgi.url_scheme")), get(intern!(py, "HTTP_HOST")));
-    let (server_name, server_port) = (get(intern!(py, "SERVER_NAME")), get(intern!(py, "SERVER_PORT")));
-    let (script_name, path_info) = (get(intern!(py, "SCRIPT_NAME")), get(intern!(py, "PATH_INFO")));
-    let query = get(intern!(py, "QUERY_STRING"));
-    exchange.set_uri_parts(&UriParts {
-        scheme: &variable(scheme.as_ref()),
-        host: &variable(host.as_ref()),
-        server_name: &variable(server_name.as_ref()),
-        server_port: &text_or_number(server_port.as_ref()),
-        script_name: &variable(script_name.as_ref()),
-        path_info: &variable(path_info.as_ref()),
-        query: &variable(query.as_ref()),
-    });
-    exchange.set_peer_address(&variable(get(intern!(py, "REMOTE_ADDR")).as_ref()));
-    head
+    (head, is_chunked)
+}
+
+fn get<'py>(environ: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
+    environ.get_item(key).ok().flatten()
+}
+
+fn native_if(is_text: bool, text: &str) -> Cow<'_, str> {
+    if is_text { native(text) } else { Cow::Borrowed(text) }
 }

@@ -9,8 +9,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyIterator, PyMemoryView, PySlice, PyString, PyTuple};
 
-use super::record::Record;
 use crate::python;
+use crate::record::Record;
 
 /// Puts a recording stream in place of `wsgi.input`. With `read_first`, that many bytes are read now, and what was read is
 /// returned.
@@ -27,13 +27,19 @@ pub(super) fn record_input(
         return Ok(None);
     };
     let Some(length) = read_first else {
-        let inner = stream.unbind();
-        let recorded = RecordedInput { inner, record: record.clone(), position: AtomicU64::new(0) };
-        return environ.set_item(key, Bound::new(py, recorded)?).map(|()| None);
+        return environ.set_item(key, recorded(stream, record)?).map(|()| None);
     };
     let read = read_ahead(&stream, record, length)?;
     environ.set_item(key, read.stream(py)?)?;
     Ok(Some(read))
+}
+
+/// A stream that records what is read from this one.
+pub(crate) fn recorded<'py>(stream: Bound<'py, PyAny>, record: &Record) -> PyResult<Bound<'py, PyAny>> {
+    let py = stream.py();
+    let recorded =
+        RecordedInput { inner: stream.unbind(), record: record.clone(), position: AtomicU64::new(0) };
+    Ok(Bound::new(py, recorded)?.into_any())
 }
 
 /// `io.BytesIO(bytes)`
@@ -44,7 +50,7 @@ pub(super) fn bytes_io<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, 
 }
 
 /// The announced body, read before the application asks for it.
-pub(super) struct ReadAhead {
+pub(crate) struct ReadAhead {
     body: Py<PyBytes>,
     /// What was raised before its end.
     failure: Option<Py<PyAny>>,
@@ -52,7 +58,7 @@ pub(super) struct ReadAhead {
 
 impl ReadAhead {
     /// A stream that yields the body from its start, and then the failure.
-    fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn stream<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let replay = bytes_io(self.body.bind(py))?;
         match &self.failure {
             None => Ok(replay),
@@ -66,7 +72,7 @@ impl ReadAhead {
 
 /// Reads the announced body. An `Exception` while reading is kept for the application to meet where it reads; anything else
 /// is the host's, and is raised.
-fn read_ahead(stream: &Bound<'_, PyAny>, record: &Record, length: u64) -> PyResult<ReadAhead> {
+pub(crate) fn read_ahead(stream: &Bound<'_, PyAny>, record: &Record, length: u64) -> PyResult<ReadAhead> {
     let py = stream.py();
     let mut body = Vec::new();
     let mut remaining = length;

@@ -7,9 +7,9 @@
 //! functions and gives the exchange to the core. The interpreter is attached throughout and nothing waits. What is raised
 //! here is what the application, the server's objects, or an exit in one of the functions raised.
 
-mod environ;
+pub(crate) mod environ;
 mod governance;
-mod input;
+pub(crate) mod input;
 mod record;
 mod response;
 mod start_response;
@@ -26,10 +26,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 
 use crate::guard::guarded;
+use crate::record::Record;
 use crate::{log, post, python, settings};
 use environ::RequestHead;
 use input::ReadAhead;
-use record::{Functions, Record};
+use record::Functions;
 use response::{ResponseIterator, SizedResponseIterator};
 use start_response::StartResponse;
 

@@ -1,59 +1,17 @@
-//! The record of one request, shared by the objects that see it pass, and its end.
-
-use std::sync::{Arc, Mutex, PoisonError};
+//! The end of a record.
 
 use moesif::{Client, Exchange, Governance};
 use moesif_wire::Body;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use super::input::bytes_io;
 use crate::callbacks::Callback;
 use crate::guard::guarded;
+use crate::record::Record;
 use crate::{convert, json, mask, python};
-
-/// The exchange until it is handed over; after that, what is added is nobody's.
-#[derive(Clone)]
-pub(super) struct Record(Arc<Mutex<Option<Box<Exchange>>>>);
-
-impl Record {
-    pub(super) fn new(exchange: Box<Exchange>) -> Self {
-        Self(Arc::new(Mutex::new(Some(exchange))))
-    }
-
-    /// Changes the exchange. `change` must not run Python: the lock is held.
-    pub(super) fn update<T>(&self, change: impl FnOnce(&mut Exchange) -> T) -> Option<T> {
-        guarded(|| {
-            let mut exchange = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            exchange.as_mut().map(|exchange| change(exchange))
-        })
-        .flatten()
-    }
-
-    /// Takes the exchange: only one caller ever gets it.
-    pub(super) fn take(&self) -> Option<Box<Exchange>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Records a piece of the response body, and keeps it in `chunks` as far as the capture limit goes.
-    pub(super) fn response_chunk(&self, chunk: &Bound<'_, PyAny>, chunks: &Bound<'_, PyList>) {
-        let Ok(bytes) = chunk.cast::<PyBytes>() else {
-            return;
-        };
-        let data = bytes.as_bytes();
-        if data.is_empty() {
-            return;
-        }
-        let kept = self.update(|exchange| exchange.record_response_body(data)).unwrap_or(0);
-        if kept == data.len() {
-            drop(chunks.append(chunk));
-        } else if let Some(prefix) = data.get(..kept).filter(|prefix| !prefix.is_empty()) {
-            drop(chunks.append(PyBytes::new(chunk.py(), prefix)));
-        }
-    }
-}
 
 /// The application's functions that are asked about a request: at its end, and who makes it also before the application
 /// where governance needs to know.
@@ -291,7 +249,7 @@ pub(super) fn publish_request_body(record: &Record, environ: &Bound<'_, PyDict>)
     // Python runs below: the exchange is out of its lock meanwhile.
     if let Some(exchange) = record.take() {
         publish(&exchange, environ);
-        record.0.lock().unwrap_or_else(PoisonError::into_inner).replace(exchange);
+        record.put_back(exchange);
     }
 }
 

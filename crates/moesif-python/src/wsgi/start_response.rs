@@ -9,9 +9,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::Call;
-use super::record::Record;
 use crate::convert::{native, with_text};
 use crate::python;
+use crate::record::Record;
 
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
 

@@ -243,13 +243,18 @@ impl Exchange {
     pub fn record_response_body(&mut self, chunk: &[u8]) -> usize {
         let before = self.response_body.passed();
         let limit = self.policy.response_max_body_size;
-        // Where bodies are not recorded their size still is.
-        let kept = if self.policy.log_body { limit } else { 0 };
-        self.response_body.append(chunk, kept, &mut self.reservation);
+        self.append_response_body(chunk);
         let room = usize::try_from(before).map_or(0, |before| limit.saturating_sub(before));
         let kept = chunk.len().min(room);
         self.chunks_refused |= !self.reservation.grow(kept);
         if self.chunks_refused { 0 } else { kept }
+    }
+
+    /// Records the next part of the response body, for an adapter that keeps nothing of it.
+    pub fn append_response_body(&mut self, chunk: &[u8]) {
+        // Where bodies are not recorded their size still is.
+        let kept = if self.policy.log_body { self.policy.response_max_body_size } else { 0 };
+        self.response_body.append(chunk, kept, &mut self.reservation);
     }
 
     /// The id of the user, as the application names it.

@@ -117,6 +117,17 @@ pub struct Settings {
     pub pid_header: bool,
     /// Whether a declared request body is read before the application runs.
     pub read_request_body_first: bool,
+    /// Whose name is recorded under Django.
+    pub django_user: DjangoUser,
+}
+
+/// The user of a Django request whose name is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DjangoUser {
+    /// `request.user`, looked up if nobody has done it yet.
+    Auto,
+    /// One the request already carries.
+    Resolved,
 }
 
 /// Settings, and what is odd about them.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Fallback, Integration, Kind, OPTIONS, OptionSpec, Parsed, Settings, SettingsError, Status, Value,
+    DjangoUser, Fallback, Integration, Kind, OPTIONS, OptionSpec, Parsed, Settings, SettingsError, Status,
+    Value,
 };
 use crate::capture::Policy;
 use crate::mask::{BodyMask, Masks};
@@ -228,6 +229,10 @@ impl Options {
             debug: self.flag("DEBUG") || self.flag("LOCAL_DEBUG"),
             pid_header: self.flag("DEBUG"),
             read_request_body_first: self.flag("READ_REQUEST_BODY_FIRST"),
+            django_user: match self.text("DJANGO_USER").as_deref() {
+                Some("resolved") => DjangoUser::Resolved,
+                _ => DjangoUser::Auto,
+            },
         })
     }
 

@@ -15,6 +15,9 @@ pub fn options_page() -> String {
          may also be one of the words true, false, yes, no, on and off, or 1 or 0. A value an option cannot take raises \
          `ValueError` when the middleware is made; a key that is none of these is ignored, with a warning on the \
          `moesif.settings` logger that names the nearest one.\n\n\
+         In a Django project the dictionary is the setting `MOESIF_MIDDLEWARE`. A value an option cannot take raises \
+         `ImproperlyConfigured` there, and `manage.py check` reports it if `moesifdjango` is in `INSTALLED_APPS`. Functions \
+         may be `async def`: they are awaited in an asynchronous stack, and run to their end in a synchronous one.\n\n\
          The last column names the packages this one replaces that read the option: W moesifwsgi, D moesifdjango, \
          R moesifpythonrequest. Options without one are this project's own.\n\n\
          | Option | Value | Default | Meaning | Of |\n|---|---|---|---|---|\n",
@@ -75,7 +78,12 @@ fn kind(kind: Kind) -> String {
         Kind::Seconds { min, max } => format!("number, seconds, {min} to {max}"),
         Kind::Names => "list of str, or str with commas".to_owned(),
         Kind::Choice(words) => format!("one of `{}`", words.join("`, `")),
-        Kind::Callable { wsgi, returns, .. } => format!("function `({wsgi}) -> {returns}`"),
+        Kind::Callable { wsgi, django, returns } if wsgi == django => {
+            format!("function `({wsgi}) -> {returns}`")
+        }
+        Kind::Callable { wsgi, django, returns } => {
+            format!("function `({wsgi}) -> {returns}`, Django `({django})`")
+        }
         Kind::Ignored => "ignored".to_owned(),
     }
 }

@@ -196,7 +196,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "str | None",
         "The id of the user who made the call. Without a result the authorization headers are looked at. A function of \
          two parameters is called with the first two. While governance rules about users are in force it is called before \
-         the application, with no response headers yet, and once more after it only if it had no result.",
+         the application, with no response headers yet (in Django with `None` for the response), and once more after it \
+         only if it had no result. In Django, request.user is looked at before the headers: see DJANGO_USER.",
     ),
     callback(
         "IDENTIFY_COMPANY",
@@ -205,7 +206,12 @@ pub const OPTIONS: &[OptionSpec] = &[
         "The id of the user's company. While governance rules about companies are in force, called as IDENTIFY_USER is.",
     ),
     callback("GET_METADATA", REQUEST_CALLBACK, "dict | None", "JSON-like data recorded with the call."),
-    callback("GET_SESSION_TOKEN", REQUEST_CALLBACK, "str | None", "The session or API token of the call."),
+    callback(
+        "GET_SESSION_TOKEN",
+        REQUEST_CALLBACK,
+        "str | None",
+        "The session or API token of the call. Without this function, the key of Django's session.",
+    ),
     OptionSpec::new(
         "MASK_EVENT_MODEL",
         Kind::Callable { wsgi: "event_model", django: "event_model", returns: "EventModel" },
@@ -258,6 +264,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         "The same, in the spelling of the Django package: either works everywhere.",
     )
     .of(&[D]),
+    OptionSpec::new(
+        "DJANGO_USER",
+        Kind::Choice(&["auto", "resolved"]),
+        Fallback::Text("auto"),
+        "Whose name is recorded when IDENTIFY_USER gives none: with auto that of request.user, looked up if the request has a \
+         session and the view did not do it; with resolved only that of a user the request already carries. Django only.",
+    ),
     OptionSpec::new(
         "REQUEST_MAX_BODY_SIZE",
         BODY_LIMIT,

@@ -1,0 +1,286 @@
+//! Capture of a Django request: what `moesif.django` fills while the request passes.
+//!
+//! One request, in order: [`DjangoCapture::begin`] reads `request.META` in one pass and sees to it that the body is recorded
+//! as the view reads it; where governance rules are in force [`DjangoCall::decide`] applies them, and the view may not be
+//! called; [`DjangoCall::respond`] reads the response's head and, where there is one, its content; the setters take what the
+//! application's functions said; [`DjangoCall::end`] hands the record over. Which functions are
+//! asked, and whether they are awaited, is decided in Python. The interpreter is attached throughout, nothing waits, and
+//! nothing is raised but what a value given by the application cannot be, or an exit.
+
+mod request;
+mod response;
+
+use std::sync::{Arc, OnceLock};
+
+use moesif::governance::{Block, Decision};
+use moesif::settings::DjangoUser;
+use moesif::{Client, Exchange, Governance, Integration};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::guard::guarded;
+use crate::record::Record;
+use crate::{convert, json, log, mask, post, settings};
+
+/// How the calls of a Django project are captured: `DjangoCapture(settings)`.
+///
+/// Raises `ValueError` for a value an option cannot take, `TypeError` for settings that are no mapping.
+#[pyclass(frozen, module = "moesif._native")]
+pub(crate) struct DjangoCapture {
+    shared: Arc<Shared>,
+}
+
+/// What every call needs of the settings.
+struct Shared {
+    client: Client,
+    /// An event leaves without its content until `MASK_EVENT_MODEL` has seen it.
+    is_masked: bool,
+    read_request_body_first: bool,
+    user: DjangoUser,
+}
+
+#[pymethods]
+impl DjangoCapture {
+    #[new]
+    fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let parsed = settings::parse(given, py, Integration::Django)?;
+        let shared = Shared {
+            is_masked: settings::function(given, "MASK_EVENT_MODEL").is_some(),
+            read_request_body_first: parsed.read_request_body_first,
+            user: parsed.django_user,
+            client: Client::new(parsed),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Whether bodies are recorded.
+    #[getter]
+    fn log_body(&self) -> bool {
+        self.shared.client.policy().log_body
+    }
+
+    /// Whether the user of a session is looked up where the view did not do it.
+    #[getter]
+    fn looks_up_user(&self) -> bool {
+        self.shared.user == DjangoUser::Auto
+    }
+
+    /// Posts JSON text to the collector. Returns what went wrong, as a sentence, or `None`.
+    fn post(&self, py: Python<'_>, path: &str, document: &str) -> Option<String> {
+        post::post(py, &self.shared.client, path, document)
+    }
+
+    /// Starts the record of a request. `None` when it cannot be recorded.
+    ///
+    /// Raises only what is not an `Exception`, met while reading the body ahead.
+    fn begin(&self, request: &Bound<'_, PyAny>) -> PyResult<Option<DjangoCall>> {
+        log::drain(request.py());
+        let begun = guarded(|| {
+            let (mut exchange, rules) = self.shared.client.begin_governed();
+            if self.shared.is_masked {
+                exchange.strip_content();
+            }
+            let head = request::read(request, &mut exchange);
+            (exchange, rules, head)
+        });
+        let Some((exchange, rules, head)) = begun else {
+            self.shared.client.lose();
+            return Ok(None);
+        };
+        let policy = self.shared.client.policy();
+        let read_first = self.shared.read_request_body_first
+            || rules.as_ref().is_some_and(|rules| rules.needs_request_body());
+        let call = DjangoCall {
+            record: Record::new(exchange),
+            shared: Arc::clone(&self.shared),
+            rules,
+            rule_headers: OnceLock::new(),
+        };
+        if head.may_have_body && (policy.log_body || read_first) {
+            let length = head.may_read_first(policy).filter(|_| read_first);
+            request::record_body(request, &call.record, length)?;
+        }
+        Ok(Some(call))
+    }
+}
+
+/// One request on its way. When it is let go before its end, what is known of it is recorded.
+#[pyclass(frozen, module = "moesif._native")]
+pub(crate) struct DjangoCall {
+    record: Record,
+    shared: Arc<Shared>,
+    /// The governance rules in force, if there are any.
+    rules: Option<Arc<Governance>>,
+    /// What they set on the response.
+    rule_headers: OnceLock<Vec<(String, String)>>,
+}
+
+#[pymethods]
+impl DjangoCall {
+    /// Whether there are governance rules to be asked about it.
+    #[getter]
+    fn is_governed(&self) -> bool {
+        self.rules.is_some()
+    }
+
+    /// Whether they need to know the user.
+    #[getter]
+    fn needs_user_id(&self) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.needs_user_id())
+    }
+
+    /// Whether they need to know the company.
+    #[getter]
+    fn needs_company_id(&self) -> bool {
+        self.rules.as_ref().is_some_and(|rules| rules.needs_company_id())
+    }
+
+    /// Whether the user is known, from before the view.
+    #[getter]
+    fn has_user_id(&self) -> bool {
+        self.record.update(|exchange| exchange.user_id().is_some()).unwrap_or(false)
+    }
+
+    /// Whether the company is.
+    #[getter]
+    fn has_company_id(&self) -> bool {
+        self.record.update(|exchange| exchange.company_id().is_some()).unwrap_or(false)
+    }
+
+    /// Lets the rules decide about the call. Returns status and body where one of them answers it; the headers that are to
+    /// be set are set by [`DjangoCall::respond`].
+    fn decide(&self, py: Python<'_>) -> Option<(u16, String)> {
+        let rules = self.rules.as_ref()?;
+        let (headers, answer) = match self.record.update(|exchange| rules.decide(exchange)) {
+            Some(Decision::Pass(headers)) => (headers, None),
+            Some(Decision::Block(Block { rule, status, headers, body })) => {
+                self.record.update(|exchange| exchange.set_blocked_by(rule));
+                (headers, Some((status, body)))
+            }
+            None => {
+                let message = "governance rules are not applied to a call because of a fault in this package: please \
+                               report it";
+                log::warn(py, log::GOVERNANCE, message, None);
+                return None;
+            }
+        };
+        // There is one decision about a call.
+        let _ = self.rule_headers.set(headers);
+        answer
+    }
+
+    /// Records the response's head, and its body where that is known; adds the transaction id to the response,
+    /// and what rules set.
+    fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) {
+        request::record_body_that_was_read(request, &self.record);
+        let rule_headers = self.rule_headers.get().map(Vec::as_slice).unwrap_or_default();
+        response::record(response, &self.record, rule_headers);
+    }
+
+    /// The application raised, and nobody has made a response of it.
+    fn fail(&self) {
+        self.record.update(Exchange::fail);
+    }
+
+    /// The response ends here, whenever the record does.
+    fn finish(&self) {
+        self.record.update(Exchange::finish);
+    }
+
+    /// Records a piece of the response body.
+    fn chunk(&self, chunk: &Bound<'_, PyAny>) {
+        if let Ok(chunk) = chunk.cast::<PyBytes>() {
+            self.record.update(|exchange| exchange.append_response_body(chunk.as_bytes()));
+        }
+    }
+
+    /// Takes the id of the user. Whether it is one. Raises `ValueError` for a text too long for an id.
+    fn set_user_id(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.set(convert::id_text(value)?, Exchange::set_user_id))
+    }
+
+    /// Takes the id of the company, the same way.
+    fn set_company_id(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.set(convert::id_text(value)?, Exchange::set_company_id))
+    }
+
+    /// Takes the session token, the same way.
+    fn set_session_token(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.set(convert::token_text(value)?, Exchange::set_session_token))
+    }
+
+    /// Takes metadata: a dictionary, or `None`. Raises what its values raise, and `ValueError` for what is neither.
+    fn set_metadata(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let metadata = if value.is_none() { None } else { Some(json::object(value, json::METADATA_BYTES)?) };
+        Ok(self.set(metadata, Exchange::set_metadata))
+    }
+
+    /// The application wants the call left out.
+    fn skip(&self) {
+        if let Some(exchange) = self.record.take() {
+            self.settle(|client| client.skip(exchange));
+        }
+    }
+
+    /// Ends the record. Returns the event where a function is to mask it: [`DjangoCall::set_event`] and
+    /// [`DjangoCall::deliver`] follow.
+    ///
+    /// Raises what keeps the event from being shown to the function.
+    fn end<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(mut exchange) = self.record.take() else {
+            return Ok(None);
+        };
+        exchange.finish();
+        let client = &self.shared.client;
+        if !guarded(|| client.sample(&mut exchange)).unwrap_or(true) {
+            self.settle(|client| client.sample_out(exchange));
+            return Ok(None);
+        }
+        if !self.shared.is_masked {
+            self.settle(|client| client.record(exchange));
+            return Ok(None);
+        }
+        let model = mask::model(py, &exchange);
+        self.record.put_back(exchange);
+        model
+    }
+
+    /// Takes the event as the masking function returned it. Raises `TypeError` and `ValueError` when it is none.
+    fn set_event(&self, result: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let known = self.record.update(|exchange| (exchange.weight(), exchange.transaction_id().to_owned()));
+        let Some((weight, transaction_id)) = known else {
+            return Ok(false);
+        };
+        let document = mask::masked(result, weight, &transaction_id)?;
+        Ok(self.set(Some(document), Exchange::set_document))
+    }
+
+    /// Hands the record over.
+    fn deliver(&self) {
+        if let Some(exchange) = self.record.take() {
+            self.settle(|client| client.record(exchange));
+        }
+    }
+}
+
+impl DjangoCall {
+    fn set<T>(&self, value: Option<T>, set: impl FnOnce(&mut Exchange, T)) -> bool {
+        let is_set = value.is_some();
+        if let Some(value) = value {
+            self.record.update(|exchange| set(exchange, value));
+        }
+        is_set
+    }
+
+    fn settle(&self, hand_over: impl FnOnce(&Client)) {
+        if guarded(|| hand_over(&self.shared.client)).is_none() {
+            self.shared.client.lose();
+        }
+    }
+}
+
+impl Drop for DjangoCall {
+    fn drop(&mut self) {
+        self.deliver();
+    }
+}

@@ -1,0 +1,121 @@
+//! Reading a Django response, and what is added to it.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+
+use crate::convert::{native, with_text};
+use crate::python;
+use crate::record::Record;
+
+const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
+
+/// Records status, headers, cookies and content. A streaming response has no content yet.
+pub(super) fn record(response: &Bound<'_, PyAny>, record: &Record, rule_headers: &[(String, String)]) {
+    let py = response.py();
+    drop(set_rule_headers(response, rule_headers));
+    drop(add_transaction_id(response, record));
+    let fields = headers(response);
+    let status = python::attribute(response, intern!(py, "status_code"))
+        .and_then(|status| status.extract::<u16>())
+        .ok();
+    record.update(|exchange| {
+        exchange.clear_response_head();
+        for (name, value) in &fields {
+            with_text(name, |name| with_text(value, |value| exchange.add_response_header(name, value)));
+        }
+        if let Some(status) = status {
+            exchange.set_status(status);
+        }
+    });
+    let is_streaming = python::attribute(response, intern!(py, "streaming"))
+        .is_ok_and(|streaming| streaming.is_truthy().unwrap_or(true));
+    if !is_streaming
+        && let Ok(content) = python::attribute(response, intern!(py, "content"))
+        && let Ok(content) = content.cast::<PyBytes>()
+    {
+        record.update(|exchange| exchange.append_response_body(content.as_bytes()));
+    }
+}
+
+type Field<'py> = (Bound<'py, PyString>, Bound<'py, PyString>);
+
+/// The headers as they will be sent, cookies included.
+fn headers<'py>(response: &Bound<'py, PyAny>) -> Vec<Field<'py>> {
+    let py = response.py();
+    let mut fields: Vec<Field<'py>> = match store(response) {
+        Some(store) => store.values().iter().filter_map(|field| field.extract().ok()).collect(),
+        None => items(response).unwrap_or_default(),
+    };
+    let mut cookies = || -> PyResult<()> {
+        let cookies = python::attribute(response, intern!(py, "cookies"))?;
+        if cookies.is_truthy()? {
+            let none = PyTuple::empty(py);
+            let values = python::call_method(&cookies, intern!(py, "values"), &none)?;
+            for cookie in python::list(&values)? {
+                let value = python::call_method(&cookie, intern!(py, "OutputString"), &none)?;
+                fields.push((intern!(py, "Set-Cookie").clone(), value.cast_into()?));
+            }
+        }
+        Ok(())
+    };
+    drop(cookies());
+    fields
+}
+
+fn items<'py>(response: &Bound<'py, PyAny>) -> PyResult<Vec<Field<'py>>> {
+    let py = response.py();
+    let items = python::call_method(response, intern!(py, "items"), &PyTuple::empty(py))?;
+    python::list(&items)?.iter().map(|field| field.extract()).collect()
+}
+
+/// Where Django keeps the headers: lower-case names, and name and value as they are sent. Asking it through its own
+/// mapping takes longer than all the rest that is done for a request.
+fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
+    let py = response.py();
+    let store = match python::optional_attribute(response, intern!(py, "headers")).ok()? {
+        Some(headers) => python::attribute(&headers, intern!(py, "_store")),
+        // Before Django 3.2.
+        None => python::attribute(response, intern!(py, "_headers")),
+    };
+    store.ok()?.cast_into().ok()
+}
+
+/// Sets headers in place of those of the same name.
+fn set_rule_headers(response: &Bound<'_, PyAny>, headers: &[(String, String)]) -> PyResult<()> {
+    let store = store(response);
+    for (name, value) in headers {
+        match &store {
+            Some(store) => store.set_item(name.to_ascii_lowercase(), (name, native(value)))?,
+            None => set_item(response, name, &native(value))?,
+        }
+    }
+    Ok(())
+}
+
+/// Adds the transaction id, unless the application has set one.
+fn add_transaction_id(response: &Bound<'_, PyAny>, record: &Record) -> PyResult<()> {
+    let py = response.py();
+    let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned));
+    let Some(id) = id.flatten() else {
+        return Ok(());
+    };
+    if let Some(store) = store(response) {
+        let key = intern!(py, "x-moesif-transaction-id");
+        if !store.contains(key)? {
+            store.set_item(key, (intern!(py, TRANSACTION_ID), id))?;
+        }
+    } else {
+        let name = PyTuple::new(py, [TRANSACTION_ID])?;
+        if !python::truth(&python::call_method(response, intern!(py, "has_header"), &name)?)? {
+            set_item(response, TRANSACTION_ID, &id)?;
+        }
+    }
+    Ok(())
+}
+
+/// `response[name] = value`
+fn set_item(response: &Bound<'_, PyAny>, name: &str, value: &str) -> PyResult<()> {
+    let py = response.py();
+    python::call_method(response, intern!(py, "__setitem__"), &PyTuple::new(py, [name, value])?).map(drop)
+}

@@ -1,0 +1,88 @@
+"""Settings of a small project. What is about the middleware is MIDDLEWARE and everything from there on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse
+
+    from moesif.models import EventModel
+
+SECRET_KEY = os.environ.get("SECRET_KEY", "of an example")
+ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
+ROOT_URLCONF = "examples.django.urls"
+# `manage.py check` looks at the options of an installed middleware; listing it is optional.
+INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.auth", "moesifdjango"]
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": os.environ.get("DATABASE", Path(__file__).parents[2] / "target" / "example-django.sqlite3"),
+    }
+}
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+MIDDLEWARE = [
+    "django.middleware.gzip.GZipMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "moesifdjango.middleware.moesif_middleware",
+]
+
+
+# What the middleware asks the project about a call, once it has been answered. `async def` works as well.
+
+
+def identify_user(req: HttpRequest, res: HttpResponse) -> str | None:
+    """Without a result, the user is `request.user`, and then looked for in the authorization header."""
+    return req.headers.get("X-User-Id")
+
+
+def identify_company(req: HttpRequest, res: HttpResponse) -> str | None:
+    return req.headers.get("X-Company-Id")
+
+
+def should_skip(req: HttpRequest, res: HttpResponse) -> bool:
+    return "health/probe" in req.path
+
+
+def get_token(req: HttpRequest, res: HttpResponse) -> str | None:
+    """Without this function, the session token is the key of Django's session."""
+    return req.COOKIES.get("session")
+
+
+def get_metadata(req: HttpRequest, res: HttpResponse) -> dict[str, Any]:
+    return {"datacenter": "westus", "deployment_version": "v1.2.3"}
+
+
+def mask_event(eventmodel: EventModel) -> EventModel:
+    """Headers are found in any case; a body is what the JSON said, text in base64, or nothing."""
+    if eventmodel.request and eventmodel.request.headers:
+        eventmodel.request.headers.pop("cookie", None)
+    for message in (eventmodel.request, eventmodel.response):
+        if message and isinstance(message.body, dict):
+            message.body.pop("password", None)
+    return eventmodel
+
+
+MOESIF_MIDDLEWARE = {
+    "APPLICATION_ID": os.environ.get("MOESIF_APPLICATION_ID", "example"),
+    "BASE_URI": os.environ.get("MOESIF_BASE_URI", "http://127.0.0.1:9500"),
+    "SKIP": should_skip,
+    "IDENTIFY_USER": identify_user,
+    "IDENTIFY_COMPANY": identify_company,
+    "GET_SESSION_TOKEN": get_token,
+    "GET_METADATA": get_metadata,
+    "MASK_EVENT_MODEL": mask_event,
+    # The rest is what holds without saying so.
+    "LOG_BODY": True,
+    "BATCH_SIZE": 25,
+    "EVENT_QUEUE_SIZE": 1_000_000,
+    "AUTHORIZATION_HEADER_NAME": "authorization",
+    "AUTHORIZATION_USER_ID_FIELD": "sub",
+    "LOCAL_DEBUG": False,
+}

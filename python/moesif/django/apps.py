@@ -1,0 +1,33 @@
+"""What being listed in ``INSTALLED_APPS`` adds: ``manage.py check`` looks at ``MOESIF_MIDDLEWARE``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.core.checks import Error, register
+from django.core.exceptions import ImproperlyConfigured
+
+from moesif.django.middleware import capture_of, middleware_settings
+
+__all__ = ["MoesifConfig"]
+
+
+class MoesifConfig(AppConfig):  # type: ignore[misc]
+    """The application ``moesifdjango``. It has no models; listing it is optional."""
+
+    name = "moesifdjango"
+    verbose_name = "Moesif"
+
+    def ready(self) -> None:
+        """Register the check."""
+        register(check_settings)
+
+
+def check_settings(**_keywords: Any) -> list[Any]:
+    """Report settings that the middleware would refuse."""
+    try:
+        capture_of(middleware_settings())
+    except ImproperlyConfigured as error:
+        return [Error(str(error), hint="docs/options.md tells what each option can be.", id="moesif.E001")]
+    return []

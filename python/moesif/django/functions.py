@@ -1,0 +1,240 @@
+"""The functions of the settings: which are asked about a call, in what order, and how.
+
+What is to be done is written once, as generators of steps; a synchronous stack runs them one after the other and an
+asynchronous one awaits those that can be awaited. An ``Exception`` a function raises is logged once for that function
+and costs its result only; an exit is the host's and goes on its way.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+try:
+    from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+except ImportError:
+    # Before Django 3.0 there is no asynchronous stack; asgiref 3.4 and 3.5 leave the question to asyncio.
+    from asyncio import iscoroutinefunction  # type: ignore[assignment]
+
+    try:
+        from asgiref.sync import async_to_sync, sync_to_async
+    except ImportError:
+        async_to_sync = sync_to_async = None  # type: ignore[assignment]
+
+try:
+    from django.core.exceptions import SynchronousOnlyOperation
+except ImportError:
+
+    class SynchronousOnlyOperation(Exception):  # type: ignore[no-redef]  # noqa: N818
+        """What no Django before 3.0 raises."""
+
+
+from moesif.django.users import (
+    NOBODY,
+    UNKNOWN,
+    carried_user,
+    has_session,
+    look_up,
+    look_up_async,
+    session_key,
+    username,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from typing import TypeAlias
+
+    from moesif import _native
+
+    Steps: TypeAlias = Generator["Step", bool, bool]
+
+__all__ = ["Functions", "iscoroutinefunction", "run", "run_async"]
+
+_logger = logging.getLogger("moesif.callbacks")
+
+
+class Function:
+    """One function of the settings, or what stands in for one."""
+
+    def __init__(self, name: str, function: Callable[..., Any], cost: str = "its result") -> None:
+        self.name = name
+        self.function = function
+        self.cost = cost
+        self.is_async = iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+        #: Whether it has turned out to need a thread of its own in an asynchronous stack.
+        self.blocks = False
+        self.has_failed = False
+
+    def report(self, error: Exception, consequence: str | None = None) -> None:
+        """Log a failure, the first time."""
+        if not self.has_failed:
+            self.has_failed = True
+            _logger.warning(
+                "%s failed%s. Further failures of it are not logged",
+                self.name,
+                consequence or f": the call is recorded without {self.cost}",
+                exc_info=error,
+            )
+
+    def call(self, *arguments: object) -> object:
+        if self.is_async:
+            return async_to_sync(self.function)(*arguments)
+        result = self.function(*arguments)
+        return async_to_sync(_awaited)(result) if hasattr(type(result), "__await__") else result
+
+    async def call_async(self, *arguments: object) -> object:
+        result = await self._called(*arguments)
+        return await _awaited(result) if hasattr(type(result), "__await__") else result
+
+    async def _called(self, *arguments: object) -> object:
+        if self.is_async or not self.blocks:
+            try:
+                return self.function(*arguments)
+            except SynchronousOnlyOperation:
+                # It asks the database: from here on it is called where it may.
+                self.blocks = True
+        return await sync_to_async(self.function, thread_sensitive=True)(*arguments)
+
+
+async def _awaited(result: Any) -> object:
+    return await result
+
+
+class Step:
+    """A function to be asked, and what takes its answer and tells whether there was one."""
+
+    __slots__ = ("accept", "arguments", "consequence", "function")
+
+    def __init__(
+        self,
+        function: Function,
+        arguments: tuple[object, ...],
+        accept: Callable[[Any], bool],
+        consequence: str | None = None,
+    ) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.accept = accept
+        self.consequence = consequence
+
+    def take(self) -> bool:
+        try:
+            return self.accept(self.function.call(*self.arguments))
+        except Exception as error:
+            self.function.report(error, self.consequence)
+            return False
+
+    async def take_async(self) -> bool:
+        try:
+            return self.accept(await self.function.call_async(*self.arguments))
+        except Exception as error:
+            self.function.report(error, self.consequence)
+            return False
+
+
+def run(steps: Steps) -> bool:
+    """Take the steps one after the other, on this thread."""
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(step.take())
+    except StopIteration as end:
+        return bool(end.value)
+
+
+async def run_async(steps: Steps) -> bool:
+    """Take them as ``run`` does, awaiting what can be awaited."""
+    try:
+        step = next(steps)
+        while True:
+            step = steps.send(await step.take_async())
+    except StopIteration as end:
+        return bool(end.value)
+
+
+class UserLookup(Function):
+    """The user of a request whose view did not look, in the place of a function of the application."""
+
+    def __init__(self) -> None:
+        super().__init__("looking up request.user", look_up, "the user's name")
+
+    async def call_async(self, *arguments: object) -> object:
+        return await look_up_async(*arguments)
+
+
+class Functions:
+    """Those of one set of settings."""
+
+    def __init__(self, settings: Mapping[str, Any], *, looks_up_user: bool) -> None:
+        def function(option: str, cost: str = "its result") -> Function | None:
+            value = settings.get(option)
+            return Function(option, value, cost) if callable(value) else None
+
+        self.skip = function("SKIP")
+        self.identify_user = function("IDENTIFY_USER")
+        self.identify_company = function("IDENTIFY_COMPANY")
+        self.get_metadata = function("GET_METADATA")
+        self.get_session_token = function("GET_SESSION_TOKEN")
+        self.mask_event_model = function("MASK_EVENT_MODEL", "headers, bodies, query, session token and metadata")
+        self._lookup = UserLookup() if looks_up_user else None
+
+    def ask(self, call: _native.DjangoCall, request: Any, response: Any) -> Steps:
+        """Ask about a call that has been answered. The result is whether it is wanted."""
+        both = (request, response)
+        if self.skip and (yield Step(self.skip, both, bool)):
+            return False
+        # Where rules need to know who calls, that has been asked before.
+        if not (call.needs_user_id and call.has_user_id):
+            yield from self._identify_user(call, both, looks_up=not call.needs_user_id)
+        if self.identify_company and not call.has_company_id:
+            yield Step(self.identify_company, both, call.set_company_id)
+        if self.get_metadata:
+            yield Step(self.get_metadata, both, call.set_metadata)
+        if self.get_session_token:
+            yield Step(self.get_session_token, both, call.set_session_token)
+        elif key := session_key(request):
+            call.set_session_token(key)
+        return True
+
+    def identify_early(self, call: _native.DjangoCall, request: Any) -> Steps:
+        """Ask before the view who makes a call, as far as governance rules need to know: there is no response yet."""
+        both = (request, None)
+        if call.needs_user_id:
+            yield from self._identify_user(call, both, _EARLY)
+        if self.identify_company and call.needs_company_id:
+            yield Step(self.identify_company, both, call.set_company_id, _EARLY)
+        return True
+
+    def _identify_user(
+        self, call: _native.DjangoCall, both: tuple[Any, Any], consequence: str | None = None, *, looks_up: bool = True
+    ) -> Steps:
+        if self.identify_user and (yield Step(self.identify_user, both, call.set_user_id, consequence)):
+            return True
+        request = both[0]
+        user = carried_user(request)
+        if user is UNKNOWN and looks_up and self._lookup and has_session(request):
+            return (yield Step(self._lookup, (request,), call.set_user_id))
+        if user is not UNKNOWN and user is not NOBODY:
+            return (yield Step(_USERNAME, (user,), call.set_user_id))
+        return False
+
+    def end(self, call: _native.DjangoCall) -> Steps:
+        """Hand a record over, masked if that is wanted."""
+        mask = self.mask_event_model
+        if mask is None:
+            call.end()
+            return True
+        try:
+            model = call.end()
+        except Exception as error:
+            # The content stays where it is.
+            mask.report(error)
+            model = None
+        if model is not None:
+            yield Step(mask, (model,), call.set_event)
+        call.deliver()
+        return True
+
+
+_EARLY = " before the application was called: governance rules are applied without its result"
+_USERNAME = Function("request.user.username", username, "the user's name")

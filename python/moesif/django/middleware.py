@@ -1,0 +1,194 @@
+"""The middleware: where a request passes on its way to the view and its response on the way back.
+
+What is recorded, and how, is the native core's; which functions of the settings are asked is decided in
+``moesif.django.functions``. A fault in here costs the record, never the request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings as django_settings
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpResponse
+
+from moesif import _native
+from moesif.django.functions import Functions, iscoroutinefunction, run, run_async
+from moesif.django.streams import record_stream
+from moesif.profiles import ProfileUpdates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from moesif.django.functions import Steps
+
+    Request: TypeAlias = Any
+    Response: TypeAlias = Any
+
+__all__ = ["MoesifMiddleware"]
+
+_SETTINGS = "MOESIF_MIDDLEWARE"
+_logger = logging.getLogger("moesif.django")
+
+
+class MoesifMiddleware(ProfileUpdates):
+    """Captures the calls a Django project serves: list it in ``MIDDLEWARE``, its options in ``MOESIF_MIDDLEWARE``.
+
+    It serves synchronous and asynchronous stacks, each in its own way. docs/options.md has the options; each that is
+    no function may come from the environment as ``MOESIF_<OPTION>`` instead. Only ``APPLICATION_ID`` is required.
+    Making the middleware opens no connection and starts no thread: both happen with the first request of a process.
+
+    Raises ``ImproperlyConfigured`` for settings that cannot be used, naming the option, the value and what is expected.
+    Serving a request raises only what the rest of the stack raises. ``get_response`` may be ``None`` for an object that
+    serves nothing.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[Request], Any] | None = None) -> None:
+        """Read ``MOESIF_MIDDLEWARE`` and check it."""
+        self.get_response = get_response
+        self.settings = middleware_settings()
+        self._capture = capture_of(self.settings)
+        self._post = self._capture.post
+        self.LOG_BODY = self._capture.log_body
+        self._functions = Functions(self.settings or {}, looks_up_user=self._capture.looks_up_user)
+        self._has_failed = False
+        self._is_async = get_response is not None and iscoroutinefunction(get_response)
+        if self._is_async:
+            _mark_coroutine_function(self)
+
+    def __call__(self, request: Request) -> Response:
+        """Serve one request; in an asynchronous stack, return the coroutine that does."""
+        if self._is_async:
+            return self._serve(request)
+        call = self._begin(request)
+        if call is None:
+            return self.get_response(request)  # type: ignore[misc]
+        try:
+            response = None
+            if call.is_governed:
+                self._guarded(self._functions.identify_early(call, request))
+                response = answer_of_rules(call)
+            if response is None:
+                response = self.get_response(request)  # type: ignore[misc]
+        except BaseException:
+            call.fail()
+            self._guarded(self._failed(call))
+            raise
+        self._guarded(self._respond(call, request, response))
+        return response
+
+    async def _serve(self, request: Request) -> Response:
+        call = self._begin(request)
+        if call is None:
+            return await self.get_response(request)  # type: ignore[misc]
+        try:
+            response = None
+            if call.is_governed:
+                await self._guarded_async(self._functions.identify_early(call, request))
+                response = answer_of_rules(call)
+            if response is None:
+                response = await self.get_response(request)  # type: ignore[misc]
+        except asyncio.CancelledError:
+            # The client has gone: there is no response, not even a failed one.
+            await self._guarded_async(self._failed(call))
+            raise
+        except BaseException:
+            call.fail()
+            await self._guarded_async(self._failed(call))
+            raise
+        await self._guarded_async(self._respond(call, request, response))
+        return response
+
+    def _begin(self, request: Request) -> _native.DjangoCall | None:
+        try:
+            return self._capture.begin(request)
+        except Exception as error:
+            self._report(error)
+            return None
+
+    def _respond(self, call: _native.DjangoCall, request: Request, response: Response) -> Steps:
+        """Record an answer. Functions are asked now, while all they may look at is there."""
+        call.respond(request, response)
+        if not (yield from self._functions.ask(call, request, response)):
+            call.skip()
+            return False
+        if getattr(response, "streaming", False) and getattr(response, "file_to_stream", None) is None:
+            record_stream(response, call, partial(self._ended, call), partial(self._ended_async, call))
+        else:
+            yield from self._functions.end(call)
+        return True
+
+    def _failed(self, call: _native.DjangoCall) -> Steps:
+        return (yield from self._functions.end(call))
+
+    def _ended(self, call: _native.DjangoCall) -> None:
+        """End the record of a stream that is over, or was given up."""
+        self._guarded(self._functions.end(call))
+
+    async def _ended_async(self, call: _native.DjangoCall) -> None:
+        await self._guarded_async(self._functions.end(call))
+
+    def _guarded(self, steps: Steps) -> None:
+        try:
+            run(steps)
+        except Exception as error:
+            self._report(error)
+
+    async def _guarded_async(self, steps: Steps) -> None:
+        try:
+            await run_async(steps)
+        except Exception as error:
+            self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        if not self._has_failed:
+            self._has_failed = True
+            _logger.error(
+                "a call is recorded in part because of a fault in this package: please report it. "
+                "Further faults are not logged",
+                exc_info=error,
+            )
+
+
+def answer_of_rules(call: _native.DjangoCall) -> Response | None:
+    """Return the answer of a governance rule, where one answers."""
+    answer = call.decide()
+    if answer is None:
+        return None
+    status, body = answer
+    response = HttpResponse(body, status=status)
+    # Its headers are the rule's, all of them.
+    del response["Content-Type"]
+    return response
+
+
+def middleware_settings() -> Mapping[str, Any] | None:
+    """Return ``MOESIF_MIDDLEWARE``, where the project has it."""
+    return getattr(django_settings, _SETTINGS, None)
+
+
+def capture_of(settings: Mapping[str, Any] | None) -> _native.DjangoCapture:
+    """Check settings. Raises ``ImproperlyConfigured`` for what cannot be used."""
+    try:
+        return _native.DjangoCapture(settings)
+    except (TypeError, ValueError) as error:
+        message = f"{_SETTINGS}: {error}"
+        raise ImproperlyConfigured(message) from error
+
+
+def _mark_coroutine_function(middleware: MoesifMiddleware) -> None:
+    """Tell Django that calling the middleware returns a coroutine."""
+    try:
+        from asgiref.sync import markcoroutinefunction
+    except ImportError:
+        # Django 3.1 to 4.1, in the way Django's own middlewares did it.
+        middleware._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]  # noqa: SLF001
+    else:
+        markcoroutinefunction(middleware)

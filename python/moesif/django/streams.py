@@ -1,0 +1,97 @@
+"""Streaming responses: each chunk is recorded as it passes, and the call ends with the stream."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+    from moesif import _native
+
+__all__ = ["record_stream"]
+
+
+def record_stream(
+    response: Any,
+    call: _native.DjangoCall,
+    end: Callable[[], None],
+    end_async: Callable[[], Awaitable[None]],
+) -> None:
+    """Put a recording iterator in the place of a response's content; one of ``end`` and ``end_async`` is called, once.
+
+    Django closes the iterator with the response, whether or not all of it was sent.
+    """
+    if getattr(response, "is_async", False):
+        response.streaming_content = _AsyncStream(aiter(response.streaming_content), call, end, end_async)
+    else:
+        response.streaming_content = _Stream(iter(response.streaming_content), call, end)
+
+
+class _Ending:
+    """The end of a stream, which comes once."""
+
+    def __init__(self, call: _native.DjangoCall, end: Callable[[], None]) -> None:
+        self._call = call
+        self._end = end
+        self._has_ended = False
+
+    def close(self) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._end()
+
+
+class _Stream(_Ending):
+    def __init__(self, chunks: Iterator[bytes], call: _native.DjangoCall, end: Callable[[], None]) -> None:
+        super().__init__(call, end)
+        self._chunks = chunks
+
+    def __iter__(self) -> _Stream:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            chunk = next(self._chunks)
+        except StopIteration:
+            self._call.finish()
+            raise
+        except BaseException:
+            self._call.fail()
+            raise
+        self._call.chunk(chunk)
+        return chunk
+
+
+class _AsyncStream(_Ending):
+    def __init__(
+        self,
+        chunks: AsyncIterator[bytes],
+        call: _native.DjangoCall,
+        end: Callable[[], None],
+        end_async: Callable[[], Awaitable[None]],
+    ) -> None:
+        super().__init__(call, end)
+        self._chunks = chunks
+        self._end_async = end_async
+
+    def __aiter__(self) -> _AsyncStream:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await anext(self._chunks)
+        except StopAsyncIteration:
+            # Functions can be awaited here, and no longer when the response is closed.
+            if not self._has_ended:
+                self._has_ended = True
+                await self._end_async()
+            raise
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self._call.fail()
+            raise
+        self._call.chunk(chunk)
+        return chunk

@@ -1,0 +1,133 @@
+"""Runs tests/django once for each Django below, each in a virtual environment of its own: `make test-django`.
+
+Environments are made under .venvs when they are missing or when what they hold has changed. A Python that is not there
+costs its Django, which is told; where everything must be there (CI is set), the run fails. Arguments go to pytest;
+DJANGO=4.2,5.2 chooses versions.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SERVERS = ("pytest==9.2.0", "pytest-timeout==2.4.0", "gunicorn==27.0.1")
+ASYNCHRONOUS = ("uvicorn==0.54.0", "hypercorn==0.18.0")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A Django, the Python it runs on, and what is installed beside it."""
+
+    django: str
+    python: str
+    packages: tuple[str, ...]
+
+    @property
+    def directory(self) -> Path:
+        return ROOT / ".venvs" / f"django-{self.django}-py{self.python}"
+
+    @property
+    def interpreter(self) -> Path:
+        return self.directory / "bin" / "python"
+
+    @property
+    def requirements(self) -> str:
+        return "\n".join((f"Django=={self.django}", *SERVERS, *self.packages))
+
+
+ENVIRONMENTS = (
+    Environment("1.9.13", "3.10", ()),
+    Environment("1.10.8", "3.10", ()),
+    Environment("1.11.29", "3.10", ("djangorestframework==3.11.2",)),
+    Environment("2.2.28", "3.10", ("djangorestframework==3.13.1",)),
+    Environment("3.2.25", "3.10", ("djangorestframework==3.14.0", *ASYNCHRONOUS)),
+    Environment("4.0.10", "3.10", ("djangorestframework==3.14.0", *ASYNCHRONOUS)),
+    Environment("4.2.30", "3.11", ("djangorestframework==3.16.1", *ASYNCHRONOUS)),
+    Environment("5.2.19", "3.12", ("djangorestframework==3.16.1", *ASYNCHRONOUS)),
+    Environment("6.1.3", "3.13", ("djangorestframework==3.18.3", *ASYNCHRONOUS)),
+)
+
+
+def python(version: str) -> str | None:
+    """Find an interpreter: one pyenv has, else one on the path that really is of this version."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
+    candidates = [str(path) for path in found[-1:]] + [path for path in [shutil.which(f"python{version}")] if path]
+    for candidate in candidates:
+        if subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return candidate
+    return None
+
+
+def prepare(environment: Environment) -> str | None:
+    """Make an environment that has this tree's wheel. Returns why it cannot be made."""
+    marker = environment.directory / ".requirements"
+    if not marker.exists() or marker.read_text() != environment.requirements:
+        interpreter = python(environment.python)
+        if interpreter is None:
+            return f"Python {environment.python} is not installed"
+        subprocess.run([interpreter, "-m", "venv", "--clear", environment.directory], check=True)
+        _pip(environment, *environment.requirements.split("\n"))
+        marker.write_text(environment.requirements)
+    (wheel,) = (ROOT / "dist").glob("*.whl")
+    _pip(environment, "--force-reinstall", "--no-deps", str(wheel))
+    return None
+
+
+def _pip(environment: Environment, *arguments: str) -> None:
+    command: list[str | Path] = [
+        environment.interpreter,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        *arguments,
+    ]
+    subprocess.run(command, check=True)
+
+
+def run(environment: Environment, arguments: list[str]) -> tuple[int, str]:
+    """Run the tests. Warnings of old Djangos are not ours to mend."""
+    command: list[str | Path] = [
+        environment.interpreter,
+        "-m",
+        "pytest",
+        "tests/django",
+        "--quiet",
+        "-o",
+        "filterwarnings=default",
+    ]
+    command += ["-p", "no:cacheprovider", "--disable-warnings", *arguments]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return ran.returncode, ran.stdout + ran.stderr
+
+
+def main() -> int:
+    """Prepare and run all, two at a time."""
+    wanted = tuple(os.environ.get("DJANGO", "").split(",")) if os.environ.get("DJANGO") else ("",)
+    chosen = [environment for environment in ENVIRONMENTS if environment.django.startswith(wanted)]
+    failed = False
+
+    def whole(environment: Environment) -> tuple[int, str]:
+        missing = prepare(environment)
+        if missing:
+            return (1 if os.environ.get("CI") else 0), f"NOT RUN: {missing}\n"
+        return run(environment, sys.argv[1:])
+
+    with ThreadPoolExecutor(2) as pool:
+        for environment, (status, output) in zip(chosen, pool.map(whole, chosen), strict=True):
+            print(f"--- Django {environment.django}, Python {environment.python}")
+            print(output, flush=True)
+            failed |= status != 0
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""A Django project for tests: sessions and users in a database, views of every kind."""

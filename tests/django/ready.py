@@ -1,0 +1,28 @@
+"""A Django that is set up in this process: importing this module does it.
+
+Its database is a file, because asynchronous stacks ask it from another thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from tests.django.project import shim
+
+shim.install()
+os.environ["DJANGO_SETTINGS_MODULE"] = "tests.django.project.settings"
+_directory = tempfile.mkdtemp()
+atexit.register(shutil.rmtree, _directory, ignore_errors=True)
+os.environ["TEST_DATABASE"] = f"{_directory}/db.sqlite3"
+
+import django  # noqa: E402 - the shim comes first
+
+django.setup()
+# Programs that are started from here have settings of their own.
+del os.environ["DJANGO_SETTINGS_MODULE"]
+
+#: Options that keep tests short.
+FAST = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}

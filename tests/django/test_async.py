@@ -1,0 +1,215 @@
+"""An asynchronous stack stays asynchronous: no thread for the sake of a record, and functions are awaited.
+
+docs/guarantees.md: I-12, I-19.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import json
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import django
+
+if django.VERSION < (3, 1):
+    pytest.skip("asynchronous stacks come with Django 3.1", allow_module_level=True)
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.test import AsyncClient, Client, RequestFactory
+
+from moesif.django.functions import iscoroutinefunction
+from moesifdjango.middleware import moesif_middleware
+
+if TYPE_CHECKING:
+    from tests.django.conftest import Project
+    from tests.recorder import Recorder
+
+
+async def view(_request: Any) -> HttpResponse:
+    await asyncio.sleep(0)
+    return HttpResponse(json.dumps({"thread": threading.get_ident()}), content_type="application/json")
+
+
+def test_the_middleware_is_what_the_stack_is(project: Project) -> None:
+    project()
+    assert moesif_middleware.sync_capable
+    assert moesif_middleware.async_capable
+    assert iscoroutinefunction(moesif_middleware(view))
+    assert not iscoroutinefunction(moesif_middleware(lambda request: request))
+
+
+def test_an_asynchronous_call_is_recorded_on_its_own_thread(project: Project, recorder: Recorder) -> None:
+    client = project(client=AsyncClient, middleware=[settings.OURS])
+
+    async def call() -> Any:
+        return await client.post("/athread", '{"a": 1}', content_type="application/json"), threading.get_ident()
+
+    response, thread = asyncio.run(call())
+    assert json.loads(response.content) == {"thread": thread, "body": '{"a": 1}'}
+    (event,) = recorder.wait_for(1)
+    assert event["request"]["body"] == {"a": 1}
+    assert event["request"]["uri"] == "http://testserver/athread"
+    assert response["X-Moesif-Transaction-Id"] == event["transaction_id"]
+
+
+async def _get(client: Any, path: str) -> Any:
+    return await client.get(path)
+
+
+def test_no_call_leaves_the_thread(project: Project, recorder: Recorder) -> None:
+    """Not even one that has functions, as long as they do not block."""
+    threads = set()
+
+    def note(*_arguments: Any) -> None:
+        threads.add(threading.get_ident())
+
+    async def note_async(*_arguments: Any) -> None:
+        threads.add(threading.get_ident())
+
+    project(SKIP=note, IDENTIFY_USER=note_async, IDENTIFY_COMPANY=note, GET_METADATA=note_async)
+    middleware = moesif_middleware(view)
+    asyncio.run(middleware(RequestFactory().get("/")))
+    assert threads == {threading.get_ident()}
+    recorder.wait_for(1)
+
+
+def test_asynchronous_functions_are_awaited(project: Project, recorder: Recorder) -> None:
+    def answering(answer: Any) -> Any:
+        async def function(*_arguments: Any) -> Any:
+            await asyncio.sleep(0)
+            return answer
+
+        return function
+
+    async def mask(event: Any) -> Any:
+        await asyncio.sleep(0)
+        event.response.body = {"masked": True}
+        return event
+
+    functions = {
+        "IDENTIFY_USER": answering("ann"),
+        "IDENTIFY_COMPANY": answering("acme"),
+        "GET_SESSION_TOKEN": answering("token"),
+        "GET_METADATA": answering({"a": 1}),
+        "SKIP": answering(0),
+        "MASK_EVENT_MODEL": mask,
+    }
+    client = project(client=AsyncClient, **functions)
+    asyncio.run(_get(client, "/aplain"))
+    project(**functions).get("/plain")
+    for event in recorder.wait_for(2):
+        assert (event["user_id"], event["company_id"], event["session_token"]) == ("ann", "acme", "token")
+        assert event["metadata"] == {"a": 1}
+        assert event["response"]["body"] == {"masked": True}
+
+
+def test_a_function_that_gives_a_coroutine_has_its_result_awaited(project: Project, recorder: Recorder) -> None:
+    async def answer(value: Any) -> Any:
+        await asyncio.sleep(0)
+        return value
+
+    functions: dict[str, Any] = {"SKIP": lambda *_both: answer(0), "IDENTIFY_USER": lambda *_both: answer("ann")}
+    asyncio.run(_get(project(client=AsyncClient, **functions), "/aplain"))
+    project(**functions).get("/plain")
+    assert [event["user_id"] for event in recorder.wait_for(2)] == ["ann", "ann"]
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
+@pytest.mark.parametrize(("path", "vary"), [("/aplain", None), ("/awhoami", "Cookie")])
+def test_the_user_of_a_session_is_found_without_a_trace(
+    project: Project, recorder: Recorder, path: str, vary: str | None
+) -> None:
+    entered = Client()
+    assert entered.login(username="ann", password="secret")
+    client = project(client=AsyncClient)
+    client.cookies["sessionid"] = entered.cookies["sessionid"].value
+    response = asyncio.run(_get(client, path))
+    assert (response.get("Vary"), len(response.cookies)) == (vary, 0)
+    (event,) = recorder.wait_for(1)
+    assert event["user_id"] == "ann"
+
+
+def test_a_function_that_asks_the_database_is_called_where_it_may(project: Project, recorder: Recorder) -> None:
+    from django.contrib.auth.models import User
+
+    def count(_request: Any, _response: Any) -> dict[str, int]:
+        return {"users": User.objects.filter(username="ann").count()}
+
+    client = project(client=AsyncClient, GET_METADATA=count)
+    for _ in range(2):
+        asyncio.run(_get(client, "/aplain"))
+    assert [event["metadata"] for event in recorder.wait_for(2)] == [{"users": 1}] * 2
+
+
+def test_an_asynchronous_skip_skips(project: Project, recorder: Recorder) -> None:
+    async def skip(request: Any, _response: Any) -> bool:
+        return bool(request.path == "/aplain")
+
+    client = project(client=AsyncClient, SKIP=skip)
+    asyncio.run(_get(client, "/aplain"))
+    asyncio.run(_get(client, "/plain"))
+    (event,) = recorder.wait_for(1)
+    assert event["request"]["uri"].endswith("/plain")
+
+
+def test_a_view_that_raises_is_recorded_with_the_response_django_makes(project: Project, recorder: Recorder) -> None:
+    client = project(client=AsyncClient)
+    assert asyncio.run(_get(client, "/failing")).status_code == 500
+    (event,) = recorder.wait_for(1)
+    assert event["response"]["status"] == 500
+
+
+def test_a_call_that_is_cancelled_leaves_an_event_without_a_response(project: Project, recorder: Recorder) -> None:
+    project()
+
+    async def never(_request: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def call() -> None:
+        task = asyncio.ensure_future(moesif_middleware(never)(RequestFactory().get("/")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(call())
+    (event,) = recorder.wait_for(1)
+    assert event.get("response") is None
+
+
+@pytest.mark.skipif(django.VERSION < (4, 2), reason="asynchronous streams come with Django 4.2")
+@pytest.mark.parametrize("is_above", [True, False])
+def test_a_stream_may_be_compressed_around_and_within(project: Project, recorder: Recorder, *, is_above: bool) -> None:
+    compress = "django.middleware.gzip.GZipMiddleware"
+    client = project(
+        client=AsyncClient, middleware=[compress, settings.OURS] if is_above else [settings.OURS, compress]
+    )
+
+    async def call() -> bytes:
+        response = await client.get("/astreaming", headers={"Accept-Encoding": "gzip"})
+        chunks = [chunk async for chunk in response]
+        response.close()
+        return b"".join(chunks)
+
+    sent = asyncio.run(call())
+    assert gzip.decompress(sent) == b"chunk 0;chunk 1;chunk 2;"
+    (event,) = recorder.wait_for(1)
+    assert base64.b64decode(event["response"]["body"]) == b"chunk 0;chunk 1;chunk 2;"
+
+
+def test_calls_that_overlap_do_not_mix(project: Project, recorder: Recorder) -> None:
+    project(IDENTIFY_USER=lambda request, _response: request.path)
+
+    async def call() -> None:
+        middleware = moesif_middleware(view)
+        await asyncio.gather(*(middleware(RequestFactory().get(f"/{number}")) for number in range(20)))
+
+    asyncio.run(call())
+    for event in recorder.wait_for(20):
+        assert event["request"]["uri"] == f"http://testserver{event['user_id']}"

@@ -1,0 +1,110 @@
+"""Request bodies are the view's: recorded as it reads them, and read by nobody else.
+
+docs/guarantees.md: I-10, I-12.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from moesifdjango.middleware import moesif_middleware
+
+if TYPE_CHECKING:
+    from tests.django.conftest import Project
+    from tests.recorder import Recorder
+
+
+def test_a_body_read_in_pieces_is_recorded_and_cannot_be_read_again(project: Project, recorder: Recorder) -> None:
+    bare = project(middleware=[]).post("/reading", b"twelve bytes", content_type="text/plain")
+    ours = project().post("/reading", b"twelve bytes", content_type="text/plain")
+    assert json.loads(ours.content) == {"read": "twelve bytes", "body": "RawPostDataException"}
+    assert ours.content == bare.content
+    (event,) = recorder.wait_for(1)
+    assert base64.b64decode(event["request"]["body"]) == b"twelve bytes"
+
+
+def test_multipart_uploads_arrive_whole_and_are_recorded(project: Project, recorder: Recorder) -> None:
+    def upload() -> dict[str, object]:
+        return {"name": "ann", "photo": SimpleUploadedFile("a.txt", b"of the file")}
+
+    bare = project(middleware=[]).post("/form", upload())
+    ours = project().post("/form", upload())
+    assert json.loads(ours.content) == {"fields": {"name": "ann"}, "files": {"photo": "of the file"}}
+    assert ours.content == bare.content
+    (event,) = recorder.wait_for(1)
+    assert b"of the file" in base64.b64decode(event["request"]["body"])
+
+
+def test_a_large_upload_arrives_whole_and_its_start_is_recorded(project: Project, recorder: Recorder) -> None:
+    big = b"x" * 3_000_000
+    response = project(REQUEST_MAX_BODY_SIZE=1000).post("/form", {"photo": SimpleUploadedFile("big", big)})
+    assert json.loads(response.content)["files"] == {"photo": big.decode()}
+    (event,) = recorder.wait_for(1)
+    assert len(event["request"]["body"]) <= 1000
+    assert event["request"]["headers"]["X-Moesif-Body-Truncated"] == "1"
+
+
+def test_a_body_django_refuses_is_refused_the_same(project: Project, recorder: Recorder) -> None:
+    limit = {"DATA_UPLOAD_MAX_MEMORY_SIZE": 10}
+    bare = project(middleware=[], django=limit).post("/echo", b"x" * 100, content_type="text/plain")
+    ours = project(django=limit).post("/echo", b"x" * 100, content_type="text/plain")
+    assert (ours.status_code, ours.content) == (bare.status_code, bare.content)
+    (event,) = recorder.wait_for(1)
+    assert event["response"]["status"] == ours.status_code
+
+
+def test_a_body_nobody_reads_is_not_read(project: Project, recorder: Recorder) -> None:
+    request = RequestFactory().post("/plain", b"unread", content_type="text/plain")
+    project()
+    moesif_middleware(lambda _request: HttpResponse("ok"))(request)
+    assert not getattr(request, "_read_started", False)
+    assert request.body == b"unread"
+    (event,) = recorder.wait_for(1)
+    assert event["request"].get("body") is None
+
+
+def test_a_body_may_be_read_first_where_that_is_asked_for(project: Project, recorder: Recorder) -> None:
+    client = project(READ_REQUEST_BODY_FIRST=True)
+    client.post("/plain", '{"a": 1}', content_type="application/json")
+    response = client.post("/reading", b"twelve bytes", content_type="text/plain")
+    assert json.loads(response.content) == {"read": "twelve bytes", "body": "RawPostDataException"}
+    response = client.post("/form", {"photo": SimpleUploadedFile("a.txt", b"of the file")})
+    assert json.loads(response.content)["files"] == {"photo": "of the file"}
+    unread, read, form = recorder.wait_for(3)
+    assert unread["request"]["body"] == {"a": 1}
+    assert base64.b64decode(read["request"]["body"]) == b"twelve bytes"
+    assert b"of the file" in base64.b64decode(form["request"]["body"])
+
+
+def test_a_body_read_before_us_is_recorded(project: Project, recorder: Recorder) -> None:
+    request = RequestFactory().post("/plain", b'{"a": 1}', content_type="application/json")
+    assert request.body
+    project()
+    moesif_middleware(lambda _request: HttpResponse("ok"))(request)
+    (event,) = recorder.wait_for(1)
+    assert event["request"]["body"] == {"a": 1}
+
+
+@pytest.mark.parametrize("length", ["", "0", "-5", "nonsense"])
+def test_odd_lengths_do_no_harm(project: Project, recorder: Recorder, length: str) -> None:
+    bare = project(middleware=[]).generic("POST", "/echo", b"", CONTENT_LENGTH=length)
+    ours = project().generic("POST", "/echo", b"", CONTENT_LENGTH=length)
+    assert (ours.status_code, ours.content) == (bare.status_code, bare.content)
+    recorder.wait_for(1)
+
+
+def test_the_stream_is_still_the_servers_in_every_way(project: Project) -> None:
+    def view(request: object) -> HttpResponse:
+        lines = [request.readline(), *request]  # type: ignore[attr-defined, misc]
+        return HttpResponse(b"".join(lines))
+
+    project()
+    request = RequestFactory().post("/plain", b"one\ntwo\nthree", content_type="text/plain")
+    assert moesif_middleware(view)(request).content == b"one\ntwo\nthree"

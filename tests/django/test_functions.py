@@ -1,0 +1,149 @@
+"""The functions of the settings are called as documented, and what they do wrong costs their result only.
+
+docs/guarantees.md: I-19, I-24.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import django
+
+if TYPE_CHECKING:
+    from tests.django.conftest import Project
+    from tests.recorder import Recorder
+
+
+def identify_user(req: Any, _res: Any) -> str | None:
+    if req.user and req.user.is_authenticated:
+        name: str = req.user.username
+        return name
+    return None
+
+
+def mask_event(eventmodel: Any) -> Any:
+    if "password" in eventmodel.response.body:
+        eventmodel.response.body["password"] = None
+    return eventmodel
+
+
+def test_the_documented_settings_work_as_they_stand(project: Project, recorder: Recorder) -> None:
+    client = project(
+        LOCAL_DEBUG=False,
+        LOG_BODY=True,
+        IDENTIFY_USER=identify_user,
+        IDENTIFY_COMPANY=lambda _req, _res: "67890",
+        GET_SESSION_TOKEN=lambda _req, _res: "XXXXXXXXXXXXXX",
+        SKIP=lambda req, _res: "health/probe" in req.path,
+        MASK_EVENT_MODEL=mask_event,
+        GET_METADATA=lambda _req, _res: {"datacenter": "westus", "deployment_version": "v1.2.3"},
+    )
+    assert client.login(username="ann", password="secret")
+    client.get("/health/probe")
+    client.post("/echo", '{"password": "p", "kept": 1}', content_type="application/json")
+    (event,) = recorder.wait_for(1)
+    assert event["user_id"] == "ann"
+    assert event["company_id"] == "67890"
+    assert event["session_token"] == "XXXXXXXXXXXXXX"
+    assert event["metadata"] == {"datacenter": "westus", "deployment_version": "v1.2.3"}
+    assert event["response"]["body"] == {"password": None, "kept": 1}
+    assert event["request"]["body"] == {"password": "p", "kept": 1}
+
+
+def test_every_function_is_given_request_and_response(project: Project, recorder: Recorder) -> None:
+    seen: dict[str, tuple[str, int]] = {}
+
+    def function(option: str) -> Any:
+        def record(request: Any, response: Any) -> Any:
+            seen[option] = (request.path, response.status_code)
+            return {"of": option} if option == "GET_METADATA" else None
+
+        return record
+
+    options = ("SKIP", "IDENTIFY_USER", "IDENTIFY_COMPANY", "GET_METADATA", "GET_SESSION_TOKEN")
+    project(**{option: function(option) for option in options}).get("/nowhere")
+    recorder.wait_for(1)
+    assert seen == dict.fromkeys(options, ("/nowhere", 404))
+
+
+def test_without_sessions_and_users_every_function_is_called(project: Project, recorder: Recorder) -> None:
+    from django.conf import settings
+
+    client = project(
+        middleware=[settings.OURS],
+        IDENTIFY_USER=lambda _req, _res: 42,
+        IDENTIFY_COMPANY=lambda _req, _res: "acme",
+        GET_SESSION_TOKEN=lambda _req, _res: "token",
+        GET_METADATA=lambda _req, _res: {"a": 1},
+    )
+    client.get("/plain")
+    (event,) = recorder.wait_for(1)
+    assert (event["user_id"], event["company_id"], event["session_token"]) == ("42", "acme", "token")
+    assert event["metadata"] == {"a": 1}
+
+
+def test_a_function_that_fails_costs_its_result_and_is_logged_once(
+    project: Project, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_request: Any, _response: Any) -> None:
+        message = "no"
+        raise ValueError(message)
+
+    client = project(
+        SKIP=fail, IDENTIFY_USER=fail, IDENTIFY_COMPANY=lambda _req, _res: "acme", GET_METADATA=lambda _req, _res: [1]
+    )
+    with caplog.at_level(logging.WARNING, "moesif.callbacks"):
+        for _ in range(3):
+            assert client.get("/plain").status_code == 200
+    events = recorder.wait_for(3)
+    assert all(event["company_id"] == "acme" and event.get("user_id") is None for event in events)
+    messages = [record.getMessage() for record in caplog.records]
+    for option in ("SKIP", "IDENTIFY_USER", "GET_METADATA"):
+        assert sum(message.startswith(f"{option} failed") for message in messages) == 1
+
+
+@pytest.mark.parametrize("mask", [lambda _event: None, lambda _event: 1 / 0, lambda _event: "text"])
+def test_a_mask_that_fails_lets_nothing_out(project: Project, recorder: Recorder, mask: Any) -> None:
+    client = project(MASK_EVENT_MODEL=mask, GET_SESSION_TOKEN=lambda _req, _res: "secret-token")
+    assert client.post("/echo?secret=1", '{"secret": 1}', content_type="application/json").status_code == 200
+    (event,) = recorder.wait_for(1)
+    assert "secret" not in json.dumps(event)
+    assert event["response"]["status"] == 200
+
+
+def test_a_mask_finds_headers_in_any_case_and_their_names_stay(project: Project, recorder: Recorder) -> None:
+    def mask(event: Any) -> Any:
+        assert event.request.headers.pop("X-SECRET") == "s"
+        assert "content-type" in event.request.headers
+        return event
+
+    project(MASK_EVENT_MODEL=mask).get("/plain", HTTP_X_SECRET="s", CONTENT_TYPE="text/plain")
+    (event,) = recorder.wait_for(1)
+    assert "X-Secret" not in event["request"]["headers"]
+    assert event["request"]["headers"]["Content-Type"] == "text/plain"
+
+
+@pytest.mark.skipif(django.VERSION < (1, 10), reason="Django answers an exit like any exception")
+def test_an_exit_in_a_function_is_the_hosts(project: Project, recorder: Recorder) -> None:
+    def leave(_request: Any, _response: Any) -> None:
+        raise SystemExit
+
+    client = project(GET_METADATA=leave)
+    with pytest.raises(SystemExit):
+        client.get("/plain")
+    recorder.wait_for(1)
+
+
+def test_callbacks_may_touch_what_they_like(project: Project, recorder: Recorder) -> None:
+    def touch(request: Any, response: Any) -> str:
+        response["X-Touched"] = request.session.get("nothing", "by a function")
+        return str(request.body.decode())
+
+    response = project(IDENTIFY_USER=touch).post("/plain", b"ann", content_type="text/plain")
+    assert response["X-Touched"] == "by a function"
+    (event,) = recorder.wait_for(1)
+    assert event["user_id"] == "ann"

@@ -1,0 +1,200 @@
+"""Rules decide before the view, in every form of the middleware, and leave no other trace.
+
+What they decide is asked of both middlewares in tests/governance. docs/guarantees.md: I-12, I-29.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.conf import settings
+from django.test import RequestFactory
+
+import django
+import moesif
+from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
+from tests.django.project.views import JOURNAL
+from tests.governance.rules import answer, events_of, rule, when
+from tests.remote.loaded import Config, wait_until
+
+if TYPE_CHECKING:
+    from tests.django.conftest import Project
+    from tests.recorder import Recorder
+
+ON_JOURNAL = when(route="^/journal$")
+ID = "X-Moesif-Transaction-Id"
+
+
+@pytest.fixture
+def governed(project: Project, recorder: Recorder) -> Any:
+    """Make a client of a project in which rules are in force."""
+
+    def make(rules: list[Any], config: dict[str, Any] | None = None, **options: Any) -> Any:
+        loaded = Config(**(config or {}))
+        recorder.rules, recorder.config = answer(rules), loaded.answer
+        client = project(**options)
+
+        def is_in_force() -> bool:
+            before = moesif.stats()["sampled_out"]
+            called = client.get(loaded.probe)
+            if asyncio.iscoroutine(called):
+                asyncio.run(called)
+            return moesif.stats()["sampled_out"] > before
+
+        wait_until(is_in_force, "the configuration is in force")
+        JOURNAL.clear()
+        return client
+
+    return make
+
+
+def test_the_view_of_a_blocked_call_does_not_run(governed: Any, recorder: Recorder) -> None:
+    response = {"status": 430, "headers": {"X-Reason": "quota"}, "body": {"no": "é"}}
+    client = governed([rule(regex_config=ON_JOURNAL, response=response)])
+    blocked = client.post("/journal", "{}", content_type="application/json")
+    assert (blocked.status_code, json.loads(blocked.content.decode())) == (430, {"no": "é"})
+    assert JOURNAL == []
+    fields = dict(blocked.items())
+    assert fields.pop(ID)
+    assert fields == {
+        "X-Reason": "quota",
+        "Content-Type": "application/json",
+        "Content-Length": str(len(blocked.content)),
+    }
+    [event] = events_of(recorder, "/journal")
+    assert (event["blocked_by"], event["response"]["status"]) == ("r", 430)
+    assert event["response"]["body"] == {"no": "é"}
+    assert event["response"]["headers"]["X-Reason"] == "quota"
+    assert client.get("/plain").status_code == 200
+
+
+def test_a_rule_may_look_at_the_body_which_the_view_reads_all_the_same(governed: Any) -> None:
+    client = governed([rule(regex_config=when(body__query="secret"), response={"status": 403})])
+    kind = {"content_type": "application/json"}
+    assert client.post("/echo", '{"query": "secret"}', **kind).status_code == 403
+    assert client.post("/echo", '{"query": "open"}', **kind).content == b'{"query": "open"}'
+    assert json.loads(client.post("/reading", "twelve bytes", content_type="text/plain").content) == {
+        "read": "twelve bytes",
+        "body": "RawPostDataException",
+    }
+    assert client.post("/form", {"name": "ann"}).status_code == 200
+
+
+def test_headers_of_rules_are_set_and_cookies_of_the_view_stay(governed: Any, recorder: Recorder) -> None:
+    client = governed([rule(block=False, response={"headers": {"x-own": "rule", "X-New": "1", "Set-Cookie": "r=1"}})])
+    response = client.get("/cookies")
+    assert (response["X-Own"], response["X-New"]) == ("rule", "1")
+    assert sorted(response.cookies) == ["a", "b"]
+    [event] = events_of(recorder, "/cookies")
+    headers = event["response"]["headers"]
+    assert (headers["x-own"], headers["Set-Cookie"]) == ("rule", "r=1, a=1; Path=/, b=2; Path=/")
+
+
+def test_a_stream_is_governed(governed: Any) -> None:
+    client = governed([rule(block=False, response={"headers": {"X-Limit": "10"}})])
+    response = client.get("/streaming")
+    assert response["X-Limit"] == "10"
+    assert b"".join(response.streaming_content) == b"chunk 0;chunk 1;chunk 2;"
+
+
+QUOTA = rule("user", "quota", response={"status": 429, "body": {}})
+OF_ANN = {"user_rules": {"ann": [{"rules": "quota"}]}}
+
+
+def test_the_user_is_looked_up_before_the_view_for_rules_about_users(
+    governed: Any, recorder: Recorder, queries: Any
+) -> None:
+    client = governed([QUOTA], OF_ANN)
+    with queries() as nobody:
+        assert client.get("/plain").status_code == 200
+    assert len(nobody) == 0
+    assert client.login(username="ann", password="secret")
+    with queries() as with_us:
+        blocked = client.get("/journal")
+    assert (blocked.status_code, JOURNAL) == (429, [])
+    assert len(with_us) == 2
+    assert not blocked.has_header("Vary")
+    [event] = events_of(recorder, "/journal")
+    assert (event["user_id"], event["blocked_by"]) == ("ann", "quota")
+
+
+def test_a_session_of_nobody_is_looked_up_once(governed: Any, queries: Any) -> None:
+    client = governed([QUOTA], OF_ANN)
+    session = client.session
+    session["basket"] = 1
+    session.save()
+    client.cookies["sessionid"] = session.session_key
+    with queries() as with_us:
+        assert client.get("/plain").status_code == 200
+    assert len(with_us) == 1
+
+
+def test_resolved_knows_nobody_before_the_view(governed: Any, queries: Any) -> None:
+    client = governed([QUOTA], OF_ANN, DJANGO_USER="resolved")
+    assert client.login(username="ann", password="secret")
+    with queries() as with_us:
+        assert client.get("/plain").status_code == 200
+    assert len(with_us) == 0
+
+
+def test_functions_are_given_no_response_before_the_view(governed: Any) -> None:
+    asked: list[tuple[str, bool]] = []
+
+    def user(request: Any, response: Any) -> str:
+        asked.append((request.path, response is None))
+        return "ann"
+
+    client = governed([QUOTA], OF_ANN, IDENTIFY_USER=user)
+    asked.clear()
+    assert client.get("/journal").status_code == 429
+    assert asked == [("/journal", True)]
+
+
+@pytest.mark.skipif(django.VERSION < (3, 1), reason="asynchronous stacks come with Django 3.1")
+def test_an_asynchronous_stack_is_governed(governed: Any, recorder: Recorder) -> None:
+    from django.test import AsyncClient
+
+    async def user(_request: Any, _response: Any) -> str:
+        await asyncio.sleep(0)
+        return "ann"
+
+    client = governed([QUOTA], OF_ANN, client=AsyncClient, middleware=[settings.OURS], IDENTIFY_USER=user)
+    blocked = asyncio.run(client.get("/journal"))
+    assert (blocked.status_code, JOURNAL) == (429, [])
+    [event] = events_of(recorder, "/journal")
+    assert event["blocked_by"] == "quota"
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
+def test_an_asynchronous_stack_looks_the_user_up_before_the_view(governed: Any) -> None:
+    from django.test import AsyncClient, Client
+
+    login = Client()
+    assert login.login(username="ann", password="secret")
+    client = governed([QUOTA], OF_ANN, client=AsyncClient)
+    client.cookies["sessionid"] = login.cookies["sessionid"].value
+    blocked = asyncio.run(client.get("/journal"))
+    assert (blocked.status_code, JOURNAL) == (429, [])
+    assert not blocked.has_header("Vary")
+
+
+def test_the_old_middleware_answers_before_the_view(governed: Any, recorder: Recorder) -> None:
+    governed([rule(regex_config=ON_JOURNAL)])
+    middleware = MoesifMiddlewarePre19()
+    request = RequestFactory().get("/journal")
+    blocked = middleware.process_request(request)
+    assert blocked is not None
+    assert blocked.status_code == 402
+    assert middleware.process_response(request, blocked).has_header(ID)
+    [event] = events_of(recorder, "/journal")
+    assert event["blocked_by"] == "r"
+
+
+def test_skip_leaves_the_event_out_and_the_block_in(governed: Any) -> None:
+    client = governed([rule(regex_config=ON_JOURNAL)], SKIP=lambda request, _response: request.path == "/journal")
+    before = moesif.stats()["skipped"]
+    assert client.get("/journal").status_code == 402
+    assert moesif.stats()["skipped"] == before + 1

@@ -1,0 +1,154 @@
+"""A wrong setting is named where it is met; a start touches no network and cannot fail because of the collector.
+
+docs/guarantees.md: I-2.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.http import HttpResponse
+from django.test import RequestFactory, override_settings
+
+from moesifdjango.middleware import MoesifMiddleware, moesif_middleware
+from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
+from tests.collector import ROOT
+
+if TYPE_CHECKING:
+    from tests.collector import Nowhere
+    from tests.django.conftest import Project
+    from tests.recorder import Recorder
+
+WRONG: list[tuple[Any, str]] = [
+    ({}, "APPLICATION_ID"),
+    (None, "APPLICATION_ID"),
+    ({"APPLICATION_ID": ""}, "APPLICATION_ID"),
+    ({"APPLICATION_ID": "a", "BATCH_SIZE": "many"}, "BATCH_SIZE"),
+    ({"APPLICATION_ID": "a", "BASE_URI": "nonsense"}, "BASE_URI"),
+    ({"APPLICATION_ID": "a", "SKIP": "health"}, "SKIP"),
+    ({"APPLICATION_ID": "a", "DJANGO_USER": "always"}, "DJANGO_USER"),
+    (["APPLICATION_ID"], "MOESIF_MIDDLEWARE"),
+]
+
+
+@pytest.mark.parametrize(("given", "named"), WRONG, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize("make", [lambda: moesif_middleware(lambda request: request), MoesifMiddlewarePre19])
+def test_a_wrong_setting_is_named_when_the_middleware_is_made(make: Any, given: Any, named: str) -> None:
+    with override_settings(MOESIF_MIDDLEWARE=given), pytest.raises(ImproperlyConfigured, match=named) as raised:
+        make()
+    assert "MOESIF_MIDDLEWARE" in str(raised.value)
+
+
+@pytest.mark.parametrize(("given", "named"), WRONG, ids=lambda value: str(value)[:60])
+def test_a_wrong_setting_is_reported_by_the_check(given: Any, named: str) -> None:
+    with override_settings(MOESIF_MIDDLEWARE=given), pytest.raises(SystemCheckError) as raised:
+        call_command("check", stdout=io.StringIO())
+    assert "moesif.E001" in str(raised.value)
+    assert named in str(raised.value)
+
+
+def test_the_check_is_content_with_settings_that_work() -> None:
+    with override_settings(MOESIF_MIDDLEWARE={"APPLICATION_ID": "a"}):
+        call_command("check", stdout=io.StringIO())
+
+
+def test_being_installed_is_optional(project: Project, recorder: Recorder) -> None:
+    installed = ["django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.auth"]
+    assert project(django={"INSTALLED_APPS": installed}).get("/plain").status_code == 200
+    recorder.wait_for(1)
+
+
+def test_the_documented_names_are_one_class() -> None:
+    import moesifdjango
+
+    assert MoesifMiddleware is moesif_middleware
+    assert moesifdjango.moesif_middleware is moesifdjango.MoesifMiddleware is moesif_middleware
+
+
+@pytest.mark.parametrize("batch", [None, 7])
+def test_batches_are_of_25_unless_the_settings_say_otherwise(project: Project, recorder: Recorder, batch: Any) -> None:
+    client = project(EVENT_BATCH_TIMEOUT=1, BATCH_SIZE=batch)
+    for _ in range(50):
+        client.get("/plain")
+    recorder.wait_for(50)
+    sizes = [len(delivery.events) for delivery in recorder.deliveries]
+    assert max(sizes) == (batch or 25)
+
+
+def test_an_option_may_come_from_the_environment(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOESIF_APPLICATION_ID", recorder.application_id)
+    monkeypatch.setenv("MOESIF_BASE_URI", recorder.uri)
+    with override_settings(MOESIF_MIDDLEWARE={}):
+        middleware = moesif_middleware(lambda _request: HttpResponse("ok"))
+    middleware(RequestFactory().get("/"))
+    recorder.wait_for(1)
+
+
+def test_local_debug_logs_and_adds_no_header(project: Project, recorder: Recorder) -> None:
+    logger = logging.getLogger("moesif")
+    level, handlers = logger.level, list(logger.handlers)
+    try:
+        response = project(LOCAL_DEBUG=True).get("/plain")
+        assert logger.level == logging.DEBUG
+        assert not response.has_header("X-Moesif-Wsgi-Pid")
+    finally:
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+    recorder.wait_for(1)
+
+
+def test_an_unreachable_collector_is_not_noticed(project: Project, nowhere: Nowhere) -> None:
+    client = project(APPLICATION_ID=nowhere.application_id, BASE_URI=nowhere.uri)
+    for _ in range(3):
+        assert client.get("/plain").status_code == 200
+
+
+START = """
+import os, socket
+
+def refuse(*arguments):
+    raise AssertionError(f"{arguments} was looked up or connected to")
+
+socket.getaddrinfo = socket.socket.connect = refuse
+from tests.django.project import shim
+shim.install()
+import django
+django.setup()
+from django.core.handlers.wsgi import WSGIHandler
+WSGIHandler().load_middleware()
+assert len(os.listdir("/proc/self/task")) == 1
+print("started")
+"""
+
+
+def test_a_start_connects_to_nothing_and_starts_no_thread() -> None:
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "tests.django.project.settings",
+        "MOESIF_APPLICATION_ID": "a",
+        # Answers nobody, ever.
+        "MOESIF_BASE_URI": "http://192.0.2.1:9",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-c", START],
+        env={**os.environ, **variables},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.stdout.strip() == "started", ended.stderr
+
+
+def test_importing_the_packages_of_wsgi_imports_no_django() -> None:
+    program = "import sys, moesif, moesifwsgi, moesifapi; assert not [name for name in sys.modules if 'django' in name]"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
