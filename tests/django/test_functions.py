@@ -147,3 +147,27 @@ def test_callbacks_may_touch_what_they_like(project: Project, recorder: Recorder
     assert response["X-Touched"] == "by a function"
     (event,) = recorder.wait_for(1)
     assert event["user_id"] == "ann"
+
+
+def test_a_generator_is_no_result(project: Project, recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+    def skip(_request: Any, _response: Any) -> Any:
+        yield True
+
+    with caplog.at_level(logging.WARNING, "moesif.callbacks"):
+        project(SKIP=skip).get("/plain")
+    assert len(recorder.wait_for(1)) == 1
+    assert "SKIP failed" in caplog.text
+
+
+def test_a_session_key_that_is_too_long_costs_itself_only(
+    project: Project, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = project(MASK_EVENT_MODEL=lambda event: event)
+    client.cookies["sessionid"] = "x" * 5000
+    with caplog.at_level(logging.WARNING):
+        client.get("/plain")
+    (event,) = recorder.wait_for(1)
+    assert event["session_token"] is None
+    assert event["request"]["headers"]
+    assert "fault in this package" not in caplog.text
+    assert "request.session.session_key failed" in caplog.text

@@ -71,6 +71,14 @@ def test_the_view_of_a_blocked_call_does_not_run(governed: Any, recorder: Record
     assert client.get("/plain").status_code == 200
 
 
+def test_an_answer_is_utf8_whatever_the_charset_of_the_project(governed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = governed([rule(regex_config=ON_JOURNAL, response={"status": 430, "body": {"no": "é€"}})])
+    monkeypatch.setattr(settings, "DEFAULT_CHARSET", "iso-8859-1")
+    blocked = client.post("/journal", "{}", content_type="application/json")
+    assert json.loads(blocked.content.decode()) == {"no": "é€"}
+    assert dict(blocked.items())["Content-Length"] == str(len(blocked.content))
+
+
 def test_a_rule_may_look_at_the_body_which_the_view_reads_all_the_same(governed: Any) -> None:
     client = governed([rule(regex_config=when(body__query="secret"), response={"status": 403})])
     kind = {"content_type": "application/json"}

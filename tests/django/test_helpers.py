@@ -205,3 +205,8 @@ def test_masked_keys_are_removed_at_any_depth_and_the_original_stays() -> None:
     before = json.dumps(NESTED)
     assert MaskData().mask_body(NESTED, ["password"]) == {"a": {"kept": [{"b": 3}, "text", None]}}
     assert json.dumps(NESTED) == before
+
+
+def test_masks_may_be_a_text_with_commas() -> None:
+    assert MaskData().mask_body({"password": 1, "p": 2, "token": 3}, "password, token") == {"p": 2}
+    assert MaskData().mask_headers({"Authorization": "a", "A": "b"}, "authorization") == {"a": "b"}

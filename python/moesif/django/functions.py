@@ -8,6 +8,7 @@ and costs its result only; an exit is the host's and goes on its way.
 from __future__ import annotations
 
 import logging
+from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -80,11 +81,11 @@ class Function:
         if self.is_async:
             return async_to_sync(self.function)(*arguments)
         result = self.function(*arguments)
-        return async_to_sync(_awaited)(result) if hasattr(type(result), "__await__") else result
+        return async_to_sync(_awaited)(result) if hasattr(type(result), "__await__") else _a_result(result)
 
     async def call_async(self, *arguments: object) -> object:
         result = await self._called(*arguments)
-        return await _awaited(result) if hasattr(type(result), "__await__") else result
+        return await _awaited(result) if hasattr(type(result), "__await__") else _a_result(result)
 
     async def _called(self, *arguments: object) -> object:
         if self.is_async or not self.blocks:
@@ -94,6 +95,13 @@ class Function:
                 # It asks the database: from here on it is called where it may.
                 self.blocks = True
         return await sync_to_async(self.function, thread_sensitive=True)(*arguments)
+
+
+def _a_result(result: object) -> object:
+    if isinstance(result, (GeneratorType, AsyncGeneratorType)):
+        message = f"expected its result, found a {type(result).__name__}"
+        raise TypeError(message)
+    return result
 
 
 async def _awaited(result: Any) -> object:
@@ -177,6 +185,8 @@ class Functions:
         self.get_session_token = function("GET_SESSION_TOKEN")
         self.mask_event_model = function("MASK_EVENT_MODEL", "headers, bodies, query, session token and metadata")
         self._lookup = UserLookup() if looks_up_user else None
+        self._username = Function("request.user.username", username, "the user's name")
+        self._session_key = Function("request.session.session_key", session_key, "the session token")
 
     def ask(self, call: _native.DjangoCall, request: Any, response: Any) -> Steps:
         """Ask about a call that has been answered. The result is whether it is wanted."""
@@ -192,8 +202,8 @@ class Functions:
             yield Step(self.get_metadata, both, call.set_metadata)
         if self.get_session_token:
             yield Step(self.get_session_token, both, call.set_session_token)
-        elif key := session_key(request):
-            call.set_session_token(key)
+        elif has_session(request):
+            yield Step(self._session_key, (request,), call.set_session_token)
         return True
 
     def identify_early(self, call: _native.DjangoCall, request: Any) -> Steps:
@@ -215,7 +225,7 @@ class Functions:
         if user is UNKNOWN and looks_up and self._lookup and has_session(request):
             return (yield Step(self._lookup, (request,), call.set_user_id))
         if user is not UNKNOWN and user is not NOBODY:
-            return (yield Step(_USERNAME, (user,), call.set_user_id))
+            return (yield Step(self._username, (user,), call.set_user_id))
         return False
 
     def end(self, call: _native.DjangoCall) -> Steps:
@@ -237,4 +247,3 @@ class Functions:
 
 
 _EARLY = " before the application was called: governance rules are applied without its result"
-_USERNAME = Function("request.user.username", username, "the user's name")

@@ -16,13 +16,18 @@ class MaskData:
         """Return the headers without those in ``masks`` (any case), names in lower case; ``None`` for ``None``."""
         if headers is None or masks is None:
             return headers
-        masked = {name.lower() for name in masks}
+        masked = {name.lower() for name in _names(masks)}
         return {name.lower(): value for name, value in headers.items() if name.lower() not in masked}
 
     @staticmethod
     def mask_body(body: Any, masks: Iterable[str] | None) -> Any:
         """Return JSON-like data without the keys in ``masks``, at any depth. What is no container stays as it is."""
-        return body if masks is None else _without(body, frozenset(masks))
+        return body if masks is None else _without(body, frozenset(_names(masks)))
+
+
+def _names(masks: Iterable[str]) -> Iterable[str]:
+    """Return the names in a list of them, or in a text with commas, as the settings take it."""
+    return [name.strip() for name in masks.split(",")] if isinstance(masks, str) else masks
 
 
 def _without(value: Any, keys: frozenset[str]) -> Any:

@@ -163,7 +163,8 @@ def answer_of_rules(call: _native.DjangoCall) -> Response | None:
     if answer is None:
         return None
     status, body = answer
-    response = HttpResponse(body, status=status)
+    # As the core has written it: the project's charset is not asked.
+    response = HttpResponse(body.encode(), status=status)
     # Its headers are the rule's, all of them.
     del response["Content-Type"]
     return response

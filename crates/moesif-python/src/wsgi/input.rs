@@ -462,6 +462,11 @@ impl InterruptedInput {
         self.fail(py)
     }
 
+    /// Django closes a stream that failed.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        python::call_method(self.replay.bind(py), intern!(py, "close"), &PyTuple::empty(py)).map(drop)
+    }
+
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> Bound<'py, Self> {
         slf.clone()
     }
