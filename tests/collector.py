@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.ports import collector_at
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -58,7 +60,9 @@ class Collector:
         assert process.stdout
         first_line = process.stdout.readline()
         assert first_line.startswith("listening on http://"), first_line
-        return process, first_line.removeprefix("listening on ").strip()
+        uri = first_line.removeprefix("listening on ").strip()
+        collector_at(int(uri.rpartition(":")[2]))
+        return process, uri
 
     def events(self, **filters: object) -> list[dict[str, Any]]:
         """Rows of ``GET /api/events``, every page of them, newest first."""

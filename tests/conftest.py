@@ -15,6 +15,7 @@ import pytest
 from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT, Collector, Nowhere
 from tests.gate import Gate
+from tests.ports import collector_at
 from tests.recorder import Recorder
 from tests.server import Server, environment
 
@@ -58,7 +59,7 @@ def nowhere() -> Iterator[Nowhere]:
     """An address that refuses connections: the port is taken, and nobody listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        yield Nowhere(f"http://127.0.0.1:{taken.getsockname()[1]}")
+        yield Nowhere(f"http://127.0.0.1:{collector_at(taken.getsockname()[1])}")
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from tests.ports import collector_at
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from email.message import Message
@@ -92,7 +94,7 @@ class Recorder:
         self._released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.recorder = self
-        self.uri = f"http://127.0.0.1:{self._server.server_port}"
+        self.uri = f"http://127.0.0.1:{collector_at(self._server.server_port)}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
 

@@ -18,6 +18,7 @@ import pytest
 
 from tests import apache
 from tests.collector import ROOT
+from tests.ports import bind_fresh
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,9 +47,7 @@ class Server:
         log: Path,
     ) -> None:
         self.log = log
-        with socket.socket() as listening:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(("127.0.0.1", 0))
+        with bind_fresh() as listening:
             self.address: tuple[str, int] = listening.getsockname()
             if server == "mod_wsgi":
                 command = apache.command(application, self.address, arguments, log.with_suffix(""))

@@ -21,6 +21,7 @@ import pytest
 from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT, Nowhere
 from tests.gateway import Environ, Gateway, hello, make_environ, request
+from tests.ports import collector_at
 from tests.recorder import Fault, Recorder
 
 if TYPE_CHECKING:
@@ -375,7 +376,7 @@ def _port_that_takes_no_connection() -> Iterator[Nowhere]:
                 client.connect(server.getsockname())
             except TimeoutError:
                 break
-        yield Nowhere(f"http://127.0.0.1:{server.getsockname()[1]}")
+        yield Nowhere(f"http://127.0.0.1:{collector_at(server.getsockname()[1])}")
 
 
 @_of("CONNECT_TIMEOUT")

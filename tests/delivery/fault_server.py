@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from tests.ports import bind_fresh, collector_at
+
 if TYPE_CHECKING:
     import ssl
 
@@ -158,13 +160,13 @@ class FaultServer:
         self._state = _State()
         self._lock = threading.Lock()
         self._listening: socket.socket | None = None
-        self._port = 0
+        with bind_fresh() as free:
+            self._port = collector_at(free.getsockname()[1])
         self.listen()
         self.uri = f"{'https' if tls else 'http'}://127.0.0.1:{self._port}"
 
     def listen(self) -> None:
         listening = socket.create_server(("127.0.0.1", self._port), backlog=128)
-        self._port = listening.getsockname()[1]
         self._listening = listening
         threading.Thread(target=self._accept, args=(listening,), daemon=True).start()
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.collector import ROOT
+from tests.ports import bind_fresh
 from tests.server import Response, environment
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Application:
 @pytest.fixture
 def application(request: pytest.FixtureRequest, collector: Collector, tmp_path: Path) -> Iterator[Application]:
     program, *arguments = request.param.removeprefix(".venv/bin/").split()
-    with socket.create_server(("127.0.0.1", 0)) as free:
+    with bind_fresh() as free:
         port = free.getsockname()[1]
     variables = environment(collector.uri, collector.application_id, {}) | {
         "PORT": str(port),

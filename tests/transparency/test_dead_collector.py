@@ -10,6 +10,7 @@ import pytest
 
 from tests.collector import Nowhere
 from tests.gateway import hello, request
+from tests.ports import collector_at
 from tests.recorder import Fault, Recorder, Reply
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def test_responses_are_the_same_when_the_collector_refuses(nowhere: Nowhere, wra
 
 def test_responses_are_the_same_when_the_collector_accepts_and_says_nothing(wrap: Wrap) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
-        _serve_many(wrap, Nowhere(f"http://127.0.0.1:{silent.getsockname()[1]}"))
+        _serve_many(wrap, Nowhere(f"http://127.0.0.1:{collector_at(silent.getsockname()[1])}"))
 
 
 def test_responses_are_the_same_when_the_collectors_name_is_unknown(wrap: Wrap) -> None:
