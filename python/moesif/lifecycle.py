@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from moesif import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+    from types import ModuleType
 
 
 class Stats(TypedDict):
@@ -78,18 +79,13 @@ def _look_after_multiprocessing() -> None:
     multiprocessing: Any = sys.modules.get("multiprocessing.util")
     if multiprocessing is not None and not _looked_after:
         _looked_after.append(multiprocessing)
-        multiprocessing.register_after_fork(_finish_with_multiprocessing, _call)
+        multiprocessing.register_after_fork(multiprocessing, _finish_with)
 
 
 _looked_after: list[object] = []
 
 
-def _call(function: Callable[[], None]) -> None:
-    function()
-
-
-def _finish_with_multiprocessing() -> None:
-    multiprocessing: Any = sys.modules["multiprocessing.util"]
+def _finish_with(multiprocessing: ModuleType) -> None:
     multiprocessing.Finalize(None, _finish, exitpriority=0)
 
 

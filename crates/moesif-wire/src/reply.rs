@@ -15,6 +15,14 @@ pub struct IngestReply {
     pub rejected_count: Option<usize>,
 }
 
+impl IngestReply {
+    /// How many events were not kept.
+    #[must_use]
+    pub fn not_kept(&self) -> usize {
+        self.rejected_count.unwrap_or(self.rejected.len())
+    }
+}
+
 /// One event that was not kept, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedEvent {

@@ -72,20 +72,18 @@ impl Client {
 
 fn judge(base_uri: String, reply: &Reply) -> Result<(), PostError> {
     let status = reply.status;
-    let found = serde_json::from_slice::<IngestReply>(&reply.body).unwrap_or_default();
-    let count = found.rejected_count.unwrap_or(found.rejected.len());
+    let found = reply.ingested();
+    let count = found.not_kept();
     match status {
         200..=299 if count == 0 => Ok(()),
-        200..=299 => Err(PostError::Rejected { base_uri, count, reasons: reasons(&reply.body) }),
+        200..=299 => Err(PostError::Rejected { base_uri, count, reasons: reasons(&found) }),
         300..=399 | 401 | 403 => Err(PostError::Unauthorized { base_uri, status }),
-        _ => Err(PostError::Refused { base_uri, status, reasons: reasons(&reply.body) }),
+        _ => Err(PostError::Refused { base_uri, status, reasons: reasons(&found) }),
     }
 }
 
-/// The first refusals, as the end of a sentence.
-/// What an answer objects to, as the end of a sentence; empty if it does not say.
-pub(crate) fn reasons(body: &[u8]) -> String {
-    let reply = serde_json::from_slice::<IngestReply>(body).unwrap_or_default();
+/// What an answer objects to first, as the end of a sentence; empty if it does not say.
+pub(crate) fn reasons(reply: &IngestReply) -> String {
     let named = reply.rejected.iter().take(MOST_NAMED);
     let named: Vec<_> = named
         .map(|refused| format!("element {}, {}: {}", refused.index, refused.field, refused.error))

@@ -140,11 +140,13 @@ fn read_headers(
             None if key == "CONTENT_TYPE" || key == "CONTENT_LENGTH" => key,
             None => continue,
         };
-        // Django's test client had the length as a number for a long time.
-        let value =
-            if value.is_instance_of::<PyInt>() { value.str().map(Bound::into_any) } else { Ok(value) };
-        let Ok(value) = value else {
-            continue;
+        let value = match value.cast_into::<PyString>() {
+            Ok(text) => text,
+            // Django's test client had the length as a number for a long time.
+            Err(other) => match other.into_inner().cast_into::<PyInt>().map(|number| number.str()) {
+                Ok(Ok(text)) => text,
+                _ => continue,
+            },
         };
         with_text(&value, |text| {
             if text.is_empty() && !key.starts_with("HTTP_") {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use moesif_wire::IngestReply;
-
 use crate::transport::{Reply, TransportError};
 
 /// What to do after an attempt.
@@ -26,17 +24,13 @@ pub(super) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
     let Ok(reply) = result else {
         return Verdict::Retry { after: None };
     };
-    let listed = || serde_json::from_slice::<IngestReply>(&reply.body).unwrap_or_default();
     match reply.status {
-        200..=299 => {
-            let listed = listed();
-            Verdict::Delivered { rejected: listed.rejected_count.unwrap_or(listed.rejected.len()) }
-        }
+        200..=299 => Verdict::Delivered { rejected: reply.ingested().not_kept() },
         408 | 429 | 500..=599 => Verdict::Retry { after: reply.retry_after },
         413 => Verdict::Split,
         300..=399 | 401 | 403 => Verdict::Stop,
         _ => {
-            let listed = listed();
+            let listed = reply.ingested();
             let mut culprits: Vec<usize> = listed.rejected.iter().map(|event| event.index).collect();
             culprits.sort_unstable();
             culprits.dedup();

@@ -77,13 +77,16 @@ impl<'a> Worker<'a> {
             );
         };
         let result = self.transport.post_batch(&gzipped);
+        if let Ok(reply) = &result {
+            self.shared.remote.observe(&reply.tags);
+        }
+        let verdict = verdict(&result);
         let found = match &result {
-            Ok(reply) => {
-                self.shared.remote.observe(&reply.tags);
-                format!("it answered {}{}", reply.status, reasons(&reply.body))
-            }
+            // Nothing to be told.
+            _ if verdict == (Verdict::Delivered { rejected: 0 }) => String::new(),
+            Ok(reply) => format!("it answered {}{}", reply.status, reasons(&reply.ingested())),
             Err(error) => error.to_string(),
         };
-        (verdict(&result), found)
+        (verdict, found)
     }
 }

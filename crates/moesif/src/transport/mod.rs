@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use moesif_wire::header;
+use moesif_wire::{IngestReply, header};
 use ureq::config::Config;
 use ureq::http::{Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
@@ -54,6 +54,13 @@ pub struct Reply {
     pub tags: Tags,
     /// The body; empty where it was longer than answers are.
     pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// What the answer to events or documents says of those that are not kept: nothing, if it cannot be read.
+    pub(crate) fn ingested(&self) -> IngestReply {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
 }
 
 /// No complete answer came back.
