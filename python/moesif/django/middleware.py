@@ -74,7 +74,7 @@ class MoesifMiddleware(ProfileUpdates):
             response = None
             if call.is_governed:
                 self._guarded(self._functions.identify_early(call, request))
-                response = answer_of_rules(call)
+                response = answer_of_rules(call, request)
             if response is None:
                 response = self.get_response(request)  # type: ignore[misc]
         except BaseException:
@@ -92,12 +92,17 @@ class MoesifMiddleware(ProfileUpdates):
             response = None
             if call.is_governed:
                 await self._guarded_async(self._functions.identify_early(call, request))
-                response = answer_of_rules(call)
+                response = answer_of_rules(call, request)
             if response is None:
                 response = await self.get_response(request)  # type: ignore[misc]
         except asyncio.CancelledError:
             # The client has gone: there is no response, not even a failed one.
             await self._guarded_async(self._failed(call))
+            raise
+        except GeneratorExit:
+            # Nothing can be awaited any more: what is recorded is what needs no mask.
+            if call.end():
+                call.deliver()
             raise
         except BaseException:
             call.fail()
@@ -157,9 +162,9 @@ class MoesifMiddleware(ProfileUpdates):
             )
 
 
-def answer_of_rules(call: _native.DjangoCall) -> Response | None:
+def answer_of_rules(call: _native.DjangoCall, request: Request) -> Response | None:
     """Return the answer of a governance rule, where one answers."""
-    answer = call.decide()
+    answer = call.decide(request)
     if answer is None:
         return None
     status, body = answer

@@ -13,8 +13,12 @@ const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
 /// Records status, headers, cookies and content. A streaming response has no content yet.
 pub(super) fn record(response: &Bound<'_, PyAny>, record: &Record, rule_headers: &[(String, String)]) {
     let py = response.py();
-    drop(set_rule_headers(response, rule_headers));
-    drop(add_transaction_id(response, record));
+    drop(Additions::to(response).and_then(|mut additions| {
+        for (name, value) in rule_headers {
+            additions.set(name, value)?;
+        }
+        additions.add_transaction_id(record)
+    }));
     let fields = headers(response);
     let status = python::attribute(response, intern!(py, "status_code"))
         .and_then(|status| status.extract::<u16>())
@@ -81,37 +85,74 @@ fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     store.ok()?.cast_into().ok()
 }
 
-/// Sets headers in place of those of the same name.
-fn set_rule_headers(response: &Bound<'_, PyAny>, headers: &[(String, String)]) -> PyResult<()> {
-    let store = store(response);
-    for (name, value) in headers {
-        match &store {
-            Some(store) => store.set_item(name.to_ascii_lowercase(), (name, native(value)))?,
-            None => set_item(response, name, &native(value))?,
-        }
-    }
-    Ok(())
+/// What we add to a response's headers. A view may answer every call with one and the same object: what the last call has
+/// added is taken back first, so that it reaches nobody else.
+struct Additions<'a, 'py> {
+    response: &'a Bound<'py, PyAny>,
+    store: Option<Bound<'py, PyDict>>,
+    /// Of each key that is ours: the field we have set, and the one it stands for or `None`.
+    added: Bound<'py, PyDict>,
 }
 
-/// Adds the transaction id, unless the application has set one.
-fn add_transaction_id(response: &Bound<'_, PyAny>, record: &Record) -> PyResult<()> {
-    let py = response.py();
-    let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned));
-    let Some(id) = id.flatten() else {
-        return Ok(());
-    };
-    if let Some(store) = store(response) {
-        let key = intern!(py, "x-moesif-transaction-id");
-        if !store.contains(key)? {
-            store.set_item(key, (intern!(py, TRANSACTION_ID), id))?;
+impl<'a, 'py> Additions<'a, 'py> {
+    fn to(response: &'a Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = response.py();
+        let store = store(response);
+        let key = intern!(py, "_moesif_added");
+        let added = PyDict::new(py);
+        if let Some(store) = &store {
+            if let Some(before) = python::optional_attribute(response, key)? {
+                for entry in before.cast::<PyDict>()?.items() {
+                    let (key, (ours, theirs)) =
+                        entry.extract::<(Bound<'py, PyAny>, (Bound<'py, PyAny>, Bound<'py, PyAny>))>()?;
+                    if store.get_item(&key)?.is_some_and(|field| field.is(&ours)) {
+                        if theirs.is_none() { store.del_item(&key)? } else { store.set_item(&key, theirs)? }
+                    }
+                }
+            }
+            response.setattr(key, &added)?;
         }
-    } else {
-        let name = PyTuple::new(py, [TRANSACTION_ID])?;
-        if !python::truth(&python::call_method(response, intern!(py, "has_header"), &name)?)? {
-            set_item(response, TRANSACTION_ID, &id)?;
-        }
+        Ok(Self { response, store, added })
     }
-    Ok(())
+
+    /// Sets a header in place of those of the same name.
+    fn set(&mut self, name: &str, value: &str) -> PyResult<()> {
+        let py = self.response.py();
+        let Some(store) = &self.store else {
+            return set_item(self.response, name, &native(value));
+        };
+        let key = PyString::new(py, &name.to_ascii_lowercase());
+        let field = (name, native(value)).into_pyobject(py)?;
+        let theirs = match self.added.get_item(&key)? {
+            Some(earlier) => earlier.get_item(1)?,
+            None => store.get_item(&key)?.unwrap_or_else(|| py.None().into_bound(py)),
+        };
+        self.added.set_item(&key, (&field, theirs))?;
+        store.set_item(key, field)
+    }
+
+    /// Adds the transaction id, unless the application has set one.
+    fn add_transaction_id(&mut self, record: &Record) -> PyResult<()> {
+        let py = self.response.py();
+        let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned));
+        let Some(id) = id.flatten() else {
+            return Ok(());
+        };
+        if let Some(store) = &self.store {
+            let key = intern!(py, "x-moesif-transaction-id");
+            if !store.contains(key)? {
+                let field = (intern!(py, TRANSACTION_ID), id).into_pyobject(py)?;
+                self.added.set_item(key, (&field, py.None()))?;
+                store.set_item(key, field)?;
+            }
+        } else {
+            let name = PyTuple::new(py, [TRANSACTION_ID])?;
+            if !python::truth(&python::call_method(self.response, intern!(py, "has_header"), &name)?)? {
+                set_item(self.response, TRANSACTION_ID, &id)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `response[name] = value`

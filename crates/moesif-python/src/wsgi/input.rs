@@ -381,6 +381,14 @@ impl RecordedInput {
         self.inner.bind(name.py()).setattr(name, value)
     }
 
+    /// A copy is one of the stream itself: what is read from it is nobody's record.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Py<PyAny>,))> {
+        Ok((
+            python::attribute(&python::import(intern!(py, "copy"))?, intern!(py, "copy"))?,
+            (self.inner.clone_ref(py),),
+        ))
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.inner)
     }
