@@ -215,7 +215,8 @@ class Functions:
         both = (request, response)
         if self.skip and (yield Step(self.skip, both, bool)):
             return False
-        if not call.is_identified:
+        attributes = request.__dict__
+        if not call.is_identified and (self.identify_user or "user" in attributes):
             # Where rules need to know who calls, the lookup has been made before.
             yield from self._identify_user(call, both, looks_up=not call.needs_user_id)
         if self.identify_company and not call.has_company_id:
@@ -224,7 +225,7 @@ class Functions:
             yield Step(self.get_metadata, both, call.set_metadata)
         if self.get_session_token:
             yield Step(self.get_session_token, both, call.set_session_token)
-        elif has_session(request):
+        elif "session" in attributes and has_session(request):
             yield Step(self._session_key, (request,), call.set_session_token)
         return True
 

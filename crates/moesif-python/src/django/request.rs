@@ -66,7 +66,7 @@ pub(super) fn record_body(
     }
     let replaced = match read_first {
         Some(length) => input::read_ahead(&stream, record, length)?.stream(py)?,
-        None => input::recorded(stream, record)?,
+        None => input::recorded_closable(stream, record)?,
     };
     drop(request.setattr(key, replaced));
     Ok(())

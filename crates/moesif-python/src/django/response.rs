@@ -2,6 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::convert::{native, with_text};
@@ -9,15 +10,20 @@ use crate::python;
 use crate::record::Record;
 
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
+/// Where Django keeps it.
+const TRANSACTION_KEY: &str = "x-moesif-transaction-id";
+/// An attribute of responses that rules have set headers of.
+const SET_BY_RULES: &str = "_moesif_set_by_rules";
 
 /// Records status, headers, cookies and content. A streaming response has no content yet.
 pub(super) fn record(response: &Bound<'_, PyAny>, record: &Record, rule_headers: &[(String, String)]) {
     let py = response.py();
-    drop(Additions::to(response).and_then(|mut additions| {
+    let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned)).flatten();
+    drop(Additions::to(response, id.is_some()).and_then(|mut additions| {
         for (name, value) in rule_headers {
             additions.set(name, value)?;
         }
-        additions.add_transaction_id(record)
+        id.map_or(Ok(()), |id| additions.add_transaction_id(&id))
     }));
     let fields = headers(response);
     let status = python::attribute(response, intern!(py, "status_code"))
@@ -90,29 +96,44 @@ fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
 struct Additions<'a, 'py> {
     response: &'a Bound<'py, PyAny>,
     store: Option<Bound<'py, PyDict>>,
-    /// Of each key that is ours: the field we have set, and the one it stands for or `None`.
-    added: Bound<'py, PyDict>,
+    /// Of each key that a rule has set: the field that is ours, and the one it stands for or `None`.
+    set: Option<Bound<'py, PyDict>>,
 }
 
 impl<'a, 'py> Additions<'a, 'py> {
-    fn to(response: &'a Bound<'py, PyAny>) -> PyResult<Self> {
-        let py = response.py();
-        let store = store(response);
-        let key = intern!(py, "_moesif_added");
-        let added = PyDict::new(py);
-        if let Some(store) = &store {
-            if let Some(before) = python::optional_attribute(response, key)? {
-                for entry in before.cast::<PyDict>()?.items() {
-                    let (key, (ours, theirs)) =
-                        entry.extract::<(Bound<'py, PyAny>, (Bound<'py, PyAny>, Bound<'py, PyAny>))>()?;
-                    if store.get_item(&key)?.is_some_and(|field| field.is(&ours)) {
-                        if theirs.is_none() { store.del_item(&key)? } else { store.set_item(&key, theirs)? }
-                    }
-                }
-            }
-            response.setattr(key, &added)?;
+    fn to(response: &'a Bound<'py, PyAny>, is_identified: bool) -> PyResult<Self> {
+        let additions = Self { response, store: store(response), set: None };
+        if let Some(store) = &additions.store
+            && additions.is_used_again(store, is_identified)?
+        {
+            additions.take_back(store)?;
         }
-        Ok(Self { response, store, added })
+        Ok(additions)
+    }
+
+    /// Whether an earlier call has been answered with it. It has our id then; where ids are switched off it may have been.
+    fn is_used_again(&self, store: &Bound<'py, PyDict>, is_identified: bool) -> PyResult<bool> {
+        let py = self.response.py();
+        match store.get_item(intern!(py, TRANSACTION_KEY))? {
+            Some(field) => Ok(field.get_item(0)?.is(our_name(py))),
+            None => Ok(!is_identified),
+        }
+    }
+
+    fn take_back(&self, store: &Bound<'py, PyDict>) -> PyResult<()> {
+        let py = self.response.py();
+        let _ = store.del_item(intern!(py, TRANSACTION_KEY));
+        let Some(set) = python::optional_attribute(self.response, intern!(py, SET_BY_RULES))? else {
+            return Ok(());
+        };
+        for entry in set.cast::<PyDict>()?.items() {
+            let (key, (ours, theirs)): (Bound<'py, PyAny>, (Bound<'py, PyAny>, Bound<'py, PyAny>)) =
+                entry.extract()?;
+            if store.get_item(&key)?.is_some_and(|field| field.is(&ours)) {
+                if theirs.is_none() { store.del_item(&key)? } else { store.set_item(&key, theirs)? }
+            }
+        }
+        self.response.delattr(intern!(py, SET_BY_RULES))
     }
 
     /// Sets a header in place of those of the same name.
@@ -121,38 +142,45 @@ impl<'a, 'py> Additions<'a, 'py> {
         let Some(store) = &self.store else {
             return set_item(self.response, name, &native(value));
         };
+        let set = if let Some(set) = &self.set {
+            set
+        } else {
+            let set = self.set.insert(PyDict::new(py));
+            self.response.setattr(intern!(py, SET_BY_RULES), &*set)?;
+            set
+        };
         let key = PyString::new(py, &name.to_ascii_lowercase());
         let field = (name, native(value)).into_pyobject(py)?;
-        let theirs = match self.added.get_item(&key)? {
+        let theirs = match set.get_item(&key)? {
             Some(earlier) => earlier.get_item(1)?,
             None => store.get_item(&key)?.unwrap_or_else(|| py.None().into_bound(py)),
         };
-        self.added.set_item(&key, (&field, theirs))?;
+        set.set_item(&key, (&field, theirs))?;
         store.set_item(key, field)
     }
 
     /// Adds the transaction id, unless the application has set one.
-    fn add_transaction_id(&mut self, record: &Record) -> PyResult<()> {
+    fn add_transaction_id(&self, id: &str) -> PyResult<()> {
         let py = self.response.py();
-        let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned));
-        let Some(id) = id.flatten() else {
-            return Ok(());
-        };
         if let Some(store) = &self.store {
-            let key = intern!(py, "x-moesif-transaction-id");
+            let key = intern!(py, TRANSACTION_KEY);
             if !store.contains(key)? {
-                let field = (intern!(py, TRANSACTION_ID), id).into_pyobject(py)?;
-                self.added.set_item(key, (&field, py.None()))?;
-                store.set_item(key, field)?;
+                store.set_item(key, (our_name(py), id))?;
             }
         } else {
             let name = PyTuple::new(py, [TRANSACTION_ID])?;
             if !python::truth(&python::call_method(self.response, intern!(py, "has_header"), &name)?)? {
-                set_item(self.response, TRANSACTION_ID, &id)?;
+                set_item(self.response, TRANSACTION_ID, id)?;
             }
         }
         Ok(())
     }
+}
+
+/// The header's name, in an object that nobody else has.
+fn our_name(py: Python<'_>) -> &Bound<'_, PyString> {
+    static NAME: PyOnceLock<Py<PyString>> = PyOnceLock::new();
+    NAME.get_or_init(py, || PyString::new(py, TRANSACTION_ID).unbind()).bind(py)
 }
 
 /// `response[name] = value`
