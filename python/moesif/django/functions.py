@@ -52,7 +52,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from typing import TypeAlias
 
-    Steps: TypeAlias = Generator["Step", bool, bool]
+    Steps: TypeAlias = Generator["Step", bool, None]
+    #: Steps that have a result.
+    Answer: TypeAlias = Generator["Step", bool, bool]
 
 __all__ = ["Functions", "iscoroutinefunction", "run", "run_async"]
 
@@ -160,24 +162,24 @@ class Step:
             return False
 
 
-def run(steps: Steps) -> bool:
+def run(steps: Steps) -> None:
     """Take the steps one after the other, on this thread."""
+    step = next(steps, None)
     try:
-        step = next(steps)
-        while True:
+        while step is not None:
             step = steps.send(step.take())
-    except StopIteration as end:
-        return bool(end.value)
+    except StopIteration:
+        return
 
 
-async def run_async(steps: Steps) -> bool:
+async def run_async(steps: Steps) -> None:
     """Take them as ``run`` does, awaiting what can be awaited."""
+    step = next(steps, None)
     try:
-        step = next(steps)
-        while True:
+        while step is not None:
             step = steps.send(await step.take_async())
-    except StopIteration as end:
-        return bool(end.value)
+    except StopIteration:
+        return
 
 
 class UserLookup(Function):
@@ -210,7 +212,7 @@ class Functions:
         self._username = Function("request.user.username", username, "the user's name")
         self._session_key = Function("request.session.session_key", session_key, "the session token")
 
-    def ask(self, call: _native.DjangoCall, request: Any, response: Any) -> Steps:
+    def ask(self, call: _native.DjangoCall, request: Any, response: Any) -> Answer:
         """Ask about a call that has been answered. The result is whether it is wanted."""
         both = (request, response)
         if self.skip and (yield Step(self.skip, both, bool)):
@@ -236,7 +238,6 @@ class Functions:
             yield from self._identify_user(call, both, _EARLY, is_early=True)
         if self.identify_company and call.needs_company_id:
             yield Step(self.identify_company, both, call.set_company_id, _EARLY)
-        return True
 
     def _identify_user(
         self,
@@ -248,21 +249,19 @@ class Functions:
         is_early: bool = False,
     ) -> Steps:
         if self.identify_user and (yield Step(self.identify_user, both, call.set_user_id, consequence)):
-            return True
+            return
         request = both[0]
         user = carried_user(request)
         if user is UNKNOWN and looks_up and self._lookup and has_session(request):
-            return (yield Step(self._lookup, (request, is_early), call.set_username))
-        if user is not UNKNOWN and user is not NOBODY:
-            return (yield Step(self._username, (user,), call.set_username))
-        return False
+            yield Step(self._lookup, (request, is_early), call.set_username)
+        elif user is not UNKNOWN and user is not NOBODY:
+            yield Step(self._username, (user,), call.set_username)
 
     def end(self, call: _native.DjangoCall) -> Steps:
         """Hand a record over, masked if that is wanted."""
         if call.end() and self.mask_event_model:
             yield Step(self.mask_event_model, (call,), call.set_event)
             call.deliver()
-        return True
 
 
 _EARLY = " before the application was called: governance rules are applied without its result"
