@@ -51,6 +51,11 @@ class _Stream(_Ending):
     def __iter__(self) -> _Stream:
         return self
 
+    def close(self) -> None:
+        # What it was made of leads back to the response.
+        self._chunks = iter(())
+        super().close()
+
     def __next__(self) -> bytes:
         try:
             chunk = next(self._chunks)
@@ -79,6 +84,10 @@ class _AsyncStream(_Ending):
     def __aiter__(self) -> _AsyncStream:
         return self
 
+    def close(self) -> None:
+        self._chunks = _no_chunks()
+        super().close()
+
     async def __anext__(self) -> bytes:
         try:
             chunk = await anext(self._chunks)
@@ -95,3 +104,8 @@ class _AsyncStream(_Ending):
             raise
         self._call.chunk(chunk)
         return chunk
+
+
+async def _no_chunks() -> AsyncIterator[bytes]:
+    for chunk in list[bytes]():
+        yield chunk
