@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from moesif.serving import leave
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -52,6 +54,7 @@ class _Stream(_Ending):
         return self
 
     def __next__(self) -> bytes:
+        serving = self._call.enter()
         try:
             chunk = next(self._chunks)
         except StopIteration:
@@ -60,6 +63,8 @@ class _Stream(_Ending):
         except BaseException:
             self._call.fail()
             raise
+        finally:
+            leave(serving)
         self._call.chunk(chunk)
         return chunk
 
@@ -80,6 +85,7 @@ class _AsyncStream(_Ending):
         return self
 
     async def __anext__(self) -> bytes:
+        serving = self._call.enter()
         try:
             chunk = await anext(self._chunks)
         except StopAsyncIteration:
@@ -93,5 +99,7 @@ class _AsyncStream(_Ending):
         except BaseException:
             self._call.fail()
             raise
+        finally:
+            leave(serving)
         self._call.chunk(chunk)
         return chunk

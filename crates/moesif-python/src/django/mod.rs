@@ -20,6 +20,7 @@ use pyo3::types::PyBytes;
 
 use crate::guard::guarded;
 use crate::record::Record;
+use crate::serving::Serving;
 use crate::{convert, json, log, mask, post, settings};
 
 /// How the calls of a Django project are captured: `DjangoCapture(settings)`.
@@ -37,6 +38,7 @@ struct Shared {
     is_masked: bool,
     read_request_body_first: bool,
     user: DjangoUser,
+    captures_outgoing: bool,
 }
 
 #[pymethods]
@@ -48,6 +50,7 @@ impl DjangoCapture {
             is_masked: settings::function(given, "MASK_EVENT_MODEL").is_some(),
             read_request_body_first: parsed.read_request_body_first,
             user: parsed.django_user,
+            captures_outgoing: parsed.outgoing.captured,
             client: Client::new(parsed),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -63,6 +66,12 @@ impl DjangoCapture {
     #[getter]
     fn looks_up_user(&self) -> bool {
         self.shared.user == DjangoUser::Auto
+    }
+
+    /// Whether the calls the project makes are to be captured too.
+    #[getter]
+    fn captures_outgoing(&self) -> bool {
+        self.shared.captures_outgoing
     }
 
     /// Posts JSON text to the collector. Returns what went wrong, as a sentence, or `None`.
@@ -145,6 +154,12 @@ impl DjangoCall {
     #[getter]
     fn has_company_id(&self) -> bool {
         self.record.update(|exchange| exchange.company_id().is_some()).unwrap_or(false)
+    }
+
+    /// From here on the call is being served: what the project calls meanwhile is linked to it. Returns what ends that, or
+    /// `None` while nobody looks at it.
+    fn enter<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        Serving::enter(py, &self.shared.client, &self.record).token()
     }
 
     /// Lets the rules decide about the call. Returns status and body where one of them answers it; the headers that are to
