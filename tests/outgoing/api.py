@@ -18,6 +18,7 @@ class Api:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.connections: set[object] = set()
         #: ``/stream`` sends its second half when this is set.
         self.may_go_on = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -46,12 +47,12 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1
     server: _Server
 
     def _answer_any(self) -> None:
         body = self._body()
         path, _, query = self.path.partition("?")
+        self.server.api.connections.add(self.client_address)
         self.server.api.seen.append((self.command, self.path, dict(self.headers.items()), body))
         name = path.strip("/").partition("/")[0]
         getattr(self, f"_{name}", self._document)(body, query)

@@ -143,7 +143,7 @@ def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> 
         ended(call, True)  # noqa: FBT003
         return
     source = getattr(response.raw, "_fp", None)
-    if source is None or _is_closed(source):
+    if source is None or _is_closed(source) or getattr(source, "length", None) == 0:
         ended(call, True)  # noqa: FBT003
         return
     tee = _Tee(call, response.raw, ended)
@@ -164,6 +164,7 @@ class _Tee:
         self._ended = ended
         self._is_reading = False
         self._has_ended = False
+        self._is_chunk_read = False
 
     def read(self, source: Any, name: str, read: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
         # Methods of a source read with others of its methods.
@@ -178,10 +179,18 @@ class _Tee:
         finally:
             self._is_reading = False
         with suppress(Exception):  # whatever it is, it has been read
-            self._call.chunk(bytes(memoryview(arguments[0])[:result]) if name == "readinto" else result)
+            chunk = bytes(memoryview(arguments[0])[:result]) if name == "readinto" else result
+            if name != "_safe_read" or self._is_content(chunk):
+                self._call.chunk(chunk)
             if _is_closed(source):
                 self.end(is_whole=not getattr(source, "length", None))
         return result
+
+    def _is_content(self, chunk: bytes) -> bool:
+        """Tell what is in a chunk of a chunked body from the end of the line behind it: urllib3 reads both alike."""
+        is_content = not self._is_chunk_read
+        self._is_chunk_read = is_content and len(chunk) == getattr(self._raw(), "chunk_left", None)
+        return is_content
 
     def close(self, source: Any) -> None:
         """Notice that a source is about to be closed, and whether anything is left in it."""
