@@ -173,7 +173,7 @@ def test_the_request_has_its_own_body_again(api: Api, capture: Capture) -> None:
     assert answer.next.body is body
     with pytest.raises(requests.ConnectionError) as raised:
         requests.post("http://127.0.0.1:1/", data=body, timeout=20)
-    assert raised.value.request is not None
+    assert isinstance(raised.value.request, requests.PreparedRequest)
     assert raised.value.request.body is body
 
 

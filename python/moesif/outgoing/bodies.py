@@ -173,17 +173,14 @@ class _Tee:
         self._is_reading = True
         try:
             result = read(*arguments, **keywords)
-        except BaseException as error:
-            self._call.name_error(error)
-            raise
         finally:
             self._is_reading = False
         with suppress(Exception):  # whatever it is, it has been read
             chunk = bytes(memoryview(arguments[0])[:result]) if name == "readinto" else result
             if name != "_safe_read" or self._is_content(chunk):
                 self._call.chunk(chunk)
-            if _is_closed(source):
-                self.end(is_whole=not getattr(source, "length", None))
+            if _is_closed(source) and not getattr(source, "length", None):
+                self.end(is_whole=True)
         return result
 
     def _is_content(self, chunk: bytes) -> bool:
@@ -194,7 +191,13 @@ class _Tee:
 
     def close(self, source: Any) -> None:
         """Notice that a source is about to be closed, and whether anything is left in it."""
-        if self._is_reading:
+        if self._is_reading or self._has_ended:
+            return
+        error = sys.exc_info()[1]
+        if type(error).__module__ == "urllib3.exceptions":
+            self._call.name_error(error)  # type: ignore[arg-type] # of that module
+        elif _is_closed(source):
+            # The connection ended before the body did: urllib3 raises, and closes it once more.
             return
         # urllib3 takes the chunks of a chunked body apart by itself, and closes the source behind the last one.
         is_last_chunk = getattr(self._raw(), "chunk_left", None) == 0
