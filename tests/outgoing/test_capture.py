@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +18,7 @@ from tests.recorder import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.conftest import RunProgram
     from tests.outgoing.api import Api
     from tests.outgoing.conftest import Capture
     from tests.recorder import Recorder
@@ -176,16 +176,22 @@ def test_a_compressed_response_is_recorded_as_json(
     assert event["response"]["content_length"] == int(answer.headers["Content-Length"])
 
 
-def test_calls_are_batched_and_no_thread_is_made_for_one(api: Api, recorder: Recorder, capture: Capture) -> None:
-    capture(BATCH_SIZE=20, EVENT_BATCH_TIMEOUT=60)
-    threads = []
-    with requests.Session() as session:
-        for _ in range(20):
-            session.get(api.uri, timeout=20)
-            threads.append(len(list(Path("/proc/self/task").iterdir())))
-    recorder.wait_for(20)
-    assert threads[-1] <= threads[0]
-    assert [len(delivery.events) for delivery in recorder.deliveries] == [20]
+def test_calls_are_batched_and_no_thread_is_made_for_one(api: Api, recorder: Recorder, run_program: RunProgram) -> None:
+    source = f"""
+        import os, requests, moesif, moesif.outgoing
+        moesif.outgoing.start()
+        threads = []
+        with requests.Session() as session:
+            for calls in (1, 20):
+                for _ in range(calls):
+                    session.get({api.uri!r}, timeout=20)
+                assert moesif.flush(20)
+                threads.append(len(os.listdir("/proc/self/task")))
+        assert threads[0] == threads[1], threads
+    """
+    ended = run_program(source, to=recorder, EVENT_BATCH_TIMEOUT=60)
+    assert (ended.code, ended.errors) == (0, "")
+    assert [len(delivery.events) for delivery in recorder.deliveries] == [1, 20]
 
 
 def test_sampling_applies(api: Api, recorder: Recorder, capture: Capture) -> None:
