@@ -123,16 +123,34 @@ def test_a_function_that_gives_a_coroutine_has_its_result_awaited(project: Proje
 @pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
 @pytest.mark.parametrize(("path", "vary"), [("/aplain", None), ("/awhoami", "Cookie")])
 def test_the_user_of_a_session_is_found_without_a_trace(
-    project: Project, recorder: Recorder, path: str, vary: str | None
+    project: Project, recorder: Recorder, selects: Any, path: str, vary: str | None
 ) -> None:
     entered = Client()
     assert entered.login(username="ann", password="secret")
-    client = project(client=AsyncClient)
+    client = project(client=AsyncClient, django={"DEBUG": True})
+    before = selects()
+    asyncio.run(_get(client, path))
+    assert selects() == before
     client.cookies["sessionid"] = entered.cookies["sessionid"].value
     response = asyncio.run(_get(client, path))
     assert (response.get("Vary"), len(response.cookies)) == (vary, 0)
-    (event,) = recorder.wait_for(1)
-    assert event["user_id"] == "ann"
+    # The session, and its user: as many as Django needs.
+    assert selects() == before + 2
+    assert recorder.wait_for(2)[1]["user_id"] == "ann"
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
+@pytest.mark.parametrize(("path", "count"), [("/aplain", 0), ("/awhoami", 2)])
+def test_resolved_costs_no_query_in_an_asynchronous_stack(
+    project: Project, selects: Any, path: str, count: int
+) -> None:
+    entered = Client()
+    assert entered.login(username="ann", password="secret")
+    client = project(client=AsyncClient, django={"DEBUG": True}, DJANGO_USER="resolved")
+    client.cookies["sessionid"] = entered.cookies["sessionid"].value
+    before = selects()
+    asyncio.run(_get(client, path))
+    assert selects() == before + count
 
 
 def test_a_function_that_asks_the_database_is_called_where_it_may(project: Project, recorder: Recorder) -> None:
@@ -145,6 +163,41 @@ def test_a_function_that_asks_the_database_is_called_where_it_may(project: Proje
     for _ in range(2):
         asyncio.run(_get(client, "/aplain"))
     assert [event["metadata"] for event in recorder.wait_for(2)] == [{"users": 1}] * 2
+
+
+def test_a_mask_that_is_called_again_is_given_the_event_again(project: Project, recorder: Recorder) -> None:
+    from django.contrib.auth.models import User
+
+    def mask(event: Any) -> Any:
+        event.user_id = f"{event.user_id}!"
+        User.objects.filter(username="ann").count()
+        return event
+
+    client = project(client=AsyncClient, MASK_EVENT_MODEL=mask, IDENTIFY_USER=lambda *_both: "ann")
+    for _ in range(2):
+        asyncio.run(_get(client, "/aplain"))
+    assert [event["user_id"] for event in recorder.wait_for(2)] == ["ann!"] * 2
+
+
+def test_a_call_that_is_closed_from_outside_is_recorded_stripped(project: Project, recorder: Recorder) -> None:
+    async def mask(event: Any) -> Any:
+        await asyncio.sleep(0)
+        return event
+
+    async def never(_request: Any) -> None:
+        await asyncio.Event().wait()
+
+    project(MASK_EVENT_MODEL=mask)
+
+    async def call() -> None:
+        coroutine = moesif_middleware(never)(RequestFactory().get("/?a=1"))
+        coroutine.send(None)
+        coroutine.close()
+
+    asyncio.run(call())
+    (event,) = recorder.wait_for(1)
+    assert event["request"]["uri"] == "http://testserver/"
+    assert not event["request"].get("headers")
 
 
 def test_an_asynchronous_skip_skips(project: Project, recorder: Recorder) -> None:

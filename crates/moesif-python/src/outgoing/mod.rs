@@ -16,7 +16,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::guard::guarded;
+use crate::guard::{guarded, raising};
 use crate::record::Record;
 use crate::{log, mask, settings};
 use functions::Functions;
@@ -125,22 +125,23 @@ impl OutgoingCall {
     ///
     /// Raises only what is not an `Exception`, met in one of the functions.
     fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<bool> {
-        // Python is run to read it: the record is not locked meanwhile.
-        let head = message::head(response);
-        self.record.update(|exchange| head.record(exchange));
-        self.ask(request, response)
+        raising(|| {
+            // Python is run to read it: the record is not locked meanwhile.
+            let head = message::head(response);
+            self.record.update(|exchange| head.record(exchange));
+            self.ask(request, response)
+        })
     }
 
     /// Records a call that raised instead of being answered, and ends it.
     ///
     /// Raises only what is not an `Exception`, met in one of the functions.
     fn fail(&self, request: &Bound<'_, PyAny>, error: &Bound<'_, PyAny>) -> PyResult<()> {
+        let py = request.py();
         self.record.update(Exchange::finish);
         self.name_error(error);
-        if self.ask(request, &request.py().None().into_bound(request.py()))? {
-            self.end(request.py(), true)?;
-        }
-        Ok(())
+        let is_wanted = raising(|| self.ask(request, &py.None().into_bound(py)))?;
+        if is_wanted { self.end(py, true) } else { Ok(()) }
     }
 
     /// Names what was raised. The message stays away: it may quote what masks remove.
@@ -216,15 +217,17 @@ impl OutgoingCall {
 
     /// Adds what is known at the end.
     fn complete(&self, exchange: &mut Exchange, is_whole: bool) {
-        exchange.finish();
-        if !is_whole {
-            exchange.cut_response_body();
-        }
-        for (name, text) in [(INCOMING, self.incoming.as_ref()), (ERROR, self.error.get())] {
-            if let Some(text) = text {
-                exchange.add_metadata(name, text);
+        let _ = guarded(|| {
+            exchange.finish();
+            if !is_whole {
+                exchange.cut_response_body();
             }
-        }
+            for (name, text) in [(INCOMING, self.incoming.as_ref()), (ERROR, self.error.get())] {
+                if let Some(text) = text {
+                    exchange.add_metadata(name, text);
+                }
+            }
+        });
     }
 
     fn settle(&self, hand_over: impl FnOnce(&Client)) {
