@@ -93,9 +93,13 @@ def _reloaded_sessions() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_reloaded_sessions")
-def test_a_reload_of_requests_is_survived(api: Api, recorder: Recorder, capture: Capture) -> None:
+@pytest.mark.parametrize("is_capturing", [False, True])
+def test_a_reload_of_requests_is_survived(
+    api: Api, recorder: Recorder, capture: Capture, *, is_capturing: bool
+) -> None:
     first = requests.Session.send
-    capture()
+    if is_capturing:
+        capture()
     sessions = importlib.reload(importlib.import_module("requests.sessions"))
     assert sessions.Session is not requests.Session
     second = sessions.Session.send
