@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,20 @@ def test_a_response_that_breaks_off_is_recorded_as_far_as_it_came(
     assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
     assert event["response"]["body"]
     assert event["metadata"] == {"error": f"urllib3.exceptions.{error}"}
+
+
+def test_one_whose_reader_does_not_mind_is_recorded_when_it_is_let_go(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    """As with urllib3 before 2.0, which takes a connection that ends for the end of a body."""
+    capture(MASK_EVENT_MODEL=lambda event: event)
+    answer = requests.get(f"{api.uri}/broken", stream=True, timeout=20)
+    answer.raw.enforce_content_length = False
+    assert answer.content == b"only this"
+    del answer
+    [event] = recorder.wait_for(1)
+    assert base64.b64decode(event["response"]["body"]) == b"only this"
+    assert event["response"]["content_length"] == 100
 
 
 def test_an_error_of_the_callers_is_none_of_the_call(api: Api, recorder: Recorder, capture: Capture) -> None:
