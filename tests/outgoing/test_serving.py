@@ -87,6 +87,20 @@ def test_what_is_called_between_two_calls_is_linked_to_neither(api: Api, recorde
     assert "metadata" not in events["thread"]
 
 
+def test_once_stopped_nobody_keeps_track_of_what_is_served(wrap: Wrap) -> None:
+    def application(_environ: Any, start_response: Any) -> list[bytes]:
+        served.append(SERVING.get() is not None)
+        start_response("200 OK", [])
+        return []
+
+    served: list[bool] = []
+    middleware = wrap(application, **CAPTURED)
+    request(middleware)
+    moesif.outgoing.stop()
+    request(middleware)
+    assert served == [True, False]
+
+
 def test_an_application_that_raises_is_not_being_served_any_more(wrap: Wrap) -> None:
     def application(_environ: Any, _start_response: Any) -> Any:
         assert SERVING.get() is not None

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from moesif import _native
 
-    Ended = Callable[["_native.OutgoingCall", bool], None]
+    #: Called with the call, and ``is_whole``: whether all of its response has been read.
+    Ended = Callable[..., None]
 
 __all__ = ["RecordedRequest", "record_response"]
 
@@ -140,11 +141,11 @@ def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> 
     """Record the body of a ``Response`` as it is read. ``ended`` is called once: it is read, or closed, or given up."""
     if response._content_consumed:  # noqa: SLF001 - nothing else tells
         call.content(response.content if isinstance(response._content, bytes) else b"")  # noqa: SLF001
-        ended(call, True)  # noqa: FBT003
+        ended(call, is_whole=True)
         return
     source = getattr(response.raw, "_fp", None)
     if source is None or _is_closed(source) or getattr(source, "length", None) == 0:
-        ended(call, True)  # noqa: FBT003
+        ended(call, is_whole=True)
         return
     tee = _Tee(call, response.raw, ended)
     try:
@@ -206,7 +207,7 @@ class _Tee:
     def end(self, *, is_whole: bool) -> None:
         if not self._has_ended:
             self._has_ended = True
-            self._ended(self._call, is_whole)
+            self._ended(self._call, is_whole=is_whole)
 
     def __del__(self) -> None:
         # When an interpreter ends, the call is recorded as it is let go.

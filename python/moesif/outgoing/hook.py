@@ -124,7 +124,7 @@ def _responded(recorded: RecordedRequest, response: Any, is_stream: object) -> N
         record_response(call, response, _ended)
 
 
-def _ended(call: _native.OutgoingCall, is_whole: bool) -> None:  # noqa: FBT001 - one of two ways to end
+def _ended(call: _native.OutgoingCall, *, is_whole: bool) -> None:
     """End the record of a response that was read by and by."""
     _guarded(call.end, is_whole)
 
