@@ -7,7 +7,6 @@ call but those made while such a middleware serves one.
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, Literal
 
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from moesif.serving import Destination
 
 __all__ = ["StartCapture", "start", "start_for_middleware", "stop"]
-
-_logger = logging.getLogger("moesif.outgoing")
 
 
 class _Captures:
@@ -93,11 +90,9 @@ class StartCapture:
 
 def _use(captures: _Captures) -> None:
     global _captures  # noqa: PLW0603 - a reader takes it whole
-    if not hook.install(_capture_here):
-        _logger.warning("requests is not installed: there are no outgoing calls to capture (pip install requests)")
-        return
-    _captures = captures
-    _native.link_outgoing_calls(are_captured=True)
+    if hook.install(_capture_here):
+        _captures = captures
+        _native.link_outgoing_calls(are_captured=True)
 
 
 def _capture_here() -> tuple[_native.OutgoingCapture | None, str | None]:

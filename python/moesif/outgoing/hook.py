@@ -45,10 +45,13 @@ _MARK = "__moesif_hook__"
 
 
 def install(choose: Choose) -> bool:
-    """Stand in for ``send``, unless that is done already. Returns whether requests is installed."""
+    """Stand in for ``send``, unless that is done already. Returns whether there is such a thing, and says if not."""
     try:
         sessions = importlib.import_module("requests.sessions")
-    except ImportError:
+    except Exception as error:
+        _logger.warning(
+            "requests is not installed, and outgoing calls are not captured (pip install requests): %s", error
+        )
         return False
     # A reloaded requests.sessions has a class that requests itself does not know.
     for session in {sessions.Session, sys.modules["requests"].Session}:
