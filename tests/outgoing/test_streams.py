@@ -211,6 +211,22 @@ def test_a_stream_of_a_session_counts_as_one(api: Api, recorder: Recorder, captu
     assert event["response"]["body"] == DOCUMENT
 
 
+def test_one_whose_start_a_hook_has_read_is_recorded_without_its_body(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture()
+    read = []
+
+    def hook(response: Any, **_keywords: object) -> None:
+        read.append(response.raw.read(3))
+
+    with requests.get(f"{api.uri}/items", stream=True, hooks={"response": hook}, timeout=20) as answer:
+        assert read[0] + answer.raw.read() == TEXT
+    [event] = recorder.wait_for(1)
+    assert "body" not in event["response"]
+    assert event["response"]["content_length"] == len(TEXT)
+
+
 def test_elapsed_is_what_requests_measured(api: Api, capture: Capture) -> None:
     capture(GET_METADATA_OUTGOING=lambda _request, response: {"elapsed": response.elapsed.total_seconds()})
     answer = requests.get(f"{api.uri}/items", timeout=20)

@@ -147,6 +147,10 @@ def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> 
     if source is None or _is_closed(source) or getattr(source, "length", None) == 0:
         ended(call, is_whole=True)
         return
+    if _position(response.raw):
+        # A hook of the application has read its start, which is gone.
+        ended(call, is_whole=False)
+        return
     tee = _Tee(call, response.raw, ended)
     try:
         source._moesif_tee = tee  # noqa: SLF001 - ours
