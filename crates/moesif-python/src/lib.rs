@@ -13,9 +13,11 @@ mod json;
 mod lifecycle;
 mod log;
 mod mask;
+mod outgoing;
 mod post;
 mod python;
 mod record;
+mod serving;
 mod settings;
 mod wsgi;
 
@@ -29,7 +31,11 @@ mod _native {
     #[pymodule_export]
     use crate::lifecycle::{after_fork_in_child, callback_failed, finish, flush, stats};
     #[pymodule_export]
+    use crate::outgoing::{OutgoingCall, OutgoingCapture};
+    #[pymodule_export]
     use crate::post::{ApiClient, profile_json};
+    #[pymodule_export]
+    use crate::serving::link_outgoing_calls;
     #[pymodule_export]
     use crate::wsgi::WsgiMiddleware;
 

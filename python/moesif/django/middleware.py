@@ -18,7 +18,9 @@ from django.http import HttpResponse
 from moesif import _native
 from moesif.django.functions import Functions, iscoroutinefunction, run, run_async, run_without_waiting
 from moesif.django.streams import record_stream
+from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
+from moesif.serving import leave
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +59,8 @@ class MoesifMiddleware(ProfileUpdates):
         self._capture = capture_of(self.settings)
         self._post = self._capture.post
         self.LOG_BODY = self._capture.log_body
+        if self._capture.captures_outgoing:
+            start_for_middleware(self.settings, "django")
         self._functions = Functions(self.settings or {}, looks_up_user=self._capture.looks_up_user)
         self._has_failed = False
         self._is_async = get_response is not None and iscoroutinefunction(get_response)
@@ -70,6 +74,7 @@ class MoesifMiddleware(ProfileUpdates):
         call = self._begin(request)
         if call is None:
             return self.get_response(request)  # type: ignore[misc]
+        serving = call.enter()
         try:
             response = None
             if call.is_governed:
@@ -81,6 +86,8 @@ class MoesifMiddleware(ProfileUpdates):
             call.fail()
             self._guarded(self._failed(call, request))
             raise
+        finally:
+            leave(serving)
         self._guarded(self._respond(call, request, response))
         return response
 
@@ -88,6 +95,7 @@ class MoesifMiddleware(ProfileUpdates):
         call = self._begin(request)
         if call is None:
             return await self.get_response(request)  # type: ignore[misc]
+        serving = call.enter()
         try:
             response = None
             if call.is_governed:
@@ -107,6 +115,8 @@ class MoesifMiddleware(ProfileUpdates):
             call.fail()
             await self._guarded_async(self._failed(call, request))
             raise
+        finally:
+            leave(serving)
         await self._guarded_async(self._respond(call, request, response))
         return response
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from moesif.serving import leave
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -57,6 +59,7 @@ class _Stream(_Ending):
         super().close()
 
     def __next__(self) -> bytes:
+        serving = self._call.enter()
         try:
             chunk = next(self._chunks)
         except StopIteration:
@@ -65,6 +68,8 @@ class _Stream(_Ending):
         except BaseException:
             self._call.fail()
             raise
+        finally:
+            leave(serving)
         self._call.chunk(chunk)
         return chunk
 
@@ -89,6 +94,7 @@ class _AsyncStream(_Ending):
         super().close()
 
     async def __anext__(self) -> bytes:
+        serving = self._call.enter()
         try:
             chunk = await anext(self._chunks)
         except StopAsyncIteration:
@@ -102,6 +108,8 @@ class _AsyncStream(_Ending):
         except BaseException:
             self._call.fail()
             raise
+        finally:
+            leave(serving)
         self._call.chunk(chunk)
         return chunk
 

@@ -21,6 +21,7 @@ use pyo3::types::{PyBytes, PyNone, PyTuple, PyType};
 
 use crate::guard::{guarded, raising};
 use crate::record::Record;
+use crate::serving::Serving;
 use crate::wsgi::input::Lending;
 use crate::{convert, json, log, mask, post, settings};
 
@@ -41,6 +42,7 @@ struct Shared {
     user: DjangoUser,
     /// `django.conf.settings`
     django: Py<PyAny>,
+    captures_outgoing: bool,
 }
 
 #[pymethods]
@@ -53,6 +55,7 @@ impl DjangoCapture {
             read_request_body_first: parsed.read_request_body_first,
             user: parsed.django_user,
             django,
+            captures_outgoing: parsed.outgoing.captured,
             client: Client::new(parsed),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -68,6 +71,12 @@ impl DjangoCapture {
     #[getter]
     fn looks_up_user(&self) -> bool {
         self.shared.user == DjangoUser::Auto
+    }
+
+    /// Whether the calls the project makes are to be captured too.
+    #[getter]
+    fn captures_outgoing(&self) -> bool {
+        self.shared.captures_outgoing
     }
 
     /// Posts JSON text to the collector. Returns what went wrong, as a sentence, or `None`.
@@ -192,6 +201,12 @@ impl DjangoCall {
             Some(lending) => request::read_from(request, &lending.given_back(request.py())?),
             None => Ok(()),
         })
+    }
+
+    /// From here on the call is being served: what the project calls meanwhile is linked to it. Returns what ends that, or
+    /// `None` while nobody looks at it.
+    fn enter<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        Serving::enter(py, &self.shared.client, &self.record).token()
     }
 
     /// Lets the rules decide about the call. Returns status and body where one of them answers it; the headers that are to

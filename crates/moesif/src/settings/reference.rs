@@ -23,7 +23,8 @@ pub fn options_page() -> String {
          on; a function that catches every exception hides that, and is better off `async def`. In a synchronous stack \
          each call of an `async def` function costs an event loop, most of a millisecond. The response is `None` of a call \
          that has none: it raised what Django lets through, or its client has gone. `MASK_EVENT_MODEL` finds the names of \
-         request headers in capitals, as moesifdjango showed them; the event keeps them as they are.\n\n\
+         request headers in capitals, as moesifdjango showed them; the event keeps them as they are. What is asked about an \
+         outgoing call is never awaited, `MASK_EVENT_MODEL` included: an `async def` counts as failed there.\n\n\
          The last column names the packages this one replaces that read the option: W moesifwsgi, D moesifdjango, \
          R moesifpythonrequest. Options without one are this project's own.\n\n\
          | Option | Value | Default | Meaning | Of |\n|---|---|---|---|---|\n",

@@ -160,6 +160,12 @@ impl Endpoint {
         DefaultResolver::host_and_port(uri.scheme()?, uri.authority()?)
     }
 
+    /// In whose name it is sent events.
+    #[must_use]
+    pub fn application_id(&self) -> &str {
+        &self.application_id
+    }
+
     /// Where it is.
     #[must_use]
     pub fn base_uri(&self) -> &str {
