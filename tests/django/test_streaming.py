@@ -193,14 +193,22 @@ def test_a_response_without_content_is_recorded(project: Project, recorder: Reco
 
 def test_a_stream_is_let_go_when_it_is_closed(project: Project) -> None:
     project()
-    gc.collect()
-    gc.disable()
-    try:
-        streaming = moesif_middleware(lambda _request: StreamingHttpResponse(iter([b"a"])))(RequestFactory().get("/"))
+
+    def view(_request: Any) -> StreamingHttpResponse:
+        return StreamingHttpResponse(iter([b"a"]))
+
+    def is_let_go(view: Any) -> bool:
+        streaming = view(RequestFactory().get("/"))
         known = weakref.ref(streaming)
         assert b"".join(streaming.streaming_content) == b"a"
         streaming.close()
         del streaming
-        assert known() is None
+        return known() is None
+
+    gc.collect()
+    gc.disable()
+    try:
+        # Some versions of Django keep it until the garbage is collected.
+        assert is_let_go(moesif_middleware(view)) == is_let_go(view)
     finally:
         gc.enable()
