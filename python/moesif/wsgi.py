@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from moesif import _native
-from moesif.client import ApiController
+from moesif.client import ApiController, Configuration
+from moesif.client.collector import Collector
 from moesif.lifecycle import stats
 from moesif.profiles import ProfileUpdates
 
@@ -34,8 +35,8 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
     when ``settings`` is no mapping. Serving a request raises only what the application raises.
 
     The attributes ``app``, ``settings``, ``DEBUG`` and ``LOG_BODY`` tell what it was made with; setting them changes
-    nothing. ``update_user`` and the other helpers tell the collector about users and companies; they wait for its
-    answer (moesif.profiles says how long).
+    nothing. ``update_user`` and the other helpers tell the collector about users, companies and subscriptions; they
+    wait for its answer (moesif.profiles says how long).
     """
 
     def __init__(self, app: WSGIApplication, settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
@@ -52,5 +53,5 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
 
     @property
     def api_client(self) -> ApiController:
-        """The same helpers, under the name existing code finds them."""
-        return ApiController(self._post)
+        """The API of the collector of these settings, whose calls raise where the helpers log."""
+        return ApiController(collector=Collector(Configuration(), self._api()))

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::api::Api;
 use crate::capture::{Exchange, Policy};
 use crate::governance::Governance;
 use crate::pipeline::{Delivery, Pipeline};
 use crate::process::{ProcessLocal, Runtime, runtime};
 use crate::process_id::process_id;
 use crate::settings::Settings;
-use crate::transport::{Endpoint, Names};
 
 /// Captures calls under one set of settings.
 ///
@@ -97,18 +97,16 @@ impl Client {
         self.here().pipeline.count_lost();
     }
 
-    pub(crate) fn names(&self) -> Names {
-        self.here().pipeline.names().clone()
-    }
-
     /// How calls are captured.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.delivery.endpoint
+    /// The way to the API of the collector that calls are delivered to.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        Api::new(Arc::clone(&self.delivery))
     }
 
     fn here(&self) -> Arc<Here> {
