@@ -38,6 +38,18 @@ impl ApiClient {
         self.api.base_uri()
     }
 
+    /// The `host:port` that connections are opened to: the collector's, or its proxy's.
+    #[getter]
+    fn peer(&self) -> String {
+        self.api.peer().unwrap_or_default()
+    }
+
+    /// `REQUEST_TIMEOUT`, in seconds.
+    #[getter]
+    fn request_timeout(&self) -> f64 {
+        self.api.request_timeout().as_secs_f64()
+    }
+
     #[getter]
     fn application_id(&self) -> &str {
         self.api.application_id()

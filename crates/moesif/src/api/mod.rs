@@ -85,6 +85,12 @@ impl Api {
         self.delivery.endpoint.base_uri()
     }
 
+    /// The `host:port` that connections are opened to: the collector's, or its proxy's.
+    #[must_use]
+    pub fn peer(&self) -> Option<String> {
+        self.delivery.endpoint.peer()
+    }
+
     /// The application id requests are made under.
     #[must_use]
     pub fn application_id(&self) -> &str {
