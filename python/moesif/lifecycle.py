@@ -35,6 +35,7 @@ class Stats(TypedDict):
     spooled: int
     queue_bytes: int
     bodies_removed: int
+    callback_failures: int
     last_success: float | None
     last_error: str | None
     breaker: Literal["closed", "half_open", "open", "refused"]
@@ -56,10 +57,11 @@ def stats() -> Stats:
     """Return what became of every call this process has captured; ``queue_bytes`` is the memory it takes now.
 
     ``bodies_removed`` counts the bodies that events were sent without: there was no room for them, or a mask could not
-    be applied to them. ``last_success`` is when a collector last acknowledged events, in seconds since the epoch;
-    ``last_error`` says why the last upload that failed did. ``breaker`` tells whether events are being sent:
-    ``closed`` (they are), ``half_open`` (one batch is being tried), ``open`` (the collector fails and is left alone for
-    a while) or ``refused`` (it does not take this APPLICATION_ID or BASE_URI).
+    be applied to them; ``callback_failures`` how often a function of the settings failed. ``last_success`` is when a
+    collector last acknowledged events, in seconds since the epoch; ``last_error`` says why the last upload that failed
+    did. ``breaker`` tells whether events are being sent: ``closed`` (they are), ``half_open`` (one batch is being
+    tried), ``open`` (the collector fails and is left alone for a while) or ``refused`` (it does not take this
+    APPLICATION_ID or BASE_URI).
     """
     return _native.stats()
 

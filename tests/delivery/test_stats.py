@@ -91,8 +91,8 @@ def test_a_process_that_captured_nothing_has_empty_accounts(run_program: RunProg
     ended = run_program(
         """
         import moesif
-        names = ["captured", "sent", "sampled_out", "skipped", "queued", "in_flight", "spooled", "bodies_removed"]
-        empty = dict.fromkeys(names, 0)
+        names = ["captured", "sent", "sampled_out", "skipped", "queued", "in_flight", "spooled"]
+        empty = dict.fromkeys([*names, "bodies_removed", "callback_failures"], 0)
         empty |= {"dropped": {}, "queue_bytes": 0, "last_success": None, "last_error": None, "breaker": "closed"}
         assert moesif.stats() == empty
         assert moesif.flush() is True

@@ -147,6 +147,41 @@ def test_a_function_that_asks_the_database_is_called_where_it_may(project: Proje
     assert [event["metadata"] for event in recorder.wait_for(2)] == [{"users": 1}] * 2
 
 
+def test_a_mask_that_is_called_again_is_given_the_event_again(project: Project, recorder: Recorder) -> None:
+    from django.contrib.auth.models import User
+
+    def mask(event: Any) -> Any:
+        event.user_id = f"{event.user_id}!"
+        User.objects.filter(username="ann").count()
+        return event
+
+    client = project(client=AsyncClient, MASK_EVENT_MODEL=mask, IDENTIFY_USER=lambda *_both: "ann")
+    for _ in range(2):
+        asyncio.run(_get(client, "/aplain"))
+    assert [event["user_id"] for event in recorder.wait_for(2)] == ["ann!"] * 2
+
+
+def test_a_call_that_is_closed_from_outside_is_recorded_stripped(project: Project, recorder: Recorder) -> None:
+    async def mask(event: Any) -> Any:
+        await asyncio.sleep(0)
+        return event
+
+    async def never(_request: Any) -> None:
+        await asyncio.Event().wait()
+
+    project(MASK_EVENT_MODEL=mask)
+
+    async def call() -> None:
+        coroutine = moesif_middleware(never)(RequestFactory().get("/?a=1"))
+        coroutine.send(None)
+        coroutine.close()
+
+    asyncio.run(call())
+    (event,) = recorder.wait_for(1)
+    assert event["request"]["uri"] == "http://testserver/"
+    assert not event["request"].get("headers")
+
+
 def test_an_asynchronous_skip_skips(project: Project, recorder: Recorder) -> None:
     async def skip(request: Any, _response: Any) -> bool:
         return bool(request.path == "/aplain")

@@ -6,8 +6,11 @@ docs/guarantees.md: I-10, I-12.
 from __future__ import annotations
 
 import base64
+import copy
+import io
 import json
-from typing import TYPE_CHECKING
+import pickle
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -15,6 +18,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from moesifdjango.middleware import moesif_middleware
+from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
 
 if TYPE_CHECKING:
     from tests.django.conftest import Project
@@ -108,3 +112,33 @@ def test_the_stream_is_still_the_servers_in_every_way(project: Project) -> None:
     project()
     request = RequestFactory().post("/plain", b"one\ntwo\nthree", content_type="text/plain")
     assert moesif_middleware(view)(request).content == b"one\ntwo\nthree"
+
+
+@pytest.mark.parametrize("middleware", [moesif_middleware, MoesifMiddlewarePre19])
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda request: pickle.loads(pickle.dumps(request))])
+def test_a_request_can_be_copied_as_without_us(
+    project: Project, recorder: Recorder, middleware: Any, duplicate: Any
+) -> None:
+    project()
+    copies = []
+
+    def view(request: Any) -> HttpResponse:
+        copies.append(duplicate(request))
+        return HttpResponse(request.read())
+
+    request = RequestFactory().post("/", b"twelve bytes", content_type="text/plain")
+    # What a server puts there cannot be copied, whoever asks.
+    for name in ("wsgi.input", "wsgi.errors"):
+        del request.META[name]
+    request._stream = io.BytesIO(b"twelve bytes")  # noqa: SLF001 - Django has no public name for it
+    if middleware is moesif_middleware:
+        response = moesif_middleware(view)(request)
+    else:
+        old = MoesifMiddlewarePre19()
+        assert old.process_request(request) is None
+        response = old.process_response(request, view(request))
+    assert response.content == b"twelve bytes"
+    # Newer versions of Django leave the stream out of the copy.
+    assert all(stream.read() == b"twelve bytes" for stream in [getattr(copies[0], "_stream", None)] if stream)
+    (event,) = recorder.wait_for(1)
+    assert base64.b64decode(event["request"]["body"]) == b"twelve bytes"

@@ -258,3 +258,14 @@ def _text(message: dict[str, Any]) -> str:
 
     body = message["body"]
     return base64.b64decode(body).decode() if message["transfer_encoding"] == "base64" else json.dumps(body)
+
+
+def test_a_response_that_is_used_again_has_the_id_of_each_call(project: Project, recorder: Recorder) -> None:
+    project()
+    response = HttpResponse("ok")
+    middleware = moesif_middleware(lambda _request: response)
+    ids = [middleware(RequestFactory().get("/"))["X-Moesif-Transaction-Id"] for _ in range(3)]
+    assert len(set(ids)) == 3
+    assert ids == [event["transaction_id"] for event in recorder.wait_for(3)]
+    response["X-Moesif-Transaction-Id"] = "of the project"
+    assert middleware(RequestFactory().get("/"))["X-Moesif-Transaction-Id"] == "of the project"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import django
+import moesif
 
 if TYPE_CHECKING:
     from tests.django.conftest import Project
@@ -93,6 +94,7 @@ def test_a_function_that_fails_costs_its_result_and_is_logged_once(
         message = "no"
         raise ValueError(message)
 
+    before = moesif.stats()["callback_failures"]
     client = project(
         SKIP=fail, IDENTIFY_USER=fail, IDENTIFY_COMPANY=lambda _req, _res: "acme", GET_METADATA=lambda _req, _res: [1]
     )
@@ -104,6 +106,7 @@ def test_a_function_that_fails_costs_its_result_and_is_logged_once(
     messages = [record.getMessage() for record in caplog.records]
     for option in ("SKIP", "IDENTIFY_USER", "GET_METADATA"):
         assert sum(message.startswith(f"{option} failed") for message in messages) == 1
+    assert moesif.stats()["callback_failures"] == before + 9
 
 
 @pytest.mark.parametrize("mask", [lambda _event: None, lambda _event: 1 / 0, lambda _event: "text"])

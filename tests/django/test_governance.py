@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.conf import settings
+from django.http import HttpResponse
 from django.test import RequestFactory
 
 import django
 import moesif
+from moesifdjango.middleware import moesif_middleware
 from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
 from tests.django.project.views import JOURNAL
 from tests.governance.rules import answer, events_of, rule, when
@@ -206,3 +208,110 @@ def test_skip_leaves_the_event_out_and_the_block_in(governed: Any) -> None:
     before = moesif.stats()["skipped"]
     assert client.get("/journal").status_code == 402
     assert moesif.stats()["skipped"] == before + 1
+
+
+OF_OTHERS = {"user_rules": {"bob": [{"rules": "quota"}]}}
+
+
+def test_a_view_that_looks_at_the_user_finds_what_the_rules_were_told(governed: Any, queries: Any) -> None:
+    client = governed([QUOTA], OF_OTHERS)
+    assert client.login(username="ann", password="secret")
+    with queries() as with_us:
+        looked = client.get("/whoami")
+    assert (json.loads(looked.content), looked["Vary"]) == ({"user": "ann"}, "Cookie")
+    assert len(with_us) == 2
+    with queries() as with_us:
+        counted = client.get("/session")
+    assert (json.loads(counted.content), counted["Vary"]) == ({"visits": 0}, "Cookie")
+    assert len(with_us) == 2
+    assert json.loads(client.get("/visit").content) == {"visits": 1}
+    assert json.loads(client.get("/visit").content) == {"visits": 2}
+    assert client.get("/whoami").status_code == 200
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
+def test_an_asynchronous_view_finds_it_as_well(governed: Any, caplog: pytest.LogCaptureFixture) -> None:
+    from django.test import AsyncClient, Client
+
+    login = Client()
+    assert login.login(username="ann", password="secret")
+    client = governed([QUOTA], OF_OTHERS, client=AsyncClient, django={"DEBUG": True})
+    client.cookies["sessionid"] = login.cookies["sessionid"].value
+    with caplog.at_level("DEBUG", "django.db.backends"):
+        looked = asyncio.run(client.get("/awhoami"))
+    assert (json.loads(looked.content), looked["Vary"]) == ({"user": "ann"}, "Cookie")
+    assert len([record for record in caplog.records if "SELECT" in record.getMessage()]) == 2
+
+
+def test_who_changes_before_the_view_is_not_who_was_found(governed: Any) -> None:
+    client = governed(
+        [QUOTA], OF_OTHERS, middleware=[*settings.AROUND, settings.OURS, "tests.django.project.around.leaving"]
+    )
+    assert client.login(username="ann", password="secret")
+    assert json.loads(client.get("/whoami").content) == {"user": ""}
+
+
+def test_a_function_without_a_result_before_the_view_is_asked_after_it(governed: Any, recorder: Recorder) -> None:
+    def user(_request: Any, response: Any) -> str | None:
+        return None if response is None else "of the response"
+
+    client = governed([QUOTA], OF_OTHERS, IDENTIFY_USER=user)
+    assert client.login(username="ann", password="secret")
+    assert client.get("/plain").status_code == 200
+    [event] = events_of(recorder, "/plain")
+    assert event["user_id"] == "of the response"
+
+
+def test_a_function_that_fails_before_the_view_and_after_it_is_logged_for_both(
+    governed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def user(_request: Any, response: Any) -> str:
+        return str(response.nothing)
+
+    client = governed([QUOTA], OF_OTHERS, IDENTIFY_USER=user)
+    for _ in range(2):
+        assert client.get("/plain").status_code == 200
+    logged = sorted(record.getMessage() for record in caplog.records if record.name == "moesif.callbacks")
+    assert len(logged) == 2
+    assert "before the application was called" in logged[0]
+    assert "recorded without its result" in logged[1]
+
+
+@pytest.mark.parametrize("reads", ["tests.django.project.around.reading", None])
+def test_a_rule_sees_a_body_that_was_read_before_it(governed: Any, reads: str | None) -> None:
+    """By a middleware around ours, or by a function."""
+
+    def user(request: Any, _response: Any) -> str:
+        assert request.body
+        return "ann"
+
+    both = rule("user", "quota", response={"status": 429, "body": {}}, regex_config=when(body__query="secret"))
+    listed = [*([reads] if reads else []), *settings.AROUND, settings.OURS]
+    client = governed([both], OF_ANN, middleware=listed, IDENTIFY_USER=user)
+    kind = {"content_type": "application/json"}
+    assert client.post("/echo", '{"query": "secret"}', **kind).status_code == 429
+    assert client.post("/echo", '{"query": "open"}', **kind).content == b'{"query": "open"}'
+
+
+def test_headers_for_one_user_do_not_stay_on_a_response_that_is_used_again(governed: Any) -> None:
+    yours = rule(
+        "user",
+        "yours",
+        block=False,
+        variables=[{"name": "0"}],
+        response={"headers": {"X-For": "{{0}}", "X-Own": "of the rule"}},
+    )
+    config = {"user_rules": {"ann": [{"rules": "yours", "values": {"0": "ann"}}]}}
+    governed([yours], config, IDENTIFY_USER=lambda request, _response: request.GET.get("user"))
+    response = HttpResponse("ok")
+    response["X-Own"] = "of the view"
+    middleware = moesif_middleware(lambda _request: response)
+    get = RequestFactory().get
+
+    def is_governed() -> bool:
+        return bool(middleware(get("/?user=ann")).get("X-For") == "ann")
+
+    wait_until(is_governed, "the rule is in force")
+    assert response["X-Own"] == "of the rule"
+    nobody = middleware(get("/"))
+    assert ("X-For" in nobody, nobody["X-Own"]) == (False, "of the view")

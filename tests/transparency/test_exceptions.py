@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import moesif
 from tests.gateway import Environ, Gateway, hello, make_environ, request
 
 if TYPE_CHECKING:
@@ -73,10 +74,12 @@ def test_a_function_that_raises_costs_only_its_own_result(
         "GET_SESSION_TOKEN": lambda _app, _environ: "token",
     }
     application = wrap(hello, **results | {option: failing})
+    before = moesif.stats()["callback_failures"]
     with caplog.at_level(logging.WARNING, "moesif.callbacks"):
         for _ in range(3):
             answer = request(application)
             assert (answer.status, answer.body) == ("200 OK", b"hello")
+    assert moesif.stats()["callback_failures"] == before + 3
     # Once, with the traceback.
     [record] = [record for record in caplog.records if record.name == "moesif.callbacks"]
     assert record.name == "moesif.callbacks"

@@ -14,7 +14,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::guard::guarded;
+use crate::guard::raising;
 use crate::{json, settings};
 
 /// The way to a collector's API: `ApiClient(settings)`.
@@ -133,8 +133,7 @@ impl ApiCall {
             let _written = hammer.write(&[1]);
             drop(open);
         };
-        let call = guarded(|| api.begin(request, patience, ring))
-            .ok_or_else(|| PyRuntimeError::new_err("a fault in this package: please report it"))?;
+        let call = raising(|| Ok(api.begin(request, patience, ring)))?;
         Ok(Self { call, patience, bell: Mutex::new(Some(bell)) })
     }
 }

@@ -1,4 +1,4 @@
-//! The application's functions: called with the documented arguments, isolated, their failures logged once each.
+//! The application's functions: called with the documented arguments, isolated, their failures counted, and logged once each.
 //!
 //! An `Exception` a function raises is the function's alone; anything else (an exit, a keyboard interrupt, a greenlet
 //! that is killed) belongs to the host and travels on (`docs/guarantees.md`, I-19).
@@ -20,6 +20,7 @@ pub(crate) struct Callback {
     cost: &'static str,
     function: Py<PyAny>,
     has_failed: AtomicBool,
+    has_failed_early: AtomicBool,
 }
 
 impl Callback {
@@ -34,6 +35,7 @@ impl Callback {
             cost,
             function: settings::function(given, option)?,
             has_failed: AtomicBool::new(false),
+            has_failed_early: AtomicBool::new(false),
         })
     }
 
@@ -56,7 +58,7 @@ impl Callback {
     ) -> PyResult<Option<T>> {
         const LACK: &str =
             " before the application was called: governance rules are applied without its result";
-        self.isolated(py, arguments, read, |error| self.log_once(py, LACK, error))
+        self.isolated(py, arguments, read, |error| self.count(py, &self.has_failed_early, LACK, error))
     }
 
     fn isolated<'py, T>(
@@ -85,13 +87,14 @@ impl Callback {
         }
     }
 
-    /// Logs a failure, the first time.
+    /// Counts a failure, and logs the first.
     pub(crate) fn report(&self, py: Python<'_>, error: &PyErr) {
-        self.log_once(py, &format!(": the call is recorded without {}", self.cost), error);
+        self.count(py, &self.has_failed, &format!(": the call is recorded without {}", self.cost), error);
     }
 
-    fn log_once(&self, py: Python<'_>, consequence: &str, error: &PyErr) {
-        if !self.has_failed.swap(true, Ordering::Relaxed) {
+    fn count(&self, py: Python<'_>, has_failed: &AtomicBool, consequence: &str, error: &PyErr) {
+        moesif::process::callback_failed();
+        if !has_failed.swap(true, Ordering::Relaxed) {
             let message =
                 format!("{} failed{consequence}. Further failures of it are not logged", self.option);
             log::warn(py, "moesif.callbacks", &message, Some(error));

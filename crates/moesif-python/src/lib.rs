@@ -29,7 +29,7 @@ mod _native {
     #[pymodule_export]
     use crate::django::{DjangoCall, DjangoCapture};
     #[pymodule_export]
-    use crate::lifecycle::{after_fork_in_child, finish, flush, stats};
+    use crate::lifecycle::{after_fork_in_child, callback_failed, finish, flush, stats};
     #[pymodule_export]
     use crate::wsgi::WsgiMiddleware;
 

@@ -62,6 +62,12 @@ pub(crate) fn after_fork_in_child() {
     moesif::process::after_fork_in_child();
 }
 
+/// Counts a failure of a function of the settings that Python has called.
+#[pyfunction]
+pub(crate) fn callback_failed() {
+    moesif::process::callback_failed();
+}
+
 /// What became of every event, as a dictionary.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
@@ -81,6 +87,7 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     result.set_item("spooled", stats.spooled)?;
     result.set_item("queue_bytes", stats.queue_bytes)?;
     result.set_item("bodies_removed", stats.bodies_removed)?;
+    result.set_item("callback_failures", stats.callback_failures)?;
     let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     result.set_item("last_success", stats.last_success.map(seconds))?;
     result.set_item("last_error", stats.last_error.map(|(_, why)| why))?;

@@ -82,6 +82,7 @@ pub struct Runtime {
     pipelines: ArcSwap<Vec<Arc<Pipeline>>>,
     /// The longest `FLUSH_TIMEOUT`.
     flush_micros: AtomicU64,
+    callback_failures: AtomicU64,
 }
 
 static RUNTIME: ProcessLocal<Runtime> = ProcessLocal::new();
@@ -97,6 +98,7 @@ pub fn runtime() -> Arc<Runtime> {
             api: crate::api::Threads::default(),
             pipelines: ArcSwap::default(),
             flush_micros: AtomicU64::new(0),
+            callback_failures: AtomicU64::new(0),
         })
     })
 }
@@ -172,6 +174,11 @@ pub(crate) fn flush_timeout() -> Duration {
     Duration::from_micros(micros.unwrap_or_default())
 }
 
+/// Counts a failure of a function of the application's settings.
+pub fn callback_failed() {
+    runtime().callback_failures.fetch_add(1, Ordering::Relaxed);
+}
+
 /// What became of every event of this process so far.
 #[must_use]
 pub fn stats() -> Stats {
@@ -181,6 +188,7 @@ pub fn stats() -> Stats {
             total.add(&pipeline.stats());
         }
         total.queue_bytes = runtime.budget.used();
+        total.callback_failures = runtime.callback_failures.load(Ordering::Relaxed);
     }
     total
 }

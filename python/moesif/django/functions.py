@@ -7,6 +7,7 @@ and costs its result only; an exit is the host's and goes on its way.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,12 @@ except ImportError:
     try:
         from asgiref.sync import async_to_sync, sync_to_async
     except ImportError:
-        async_to_sync = sync_to_async = None  # type: ignore[assignment]
+        sync_to_async = None  # type: ignore[assignment]
+
+        def async_to_sync(function: Callable[..., Any]) -> Callable[..., Any]:  # type: ignore[no-redef]
+            """Run a coroutine function to its end."""
+            return lambda *arguments: asyncio.run(function(*arguments))
+
 
 try:
     from django.core.exceptions import SynchronousOnlyOperation
@@ -30,6 +36,7 @@ except ImportError:
         """What no Django before 3.0 raises."""
 
 
+from moesif import _native
 from moesif.django.users import (
     NOBODY,
     UNKNOWN,
@@ -45,9 +52,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from typing import TypeAlias
 
-    from moesif import _native
-
-    Steps: TypeAlias = Generator["Step", bool, bool]
+    Steps: TypeAlias = Generator["Step", bool, None]
+    #: Steps that have a result.
+    Answer: TypeAlias = Generator["Step", bool, bool]
 
 __all__ = ["Functions", "iscoroutinefunction", "run", "run_async"]
 
@@ -64,37 +71,52 @@ class Function:
         self.is_async = iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
         #: Whether it has turned out to need a thread of its own in an asynchronous stack.
         self.blocks = False
-        self.has_failed = False
+        self._reported: set[str] = set()
 
     def report(self, error: Exception, consequence: str | None = None) -> None:
-        """Log a failure, the first time."""
-        if not self.has_failed:
-            self.has_failed = True
+        """Count a failure, and log it the first time it has this consequence."""
+        _native.callback_failed()
+        consequence = consequence or f": the call is recorded without {self.cost}"
+        if consequence not in self._reported:
+            self._reported.add(consequence)
             _logger.warning(
-                "%s failed%s. Further failures of it are not logged",
-                self.name,
-                consequence or f": the call is recorded without {self.cost}",
-                exc_info=error,
+                "%s failed%s. Further failures of it are not logged", self.name, consequence, exc_info=error
             )
 
     def call(self, *arguments: object) -> object:
         if self.is_async:
-            return async_to_sync(self.function)(*arguments)
-        result = self.function(*arguments)
+            return async_to_sync(self._await)(*arguments)
+        result = self.answer(*arguments)
         return async_to_sync(_awaited)(result) if hasattr(type(result), "__await__") else _a_result(result)
 
     async def call_async(self, *arguments: object) -> object:
         result = await self._called(*arguments)
         return await _awaited(result) if hasattr(type(result), "__await__") else _a_result(result)
 
+    def answer(self, *arguments: object) -> Any:
+        """Call the function itself."""
+        return self.function(*arguments)
+
+    async def _await(self, *arguments: object) -> object:
+        return await self.answer(*arguments)
+
     async def _called(self, *arguments: object) -> object:
         if self.is_async or not self.blocks:
             try:
-                return self.function(*arguments)
+                return self.answer(*arguments)
             except SynchronousOnlyOperation:
                 # It asks the database: from here on it is called where it may.
                 self.blocks = True
-        return await sync_to_async(self.function, thread_sensitive=True)(*arguments)
+        return await sync_to_async(self.answer, thread_sensitive=True)(*arguments)
+
+
+class Mask(Function):
+    """``MASK_EVENT_MODEL``, which is asked about a call and given its event, a new model each time it is called."""
+
+    def answer(self, *arguments: object) -> Any:
+        call: Any = arguments[0]
+        model = call.event_model()
+        return None if model is None else self.function(model)
 
 
 def _a_result(result: object) -> object:
@@ -140,24 +162,24 @@ class Step:
             return False
 
 
-def run(steps: Steps) -> bool:
+def run(steps: Steps) -> None:
     """Take the steps one after the other, on this thread."""
+    step = next(steps, None)
     try:
-        step = next(steps)
-        while True:
+        while step is not None:
             step = steps.send(step.take())
-    except StopIteration as end:
-        return bool(end.value)
+    except StopIteration:
+        return
 
 
-async def run_async(steps: Steps) -> bool:
+async def run_async(steps: Steps) -> None:
     """Take them as ``run`` does, awaiting what can be awaited."""
+    step = next(steps, None)
     try:
-        step = next(steps)
-        while True:
+        while step is not None:
             step = steps.send(await step.take_async())
-    except StopIteration as end:
-        return bool(end.value)
+    except StopIteration:
+        return
 
 
 class UserLookup(Function):
@@ -166,7 +188,7 @@ class UserLookup(Function):
     def __init__(self) -> None:
         super().__init__("looking up request.user", look_up, "the user's name")
 
-    async def call_async(self, *arguments: object) -> object:
+    async def call_async(self, *arguments: Any) -> object:
         return await look_up_async(*arguments)
 
 
@@ -183,18 +205,21 @@ class Functions:
         self.identify_company = function("IDENTIFY_COMPANY")
         self.get_metadata = function("GET_METADATA")
         self.get_session_token = function("GET_SESSION_TOKEN")
-        self.mask_event_model = function("MASK_EVENT_MODEL", "headers, bodies, query, session token and metadata")
+        mask = settings.get("MASK_EVENT_MODEL")
+        lost = "headers, bodies, query, session token and metadata"
+        self.mask_event_model = Mask("MASK_EVENT_MODEL", mask, lost) if callable(mask) else None
         self._lookup = UserLookup() if looks_up_user else None
         self._username = Function("request.user.username", username, "the user's name")
         self._session_key = Function("request.session.session_key", session_key, "the session token")
 
-    def ask(self, call: _native.DjangoCall, request: Any, response: Any) -> Steps:
+    def ask(self, call: _native.DjangoCall, request: Any, response: Any) -> Answer:
         """Ask about a call that has been answered. The result is whether it is wanted."""
         both = (request, response)
         if self.skip and (yield Step(self.skip, both, bool)):
             return False
-        # Where rules need to know who calls, that has been asked before.
-        if not (call.needs_user_id and call.has_user_id):
+        attributes = request.__dict__
+        if not call.is_identified and (self.identify_user or "user" in attributes):
+            # Where rules need to know who calls, the lookup has been made before.
             yield from self._identify_user(call, both, looks_up=not call.needs_user_id)
         if self.identify_company and not call.has_company_id:
             yield Step(self.identify_company, both, call.set_company_id)
@@ -202,7 +227,7 @@ class Functions:
             yield Step(self.get_metadata, both, call.set_metadata)
         if self.get_session_token:
             yield Step(self.get_session_token, both, call.set_session_token)
-        elif has_session(request):
+        elif "session" in attributes and has_session(request):
             yield Step(self._session_key, (request,), call.set_session_token)
         return True
 
@@ -210,40 +235,33 @@ class Functions:
         """Ask before the view who makes a call, as far as governance rules need to know: there is no response yet."""
         both = (request, None)
         if call.needs_user_id:
-            yield from self._identify_user(call, both, _EARLY)
+            yield from self._identify_user(call, both, _EARLY, is_early=True)
         if self.identify_company and call.needs_company_id:
             yield Step(self.identify_company, both, call.set_company_id, _EARLY)
-        return True
 
     def _identify_user(
-        self, call: _native.DjangoCall, both: tuple[Any, Any], consequence: str | None = None, *, looks_up: bool = True
+        self,
+        call: _native.DjangoCall,
+        both: tuple[Any, Any],
+        consequence: str | None = None,
+        *,
+        looks_up: bool = True,
+        is_early: bool = False,
     ) -> Steps:
         if self.identify_user and (yield Step(self.identify_user, both, call.set_user_id, consequence)):
-            return True
+            return
         request = both[0]
         user = carried_user(request)
         if user is UNKNOWN and looks_up and self._lookup and has_session(request):
-            return (yield Step(self._lookup, (request,), call.set_user_id))
-        if user is not UNKNOWN and user is not NOBODY:
-            return (yield Step(self._username, (user,), call.set_user_id))
-        return False
+            yield Step(self._lookup, (request, is_early), call.set_username)
+        elif user is not UNKNOWN and user is not NOBODY:
+            yield Step(self._username, (user,), call.set_username)
 
     def end(self, call: _native.DjangoCall) -> Steps:
         """Hand a record over, masked if that is wanted."""
-        mask = self.mask_event_model
-        if mask is None:
-            call.end()
-            return True
-        try:
-            model = call.end()
-        except Exception as error:
-            # The content stays where it is.
-            mask.report(error)
-            model = None
-        if model is not None:
-            yield Step(mask, (model,), call.set_event)
-        call.deliver()
-        return True
+        if call.end() and self.mask_event_model:
+            yield Step(self.mask_event_model, (call,), call.set_event)
+            call.deliver()
 
 
 _EARLY = " before the application was called: governance rules are applied without its result"

@@ -74,12 +74,12 @@ class MoesifMiddleware(ProfileUpdates):
             response = None
             if call.is_governed:
                 self._guarded(self._functions.identify_early(call, request))
-                response = answer_of_rules(call)
+                response = answer_of_rules(call, request)
             if response is None:
                 response = self.get_response(request)  # type: ignore[misc]
         except BaseException:
             call.fail()
-            self._guarded(self._failed(call))
+            self._guarded(self._functions.end(call))
             raise
         self._guarded(self._respond(call, request, response))
         return response
@@ -92,16 +92,21 @@ class MoesifMiddleware(ProfileUpdates):
             response = None
             if call.is_governed:
                 await self._guarded_async(self._functions.identify_early(call, request))
-                response = answer_of_rules(call)
+                response = answer_of_rules(call, request)
             if response is None:
                 response = await self.get_response(request)  # type: ignore[misc]
         except asyncio.CancelledError:
             # The client has gone: there is no response, not even a failed one.
-            await self._guarded_async(self._failed(call))
+            await self._guarded_async(self._functions.end(call))
+            raise
+        except GeneratorExit:
+            # Nothing can be awaited any more: what is recorded is what needs no mask.
+            if call.end():
+                call.deliver()
             raise
         except BaseException:
             call.fail()
-            await self._guarded_async(self._failed(call))
+            await self._guarded_async(self._functions.end(call))
             raise
         await self._guarded_async(self._respond(call, request, response))
         return response
@@ -118,15 +123,10 @@ class MoesifMiddleware(ProfileUpdates):
         call.respond(request, response)
         if not (yield from self._functions.ask(call, request, response)):
             call.skip()
-            return False
-        if getattr(response, "streaming", False) and getattr(response, "file_to_stream", None) is None:
+        elif getattr(response, "streaming", False) and getattr(response, "file_to_stream", None) is None:
             record_stream(response, call, partial(self._ended, call), partial(self._ended_async, call))
         else:
             yield from self._functions.end(call)
-        return True
-
-    def _failed(self, call: _native.DjangoCall) -> Steps:
-        return (yield from self._functions.end(call))
 
     def _ended(self, call: _native.DjangoCall) -> None:
         """End the record of a stream that is over, or was given up."""
@@ -157,9 +157,9 @@ class MoesifMiddleware(ProfileUpdates):
             )
 
 
-def answer_of_rules(call: _native.DjangoCall) -> Response | None:
+def answer_of_rules(call: _native.DjangoCall, request: Request) -> Response | None:
     """Return the answer of a governance rule, where one answers."""
-    answer = call.decide()
+    answer = call.decide(request)
     if answer is None:
         return None
     status, body = answer

@@ -25,7 +25,7 @@ class MoesifMiddlewarePre19(MoesifMiddleware):
         if call is None or not call.is_governed:
             return None
         self._guarded(self._functions.identify_early(call, request))
-        return answer_of_rules(call)
+        return answer_of_rules(call, request)
 
     def process_response(self, request: Request, response: Response) -> Response:
         """End it with the response, whoever has made that."""

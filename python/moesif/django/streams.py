@@ -88,7 +88,7 @@ class _AsyncStream(_Ending):
                 self._has_ended = True
                 await self._end_async()
             raise
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException:
             self._call.fail()

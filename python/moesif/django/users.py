@@ -24,6 +24,9 @@ UNKNOWN = object()
 #: The request knows of no users.
 NOBODY = object()
 
+#: Under which a session keeps its user: ``django.contrib.auth.SESSION_KEY``, which only projects with users can import.
+SESSION_KEY = "_auth_user_id"
+
 _AUTH_MIDDLEWARE = "django.contrib.auth.middleware"
 
 
@@ -63,13 +66,20 @@ def has_session(request: Any) -> bool:
         return True
 
 
-def look_up(request: Any) -> str | None:
-    """Return the name of the user of a request nobody has asked for it."""
+def look_up(request: Any, is_early: bool = False) -> str | None:  # noqa: FBT001, FBT002
+    """Return the name of the user of a request nobody has asked for it.
+
+    If it ``is_early``, the view is still to come: should it ask, it finds what was found here.
+    """
     user = request.__dict__["user"]
     if _is_djangos(user):
         from django.contrib.auth import get_user
 
-        return username(get_user(_shadow(request)))
+        shadow = _shadow(request)
+        found = get_user(shadow)
+        if is_early:
+            _share(request, shadow.session, found)
+        return username(found)
     # Somebody else's way of finding users can only be asked as it is.
     session = request.__dict__["session"]
     accessed = getattr(session, "accessed", None)
@@ -80,7 +90,7 @@ def look_up(request: Any) -> str | None:
             session.accessed = accessed
 
 
-async def look_up_async(request: Any) -> str | None:
+async def look_up_async(request: Any, is_early: bool = False) -> str | None:  # noqa: FBT001, FBT002
     """Look it up as ``look_up`` does, in an asynchronous stack: without a thread where Django needs none."""
     user = request.__dict__["user"]
     if _is_djangos(user):
@@ -89,8 +99,12 @@ async def look_up_async(request: Any) -> str | None:
         except ImportError:
             pass  # Before Django 5.0.
         else:
-            return username(await aget_user(_shadow(request)))
-    name: str | None = await sync_to_async(look_up, thread_sensitive=True)(request)
+            shadow = _shadow(request)
+            found = await aget_user(shadow)
+            if is_early:
+                _share(request, shadow.session, found)
+            return username(found)
+    name: str | None = await sync_to_async(look_up, thread_sensitive=True)(request, is_early)
     return name
 
 
@@ -108,6 +122,42 @@ def _shadow(request: Any) -> Any:
         setattr(session, name, _nothing)
         setattr(session, f"a{name}", _nothing_async)
     return SimpleNamespace(session=session)
+
+
+def _share(request: Any, found: Any, user: Any) -> None:
+    """Leave the session and the user that were found where Django will look for them.
+
+    Nobody has accessed the session before the view does. What would change the session is left for Django to find out.
+    """
+    session = request.session
+    loaded = found.__dict__.get("_session_cache")
+    if loaded is None or getattr(found, "modified", True) or found.session_key != session.session_key:
+        return
+    session.__dict__.setdefault("_session_cache", loaded)
+    if not username(user):
+        return
+    key = loaded.get(SESSION_KEY)
+    lazy = request.__dict__["user"].__dict__
+    look = lazy["_setupfunc"]
+
+    def find() -> Any:
+        if session.get(SESSION_KEY) != key:
+            return look()
+        request._cached_user = user  # noqa: SLF001
+        return user
+
+    lazy["_setupfunc"] = find
+    alook = request.__dict__.get("auser")
+    if alook is None:
+        return
+
+    async def afind() -> Any:
+        if session.get(SESSION_KEY) != key:
+            return await alook()
+        request._acached_user = user  # noqa: SLF001
+        return user
+
+    request.auser = afind
 
 
 def _nothing(*_arguments: object, **_keywords: object) -> None:

@@ -15,6 +15,35 @@ class Named:
     username = "named otherwise"
 
 
+class _Before:
+    """A middleware of either form, which does something before the view."""
+
+    def __init__(self, get_response: Callable[[Any], Any] | None = None) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: Any) -> Any:
+        self.process_request(request)
+        assert self.get_response
+        return self.get_response(request)
+
+    def process_request(self, request: Any) -> None:
+        raise NotImplementedError
+
+
+class reading(_Before):  # noqa: N801
+    """Look at the body of every request."""
+
+    def process_request(self, request: Any) -> None:
+        assert request.body is not None
+
+
+class leaving(_Before):  # noqa: N801
+    """Empty the session of every request."""
+
+    def process_request(self, request: Any) -> None:
+        request.session.flush()
+
+
 def named(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Find users in a way of its own, when somebody asks."""
 

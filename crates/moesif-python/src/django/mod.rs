@@ -10,16 +10,17 @@
 mod request;
 mod response;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use moesif::governance::{Block, Decision};
 use moesif::settings::DjangoUser;
 use moesif::{Client, Exchange, Governance, Integration};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyNone, PyTuple, PyType};
 
 use crate::api::{self, ApiCall};
-use crate::guard::guarded;
+use crate::guard::{guarded, raising};
 use crate::record::Record;
 use crate::{convert, json, log, mask, settings};
 
@@ -96,10 +97,11 @@ impl DjangoCapture {
             shared: Arc::clone(&self.shared),
             rules,
             rule_headers: OnceLock::new(),
+            is_identified: AtomicBool::new(false),
         };
         if head.may_have_body && (policy.log_body || read_first) {
             let length = head.may_read_first(policy).filter(|_| read_first);
-            request::record_body(request, &call.record, length)?;
+            raising(|| request::record_body(request, &call.record, length))?;
         }
         Ok(Some(call))
     }
@@ -114,6 +116,8 @@ pub(crate) struct DjangoCall {
     rules: Option<Arc<Governance>>,
     /// What they set on the response.
     rule_headers: OnceLock<Vec<(String, String)>>,
+    /// The application's own function has said who the user is.
+    is_identified: AtomicBool,
 }
 
 #[pymethods]
@@ -136,10 +140,10 @@ impl DjangoCall {
         self.rules.as_ref().is_some_and(|rules| rules.needs_company_id())
     }
 
-    /// Whether the user is known, from before the view.
+    /// Whether `IDENTIFY_USER` has said who the user is.
     #[getter]
-    fn has_user_id(&self) -> bool {
-        self.record.update(|exchange| exchange.user_id().is_some()).unwrap_or(false)
+    fn is_identified(&self) -> bool {
+        self.is_identified.load(Ordering::Relaxed)
     }
 
     /// Whether the company is.
@@ -150,8 +154,12 @@ impl DjangoCall {
 
     /// Lets the rules decide about the call. Returns status and body where one of them answers it; the headers that are to
     /// be set are set by [`DjangoCall::respond`].
-    fn decide(&self, py: Python<'_>) -> Option<(u16, String)> {
+    fn decide(&self, request: &Bound<'_, PyAny>) -> Option<(u16, String)> {
         let rules = self.rules.as_ref()?;
+        if rules.needs_request_body() {
+            // A middleware around us, or a function, may have read it.
+            guarded(|| request::record_body_that_was_read(request, &self.record));
+        }
         let (headers, answer) = match self.record.update(|exchange| rules.decide(exchange)) {
             Some(Decision::Pass(headers)) => (headers, None),
             Some(Decision::Block(Block { rule, status, headers, body })) => {
@@ -161,7 +169,7 @@ impl DjangoCall {
             None => {
                 let message = "governance rules are not applied to a call because of a fault in this package: please \
                                report it";
-                log::warn(py, log::GOVERNANCE, message, None);
+                log::warn(request.py(), log::GOVERNANCE, message, None);
                 return None;
             }
         };
@@ -172,10 +180,13 @@ impl DjangoCall {
 
     /// Records the response's head, and its body where that is known; adds the transaction id to the response,
     /// and what rules set.
-    fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) {
-        request::record_body_that_was_read(request, &self.record);
-        let rule_headers = self.rule_headers.get().map(Vec::as_slice).unwrap_or_default();
-        response::record(response, &self.record, rule_headers);
+    fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<()> {
+        raising(|| {
+            request::record_body_that_was_read(request, &self.record);
+            let rule_headers = self.rule_headers.get().map(Vec::as_slice).unwrap_or_default();
+            response::record(response, &self.record, rule_headers);
+            Ok(())
+        })
     }
 
     /// The application raised, and nobody has made a response of it.
@@ -195,8 +206,15 @@ impl DjangoCall {
         }
     }
 
-    /// Takes the id of the user. Whether it is one. Raises `ValueError` for a text too long for an id.
+    /// Takes the id of the user from `IDENTIFY_USER`. Whether it is one. Raises `ValueError` for a text too long for an id.
     fn set_user_id(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let is_set = self.set_username(value)?;
+        self.is_identified.fetch_or(is_set, Ordering::Relaxed);
+        Ok(is_set)
+    }
+
+    /// Takes it from Django, the same way.
+    fn set_username(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.set(convert::id_text(value)?, Exchange::set_user_id))
     }
 
@@ -223,25 +241,37 @@ impl DjangoCall {
         }
     }
 
-    /// Ends the record. Returns the event where a function is to mask it: [`DjangoCall::set_event`] and
+    /// Ends the record. Whether a function is to mask it: [`DjangoCall::event_model`], [`DjangoCall::set_event`] and
     /// [`DjangoCall::deliver`] follow.
-    ///
-    /// Raises what keeps the event from being shown to the function.
-    fn end<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn end(&self) -> bool {
         let Some(mut exchange) = self.record.take() else {
-            return Ok(None);
+            return false;
         };
-        exchange.finish();
         let client = &self.shared.client;
-        if !guarded(|| client.sample(&mut exchange)).unwrap_or(true) {
+        let is_wanted = guarded(|| {
+            exchange.finish();
+            client.sample(&mut exchange)
+        });
+        if is_wanted == Some(false) {
             self.settle(|client| client.sample_out(exchange));
-            return Ok(None);
+            return false;
         }
         if !self.shared.is_masked {
             self.settle(|client| client.record(exchange));
-            return Ok(None);
+            return false;
         }
-        let model = mask::model(py, &exchange);
+        self.record.put_back(exchange);
+        true
+    }
+
+    /// The event, for the masking function: a new one each time. `None` when it has been handed over.
+    ///
+    /// Raises what keeps it from being shown.
+    fn event_model<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(exchange) = self.record.take() else {
+            return Ok(None);
+        };
+        let model = raising(|| mask::model(py, &exchange));
         self.record.put_back(exchange);
         model
     }
@@ -252,7 +282,7 @@ impl DjangoCall {
         let Some((weight, transaction_id)) = known else {
             return Ok(false);
         };
-        let document = mask::masked(result, weight, &transaction_id)?;
+        let document = raising(|| mask::masked(result, weight, &transaction_id))?;
         Ok(self.set(Some(document), Exchange::set_document))
     }
 
@@ -261,6 +291,11 @@ impl DjangoCall {
         if let Some(exchange) = self.record.take() {
             self.settle(|client| client.record(exchange));
         }
+    }
+
+    /// A request that carries it may be copied and pickled. There is one record of a call: the copy has `None`.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> (Bound<'py, PyType>, Bound<'py, PyTuple>) {
+        (slf.py().get_type::<PyNone>(), PyTuple::empty(slf.py()))
     }
 }
 

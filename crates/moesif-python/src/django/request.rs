@@ -44,7 +44,7 @@ pub(super) fn read(request: &Bound<'_, PyAny>, exchange: &mut Exchange) -> Reque
 }
 
 /// Puts a recording stream in the place of the one the request reads its body from. With `read_first`, that many bytes are
-/// read now.
+/// read now. One that has been read already is recorded as it was.
 ///
 /// Raises only what is not an `Exception`, met while reading.
 pub(super) fn record_body(
@@ -61,11 +61,12 @@ pub(super) fn record_body(
     if python::attribute(request, intern!(py, "_read_started"))
         .is_ok_and(|started| started.is_truthy().unwrap_or(true))
     {
+        record_body_that_was_read(request, record);
         return Ok(());
     }
     let replaced = match read_first {
         Some(length) => input::read_ahead(&stream, record, length)?.stream(py)?,
-        None => input::recorded(stream, record)?,
+        None => input::recorded_closable(stream, record)?,
     };
     drop(request.setattr(key, replaced));
     Ok(())

@@ -2,6 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::convert::{native, with_text};
@@ -9,12 +10,21 @@ use crate::python;
 use crate::record::Record;
 
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
+/// Where Django keeps it.
+const TRANSACTION_KEY: &str = "x-moesif-transaction-id";
+/// An attribute of responses that rules have set headers of.
+const SET_BY_RULES: &str = "_moesif_set_by_rules";
 
 /// Records status, headers, cookies and content. A streaming response has no content yet.
 pub(super) fn record(response: &Bound<'_, PyAny>, record: &Record, rule_headers: &[(String, String)]) {
     let py = response.py();
-    drop(set_rule_headers(response, rule_headers));
-    drop(add_transaction_id(response, record));
+    let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned)).flatten();
+    drop(Additions::to(response, id.is_some()).and_then(|mut additions| {
+        for (name, value) in rule_headers {
+            additions.set(name, value)?;
+        }
+        id.map_or(Ok(()), |id| additions.add_transaction_id(&id))
+    }));
     let fields = headers(response);
     let status = python::attribute(response, intern!(py, "status_code"))
         .and_then(|status| status.extract::<u16>())
@@ -81,37 +91,96 @@ fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     store.ok()?.cast_into().ok()
 }
 
-/// Sets headers in place of those of the same name.
-fn set_rule_headers(response: &Bound<'_, PyAny>, headers: &[(String, String)]) -> PyResult<()> {
-    let store = store(response);
-    for (name, value) in headers {
-        match &store {
-            Some(store) => store.set_item(name.to_ascii_lowercase(), (name, native(value)))?,
-            None => set_item(response, name, &native(value))?,
-        }
-    }
-    Ok(())
+/// What we add to a response's headers. A view may answer every call with one and the same object: what the last call has
+/// added is taken back first, so that it reaches nobody else.
+struct Additions<'a, 'py> {
+    response: &'a Bound<'py, PyAny>,
+    store: Option<Bound<'py, PyDict>>,
+    /// Of each key that a rule has set: the field that is ours, and the one it stands for or `None`.
+    set: Option<Bound<'py, PyDict>>,
 }
 
-/// Adds the transaction id, unless the application has set one.
-fn add_transaction_id(response: &Bound<'_, PyAny>, record: &Record) -> PyResult<()> {
-    let py = response.py();
-    let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned));
-    let Some(id) = id.flatten() else {
-        return Ok(());
-    };
-    if let Some(store) = store(response) {
-        let key = intern!(py, "x-moesif-transaction-id");
-        if !store.contains(key)? {
-            store.set_item(key, (intern!(py, TRANSACTION_ID), id))?;
+impl<'a, 'py> Additions<'a, 'py> {
+    fn to(response: &'a Bound<'py, PyAny>, is_identified: bool) -> PyResult<Self> {
+        let additions = Self { response, store: store(response), set: None };
+        if let Some(store) = &additions.store
+            && additions.is_used_again(store, is_identified)?
+        {
+            additions.take_back(store)?;
         }
-    } else {
-        let name = PyTuple::new(py, [TRANSACTION_ID])?;
-        if !python::truth(&python::call_method(response, intern!(py, "has_header"), &name)?)? {
-            set_item(response, TRANSACTION_ID, &id)?;
+        Ok(additions)
+    }
+
+    /// Whether an earlier call has been answered with it. It has our id then; where ids are switched off it may have been.
+    fn is_used_again(&self, store: &Bound<'py, PyDict>, is_identified: bool) -> PyResult<bool> {
+        let py = self.response.py();
+        match store.get_item(intern!(py, TRANSACTION_KEY))? {
+            Some(field) => Ok(field.get_item(0)?.is(our_name(py))),
+            None => Ok(!is_identified),
         }
     }
-    Ok(())
+
+    fn take_back(&self, store: &Bound<'py, PyDict>) -> PyResult<()> {
+        let py = self.response.py();
+        let _ = store.del_item(intern!(py, TRANSACTION_KEY));
+        let Some(set) = python::optional_attribute(self.response, intern!(py, SET_BY_RULES))? else {
+            return Ok(());
+        };
+        for entry in set.cast::<PyDict>()?.items() {
+            let (key, (ours, theirs)): (Bound<'py, PyAny>, (Bound<'py, PyAny>, Bound<'py, PyAny>)) =
+                entry.extract()?;
+            if store.get_item(&key)?.is_some_and(|field| field.is(&ours)) {
+                if theirs.is_none() { store.del_item(&key)? } else { store.set_item(&key, theirs)? }
+            }
+        }
+        self.response.delattr(intern!(py, SET_BY_RULES))
+    }
+
+    /// Sets a header in place of those of the same name.
+    fn set(&mut self, name: &str, value: &str) -> PyResult<()> {
+        let py = self.response.py();
+        let Some(store) = &self.store else {
+            return set_item(self.response, name, &native(value));
+        };
+        let set = if let Some(set) = &self.set {
+            set
+        } else {
+            let set = self.set.insert(PyDict::new(py));
+            self.response.setattr(intern!(py, SET_BY_RULES), &*set)?;
+            set
+        };
+        let key = PyString::new(py, &name.to_ascii_lowercase());
+        let field = (name, native(value)).into_pyobject(py)?;
+        let theirs = match set.get_item(&key)? {
+            Some(earlier) => earlier.get_item(1)?,
+            None => store.get_item(&key)?.unwrap_or_else(|| py.None().into_bound(py)),
+        };
+        set.set_item(&key, (&field, theirs))?;
+        store.set_item(key, field)
+    }
+
+    /// Adds the transaction id, unless the application has set one.
+    fn add_transaction_id(&self, id: &str) -> PyResult<()> {
+        let py = self.response.py();
+        if let Some(store) = &self.store {
+            let key = intern!(py, TRANSACTION_KEY);
+            if !store.contains(key)? {
+                store.set_item(key, (our_name(py), id))?;
+            }
+        } else {
+            let name = PyTuple::new(py, [TRANSACTION_ID])?;
+            if !python::truth(&python::call_method(self.response, intern!(py, "has_header"), &name)?)? {
+                set_item(self.response, TRANSACTION_ID, id)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The header's name, in an object that nobody else has.
+fn our_name(py: Python<'_>) -> &Bound<'_, PyString> {
+    static NAME: PyOnceLock<Py<PyString>> = PyOnceLock::new();
+    NAME.get_or_init(py, || PyString::new(py, TRANSACTION_ID).unbind()).bind(py)
 }
 
 /// `response[name] = value`

@@ -42,6 +42,21 @@ pub(crate) fn recorded<'py>(stream: Bound<'py, PyAny>, record: &Record) -> PyRes
     Ok(Bound::new(py, recorded)?.into_any())
 }
 
+/// The same of a stream that is going to be closed. That its attributes are forwarded would be enough, but is slow.
+pub(crate) fn recorded_closable<'py>(
+    stream: Bound<'py, PyAny>,
+    record: &Record,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = stream.py();
+    if python::optional_attribute(&stream, intern!(py, "close"))?.is_none() {
+        return recorded(stream, record);
+    }
+    let recorded =
+        RecordedInput { inner: stream.unbind(), record: record.clone(), position: AtomicU64::new(0) };
+    let closable = PyClassInitializer::from(recorded).add_subclass(ClosableInput);
+    Ok(Bound::new(py, closable)?.into_any())
+}
+
 /// `io.BytesIO(bytes)`
 pub(super) fn bytes_io<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
     let py = bytes.py();
@@ -230,7 +245,7 @@ fn wide(length: usize) -> u64 {
 }
 
 /// A stream that records what is read from another one and is otherwise that one.
-#[pyclass(frozen, module = "moesif._native")]
+#[pyclass(frozen, subclass, module = "moesif._native")]
 struct RecordedInput {
     inner: Py<PyAny>,
     record: Record,
@@ -381,8 +396,29 @@ impl RecordedInput {
         self.inner.bind(name.py()).setattr(name, value)
     }
 
+    /// A copy is one of the stream itself: what is read from it is nobody's record.
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Py<PyAny>,))> {
+        Ok((
+            python::attribute(&python::import(intern!(py, "copy"))?, intern!(py, "copy"))?,
+            (self.inner.clone_ref(py),),
+        ))
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.inner)
+    }
+}
+
+/// One that can be closed.
+#[pyclass(frozen, extends = RecordedInput, module = "moesif._native")]
+struct ClosableInput;
+
+#[pymethods]
+impl ClosableInput {
+    fn close<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let inner = slf.as_super().get().inner.bind(py);
+        python::call_method(inner, intern!(py, "close"), &PyTuple::empty(py))
     }
 }
 

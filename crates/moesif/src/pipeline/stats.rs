@@ -70,6 +70,8 @@ pub struct Stats {
     pub queue_bytes: u64,
     /// Bodies that events were sent without: the budget had no room for them, or a mask could not be applied to them.
     pub bodies_removed: u64,
+    /// How often a function of the application's settings has failed.
+    pub callback_failures: u64,
     /// When a collector last acknowledged events.
     pub last_success: Option<SystemTime>,
     /// When an upload last failed, and why.

@@ -17,7 +17,10 @@ pub fn options_page() -> String {
          `moesif.settings` logger that names the nearest one.\n\n\
          In a Django project the dictionary is the setting `MOESIF_MIDDLEWARE`. A value an option cannot take raises \
          `ImproperlyConfigured` there, and `manage.py check` reports it if `moesifdjango` is in `INSTALLED_APPS`. Functions \
-         may be `async def`: they are awaited in an asynchronous stack, and run to their end in a synchronous one.\n\n\
+         may be `async def`: they are awaited in an asynchronous stack, and run to their end in a synchronous one. \
+         One that is not `async def` is called on the event loop of an asynchronous stack: it must not wait there. Should it \
+         ask Django's database, which raises `SynchronousOnlyOperation`, it is called again in a thread, then and from then \
+         on; a function that catches every exception hides that, and is better off `async def`.\n\n\
          The last column names the packages this one replaces that read the option: W moesifwsgi, D moesifdjango, \
          R moesifpythonrequest. Options without one are this project's own.\n\n\
          | Option | Value | Default | Meaning | Of |\n|---|---|---|---|---|\n",
