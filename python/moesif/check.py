@@ -44,11 +44,11 @@ def check(dotted_path: str | None = None) -> Iterator[Verdict]:
     if dotted_path is not None:
         try:
             settings = settings_at(dotted_path)
-        except (ImportError, AttributeError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - importing a project runs its code
             advice = (
                 "name a dictionary, such as project.settings.MOESIF_MIDDLEWARE, from where your project is imported"
             )
-            yield Verdict("settings", is_good=False, found=str(error), advice=advice)
+            yield Verdict("settings", is_good=False, found=f"{type(error).__name__}: {error}", advice=advice)
             return
     with _Warnings() as warnings:
         try:

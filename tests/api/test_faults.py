@@ -161,6 +161,14 @@ def test_documents_that_are_asked_for_are_tried_again(recorder: Recorder, connec
     assert recorder.fetches.count("/v1/rules") > 1
 
 
+def test_an_event_that_is_sent_again_is_the_same_event(recorder: Recorder, connect: Connect) -> None:
+    recorder.answer_with(503, 503)
+    connect(recorder).api.create_event({"request": {"time": "2026-11-21T08:51:26Z", "uri": "http://h/", "verb": "GET"}})
+    identifiers = [json.loads(delivery.json)["transaction_id"] for delivery in recorder.deliveries]
+    assert len(identifiers) == 3
+    assert len(set(identifiers)) == 1
+
+
 def test_long_documents_are_compressed_and_short_ones_are_not(recorder: Recorder, connect: Connect) -> None:
     api = connect(recorder).api
     api.update_user(USER)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.recorder import Fault
+from tests.recorder import Answer, Fault
 
 if TYPE_CHECKING:
     from tests.api.conftest import ConnectAsync
@@ -107,6 +107,31 @@ def test_a_task_that_is_cancelled_stops_waiting(recorder: Recorder, connect_asyn
     assert time.monotonic() - begin < 30
 
 
+def test_what_is_given_up_is_not_tried_again(recorder: Recorder, connect_async: ConnectAsync) -> None:
+    tried: list[bytes] = []
+    answered = threading.Event()
+
+    def reply(delivery: Delivery) -> int | Answer:
+        tried.append(delivery.json.split(b'"')[3])
+        answered.set()
+        if tried.count(b"patient") == 2:
+            return 201
+        return Answer(503, (("Retry-After", "1" if tried[-1] == b"impatient" else "3"),))
+
+    recorder.reply = reply
+    client = connect_async(recorder)
+
+    async def update() -> None:
+        task = asyncio.create_task(client.update_user({"user_id": "impatient"}))
+        assert await asyncio.to_thread(answered.wait, 20)
+        task.cancel()
+        # The second attempt of this one comes when that of the other would have come long since.
+        await client.update_user({"user_id": "patient"})
+
+    asyncio.run(update())
+    assert tried == [b"impatient", b"patient", b"patient"]
+
+
 @pytest.mark.parametrize("patch", ["gevent.monkey.patch_all()", "pass"], ids=["gevent", "plain"])
 @pytest.mark.parametrize("updates", ["MoesifAPIClient(application_id).api", "MoesifMiddleware(None, {})"])
 def test_ctrl_c_ends_the_wait(run_program: RunProgram, recorder: Recorder, updates: str, patch: str) -> None:
@@ -176,7 +201,7 @@ def test_a_fork_in_the_middle_of_a_request_harms_neither_side(run_program: RunPr
 
         client = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"])
         client.api.get_app_config()
-        begun = _native.ApiClient({}).post("/v1/users", '{"user_id":"parent"}', 30)
+        begun = _native.ApiClient({}).post("/v1/users", '{"user_id":"parent"}', 200)
         child = os.fork()
         if not child:
             client.api.update_user({"user_id": "child"})

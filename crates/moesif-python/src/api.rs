@@ -17,9 +17,9 @@ use pyo3::types::PyBytes;
 use crate::guard::raising;
 use crate::{json, settings};
 
-/// The way to a collector's API: `ApiClient(settings)`.
+/// The way to a collector's API: `ApiClient(settings, user_agent)`.
 ///
-/// Raises `ValueError` for a bad value in the settings.
+/// Raises `ValueError` for a bad value in the settings, and for a user agent that no header can hold.
 #[pyclass(frozen, module = "moesif._native")]
 pub(crate) struct ApiClient {
     api: Api,
@@ -28,9 +28,17 @@ pub(crate) struct ApiClient {
 #[pymethods]
 impl ApiClient {
     #[new]
-    fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    #[pyo3(signature = (given, user_agent=None))]
+    fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>, user_agent: Option<&str>) -> PyResult<Self> {
         let parsed = settings::parse(given, py, Integration::Api)?;
-        Ok(Self { api: Client::new(parsed).api() })
+        let api = Client::new(parsed).api();
+        let api = match user_agent {
+            None => api,
+            Some(text) => api.with_user_agent(text).ok_or_else(|| {
+                PyValueError::new_err(format!("version is {text:?}: expected text for the header User-Agent"))
+            })?,
+        };
+        Ok(Self { api })
     }
 
     #[getter]
@@ -139,8 +147,9 @@ impl ApiCall {
 }
 
 fn seconds(seconds: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| {
-        PyValueError::new_err(format!("timeout is {seconds}: expected a number of seconds from 0"))
+    let patience = Duration::try_from_secs_f64(seconds).ok().filter(|patience| !patience.is_zero());
+    patience.ok_or_else(|| {
+        PyValueError::new_err(format!("timeout is {seconds}: expected a number of seconds above 0"))
     })
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from moesif.client import calls
 from moesif.client.calls import Told
 from moesif.client.collector import Collector
-from moesif.client.configuration import Configuration
+from moesif.client.configuration import Configuration, own
 from moesif.client.documents import ACTION, COMPANY, EVENT, SUBSCRIPTION, USER
 from moesif.client.exchange import HttpContext, HttpResponse
 from moesif.client.waiting import wait_async
@@ -32,9 +32,7 @@ class AsyncClient:
 
     def __init__(self, application_id: str, configuration: Configuration | None = None) -> None:
         """Check the id, the configuration (``MoesifAPIClient`` says how it is used) and the environment."""
-        self.configuration = Configuration(
-            **{**vars(configuration or Configuration()), "application_id": application_id}
-        )
+        self.configuration = own(configuration, application_id)
         self._collector = Collector(self.configuration)
         self._collector.native()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moesif import _native
-from moesif.client.configuration import DEFAULT_BASE_URI, Configuration
+from moesif.client.configuration import DEFAULT_BASE_URI, DEFAULT_VERSION
 from moesif.client.exchange import HttpMethodEnum, HttpRequest
 
 if TYPE_CHECKING:
     from moesif.client.calls import Asked
+    from moesif.client.configuration import Configuration
 
 
 class Collector:
@@ -20,19 +21,20 @@ class Collector:
         self.configuration = configuration
         self._fixed = native
         #: The way there, and what it was made of.
-        self._made: tuple[tuple[str, str], _native.ApiClient] | None = None
+        self._made: tuple[tuple[str, str, str], _native.ApiClient] | None = None
 
     def native(self) -> _native.ApiClient:
         """Return the way there. Raises ``ValueError`` where there is none under this configuration."""
         if self._fixed is not None:
             return self._fixed
-        wanted = (self.configuration.application_id, self.configuration.BASE_URI)
+        configuration = self.configuration
+        wanted = (configuration.application_id, configuration.BASE_URI, configuration.version)
         if self._made is None or self._made[0] != wanted:
-            application_id, base_uri = wanted
+            application_id, base_uri, version = wanted
             settings: dict[str, Any] = {"APPLICATION_ID": application_id}
             if base_uri != DEFAULT_BASE_URI:
                 settings["BASE_URI"] = base_uri
-            self._made = wanted, _native.ApiClient(settings)
+            self._made = wanted, _native.ApiClient(settings, None if version == DEFAULT_VERSION else version)
         return self._made[1]
 
     def request(self, asked: Asked) -> HttpRequest:

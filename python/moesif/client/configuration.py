@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from moesif.version import __version__
 
@@ -10,6 +10,8 @@ __all__ = ["Configuration"]
 
 #: What ``BASE_URI`` is when nobody has set it: MOESIF_BASE_URI counts then.
 DEFAULT_BASE_URI: Final = "https://api.moesif.net"
+#: What ``version`` is when nobody has set it.
+DEFAULT_VERSION: Final = f"moesif-rs/{__version__} (moesifapi)"
 
 
 class Configuration:
@@ -25,8 +27,8 @@ class Configuration:
     BASE_URI: str = DEFAULT_BASE_URI
     #: For controllers that are made without a client. A client has its own.
     application_id: str = "SET_ME"
-    #: What requests say they come from. Only told: setting it changes nothing.
-    version: str = f"moesif-rs/{__version__} (moesifapi)"
+    #: The header ``User-Agent``.
+    version: str = DEFAULT_VERSION
     #: How many seconds a request may take in all: attempts, each of REQUEST_TIMEOUT at most, and the pauses between
     #: them.
     timeout: float = 30.0
@@ -35,13 +37,30 @@ class Configuration:
     #: The same.
     pool_maxsize: int = 10
 
-    def __init__(self, **values: Any) -> None:
-        """Set attributes of one client: ``Configuration(BASE_URI="http://127.0.0.1:9500", timeout=5)``.
+    def __init__(  # noqa: PLR0913 - one for each attribute
+        self,
+        *,
+        BASE_URI: str | None = None,  # noqa: N803 - the attribute's name
+        application_id: str | None = None,
+        version: str | None = None,
+        timeout: float | None = None,
+        pool_connections: int | None = None,
+        pool_maxsize: int | None = None,
+    ) -> None:
+        """Set attributes of one client; those that are left out, or ``None``, stay the program's."""
+        given = {
+            "BASE_URI": BASE_URI,
+            "application_id": application_id,
+            "version": version,
+            "timeout": timeout,
+            "pool_connections": pool_connections,
+            "pool_maxsize": pool_maxsize,
+        }
+        vars(self).update({name: value for name, value in given.items() if value is not None})
 
-        Raises ``TypeError`` for a name that is not one of them.
-        """
-        for name, value in values.items():
-            if name not in Configuration.__annotations__:
-                message = f"{name} is no attribute of Configuration: {', '.join(Configuration.__annotations__)} are"
-                raise TypeError(message)
-            setattr(self, name, value)
+
+def own(configuration: Configuration | None, application_id: str) -> Configuration:
+    """Return a copy of a configuration for a client with this id."""
+    copy = Configuration()
+    vars(copy).update(vars(configuration) if configuration else {}, application_id=application_id)
+    return copy

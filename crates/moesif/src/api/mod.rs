@@ -79,6 +79,13 @@ impl Api {
         Self { delivery }
     }
 
+    /// The same, with requests whose `User-Agent` is this. `None` for what no header can hold.
+    #[must_use]
+    pub fn with_user_agent(&self, user_agent: &str) -> Option<Self> {
+        let endpoint = self.delivery.endpoint.with_user_agent(user_agent)?;
+        Some(Self::new(Arc::new(Delivery { endpoint, ..(*self.delivery).clone() })))
+    }
+
     /// The collector.
     #[must_use]
     pub fn base_uri(&self) -> &str {

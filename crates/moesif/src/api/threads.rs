@@ -1,6 +1,7 @@
 //! The threads that make requests somebody waits for: a few for the whole process, started when they are needed, ended when they
 //! have had nothing to do for a while. A request that is to be tried again waits in a list, not on a thread.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
@@ -36,7 +37,9 @@ struct Pool {
 
 #[derive(Default)]
 struct State {
-    jobs: Vec<Job>,
+    /// By when they are due, and of those that are due at once by when they came.
+    jobs: BTreeMap<(Instant, u64), Job>,
+    came: u64,
     threads: usize,
     /// Threads that wait for something to do.
     idle: usize,
@@ -65,7 +68,7 @@ impl Threads {
     /// Sees to it that the request is made, or ends it at once where no thread can be had.
     pub(super) fn take(&self, job: Job) {
         let mut state = self.shared.lock();
-        state.jobs.push(job);
+        state.push(job);
         if state.idle >= state.jobs.len() || state.threads >= MOST_THREADS {
             self.shared.changed.notify_one();
             return;
@@ -78,7 +81,7 @@ impl Threads {
             if state.threads == 0 {
                 let jobs = std::mem::take(&mut state.jobs);
                 drop(state);
-                for job in jobs {
+                for job in jobs.into_values() {
                     job.end(Err(TransportError::new(&format!("no thread could be started: {error}"))));
                 }
             }
@@ -102,7 +105,7 @@ impl Pool {
             };
             let delivery = Arc::clone(&job.delivery);
             if let Some(job) = job.attempt(&transport) {
-                self.lock().jobs.push(job);
+                self.lock().push(job);
             }
             kept = Some((delivery, transport));
         }
@@ -114,11 +117,9 @@ impl Pool {
         let idle_since = Instant::now();
         loop {
             let now = Instant::now();
-            let earliest = state.jobs.iter().enumerate().min_by_key(|(_, job)| job.due);
-            let earliest = earliest.map(|(index, job)| (index, job.due));
-            let pause = match earliest {
-                Some((index, due)) if due <= now => return Some(state.jobs.swap_remove(index)),
-                Some((_, due)) => due - now,
+            let pause = match state.jobs.first_entry() {
+                Some(job) if job.get().due <= now => return Some(job.remove()),
+                Some(job) => job.get().due - now,
                 None => IDLE.saturating_sub(now - idle_since),
             };
             if pause.is_zero() {
@@ -137,6 +138,13 @@ impl Pool {
     }
 }
 
+impl State {
+    fn push(&mut self, job: Job) {
+        self.came += 1;
+        self.jobs.insert((job.due, self.came), job);
+    }
+}
+
 impl Job {
     /// Tries once. Returns itself if it is to be tried again.
     fn attempt(mut self, transport: &HttpTransport) -> Option<Self> {
@@ -145,12 +153,15 @@ impl Job {
         }
         let left = self.deadline.saturating_duration_since(Instant::now());
         let timeout = left.min(self.delivery.endpoint.request_timeout());
-        let result = if timeout.is_zero() {
+        if timeout.is_zero() {
             let busy = || Err(TransportError::new("too many other requests are under way"));
-            self.last.take().unwrap_or_else(busy)
-        } else {
-            catch_unwind(AssertUnwindSafe(|| self.send(transport, timeout)))
-                .unwrap_or_else(|_| Err(TransportError::new("a fault in this package: please report it")))
+            let last = self.last.take().unwrap_or_else(busy);
+            self.end(last);
+            return None;
+        }
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| self.send(transport, timeout))) else {
+            self.end(Err(TransportError::new("a fault in this package: please report it")));
+            return None;
         };
         let Verdict::Retry { after } = verdict(&result) else {
             self.end(result);

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use moesif_wire::{IngestReply, header};
 use ureq::config::Config;
-use ureq::http::{Response, Uri};
+use ureq::http::{HeaderValue, Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -165,6 +165,15 @@ impl Endpoint {
     #[must_use]
     pub fn base_uri(&self) -> &str {
         &self.base_uri
+    }
+
+    /// The same, with requests that say they come from somebody else. `None` for what no header can hold.
+    #[must_use]
+    pub(crate) fn with_user_agent(&self, user_agent: &str) -> Option<Self> {
+        HeaderValue::from_str(user_agent).ok()?;
+        let Self { base_uri, application_id, connect_timeout, request_timeout, route, .. } = self.clone();
+        let user_agent = user_agent.to_owned();
+        Some(Self::new(base_uri, application_id, user_agent, connect_timeout, request_timeout, route))
     }
 
     /// Whose events it is sent.
