@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from moesif import _native
-from moesif.client import ApiController, Configuration
-from moesif.client.collector import Collector
+from moesif.client import MoesifAPIClient
 from moesif.lifecycle import stats
 from moesif.profiles import ProfileUpdates
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIEnvironment
 
+    from moesif.client import ApiController
     from moesif.options import MoesifSettings
 
     # Frameworks declare what they call start_response with; none declares all that PEP 3333 allows.
@@ -51,7 +52,12 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         """How many calls this process has lost so far; ``moesif.stats()`` says to what."""
         return sum(stats()["dropped"].values())
 
+    @cached_property
+    def client(self) -> MoesifAPIClient:
+        """The API of the collector of these settings, whose calls raise where the helpers log."""
+        return MoesifAPIClient.over(self._api())
+
     @property
     def api_client(self) -> ApiController:
-        """The API of the collector of these settings, whose calls raise where the helpers log."""
-        return ApiController(collector=Collector(Configuration(), self._api()))
+        """The calls of ``client``."""
+        return self.client.api

@@ -74,7 +74,9 @@ def test_controllers_may_be_made_without_a_client(recorder: Recorder, monkeypatc
 
 
 def test_a_middlewares_api_is_that_of_its_settings(recorder: Recorder, wrap: Wrap) -> None:
-    api = wrap(hello).api_client
+    middleware = wrap(hello)
+    api = middleware.api_client
+    assert middleware.client.api is api is middleware.api_client
     api.update_user(USER)
     with pytest.raises(ValueError, match="company_id"):
         api.update_company({})

@@ -15,6 +15,7 @@ from moesif.client.waiting import wait
 from moesif.models.event import Headers
 
 if TYPE_CHECKING:
+    from moesif import _native
     from moesif.client.calls import Asked, Steps
     from moesif.client.documents import Document, Documents
     from moesif.client.exchange import HttpCallBack, HttpClient
@@ -161,6 +162,14 @@ class MoesifAPIClient:
         self.configuration = own(configuration, application_id)
         self._collector = Collector(self.configuration)
         self._collector.native()
+
+    @classmethod
+    def over(cls, native: _native.ApiClient) -> MoesifAPIClient:
+        """Return the client of a middleware: it goes where the middleware's settings say, whatever ``BASE_URI`` is."""
+        client = cls.__new__(cls)
+        client.configuration = own(None, native.application_id)
+        client._collector = Collector(client.configuration, native)  # noqa: SLF001 - its own
+        return client
 
     @cached_property
     def api(self) -> ApiController:
