@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection, HTTPResponse
 
 
 class Gate:
@@ -23,6 +27,19 @@ class Gate:
 
     def close(self) -> None:
         self._listening.close()
+
+
+def read_through(connection: HTTPConnection, gate: Gate, path: str = "/") -> HTTPResponse:
+    """Ask for two chunks between which the application stands at the gate; what comes early left before the second."""
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        assert response.read(5) == b"first"
+        gate.open()
+        assert response.read() == b"second"
+        return response
+    finally:
+        connection.close()
 
 
 def pass_gate() -> None:

@@ -5,16 +5,15 @@ Every call is delivered once, by whichever process served it.
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.collector import Collector
     from tests.conftest import RunProgram, Serve
     from tests.recorder import Recorder
@@ -76,14 +75,34 @@ def test_workers_that_skip_their_exit_lose_only_what_they_had_no_time_to_send(
     assert len(paths) >= 100 - lost
 
 
+def _run_with_children(run_program: RunProgram, source: str, method: str, **options: Any) -> None:
+    """Run a program that is given a start method of ``multiprocessing``.
+
+    Not by ``-c``: the start methods that do not fork import the program.
+    """
+    ended = run_program(
+        f"""
+        import runpy, subprocess, sys, tempfile
+        with tempfile.TemporaryDirectory() as directory:
+            program = directory + "/program.py"
+            with open(program, "w") as file:
+                file.write({textwrap.dedent(source)!r})
+            if {method!r} == "fork":
+                sys.argv = [program, "fork"]
+                runpy.run_path(program, run_name="__main__")
+            else:
+                sys.exit(subprocess.call([sys.executable, program, {method!r}]))
+        """,
+        **options,
+    )
+    assert ended.code == 0, ended.errors
+
+
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_every_start_method_of_multiprocessing_delivers(
-    run_program: RunProgram, recorder: Recorder, tmp_path: Path, method: str
+    run_program: RunProgram, recorder: Recorder, method: str
 ) -> None:
-    # Not `-c`: the start methods that do not fork import the program.
-    program = tmp_path / "pool.py"
-    program.write_text(
-        """
+    source = """
 import multiprocessing, sys
 import moesif
 from moesifwsgi import MoesifMiddleware
@@ -101,27 +120,17 @@ if __name__ == "__main__":
     with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
         captured = pool.map(work, range(6), chunksize=1)
     assert all(count >= 1 for count in captured), captured
-""",
-    )
-    ended = run_program(
-        f"import runpy, sys; sys.argv = ['pool', {method!r}]; runpy.run_path({str(program)!r}, run_name='__main__')"
-        if method == "fork"
-        else f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, {str(program)!r}, {method!r}]))",
-        to=recorder,
-        FLUSH_TIMEOUT=30,
-    )
-    assert ended.code == 0, ended.errors
+"""
+    _run_with_children(run_program, source, method, to=recorder, FLUSH_TIMEOUT=30)
     paths = sorted(event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events)
     assert paths == [*(f"/child/{number}" for number in range(6)), "/parent"]
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_a_child_of_multiprocessing_delivers_when_it_ends(
-    run_program: RunProgram, recorder: Recorder, tmp_path: Path, method: str
+    run_program: RunProgram, recorder: Recorder, method: str
 ) -> None:
-    program = tmp_path / "child.py"
-    program.write_text(
-        """
+    source = """
 import multiprocessing, sys
 from moesifwsgi import MoesifMiddleware
 from tests.gateway import hello, make_environ, request
@@ -138,15 +147,8 @@ if __name__ == "__main__":
         child.start()
         child.join()
         assert child.exitcode == 0, child.exitcode
-""",
-    )
-    ended = run_program(
-        f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, {str(program)!r}, {method!r}]))",
-        to=recorder,
-        FLUSH_TIMEOUT=30,
-        EVENT_BATCH_TIMEOUT=60,
-    )
-    assert ended.code == 0, ended.errors
+"""
+    _run_with_children(run_program, source, method, to=recorder, FLUSH_TIMEOUT=30, EVENT_BATCH_TIMEOUT=60)
     paths = sorted(event["request"]["uri"].rpartition("/")[2] for event in recorder.events)
     assert paths == ["0", "1", "2"]
 

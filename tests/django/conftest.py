@@ -77,6 +77,13 @@ def project(recorder: Recorder) -> Iterator[Project]:
 
 
 @pytest.fixture
+def selects(caplog: pytest.LogCaptureFixture) -> Any:
+    """Count the queries made so far, on whatever thread they are: ``DEBUG`` must be on."""
+    caplog.set_level("DEBUG", "django.db.backends")
+    return lambda: sum("SELECT" in record.getMessage() for record in caplog.records)
+
+
+@pytest.fixture
 def queries() -> Any:
     """Capture the queries of a block."""
     return lambda: CaptureQueriesContext(connection)

@@ -123,16 +123,34 @@ def test_a_function_that_gives_a_coroutine_has_its_result_awaited(project: Proje
 @pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
 @pytest.mark.parametrize(("path", "vary"), [("/aplain", None), ("/awhoami", "Cookie")])
 def test_the_user_of_a_session_is_found_without_a_trace(
-    project: Project, recorder: Recorder, path: str, vary: str | None
+    project: Project, recorder: Recorder, selects: Any, path: str, vary: str | None
 ) -> None:
     entered = Client()
     assert entered.login(username="ann", password="secret")
-    client = project(client=AsyncClient)
+    client = project(client=AsyncClient, django={"DEBUG": True})
+    before = selects()
+    asyncio.run(_get(client, path))
+    assert selects() == before
     client.cookies["sessionid"] = entered.cookies["sessionid"].value
     response = asyncio.run(_get(client, path))
     assert (response.get("Vary"), len(response.cookies)) == (vary, 0)
-    (event,) = recorder.wait_for(1)
-    assert event["user_id"] == "ann"
+    # The session, and its user: as many as Django needs.
+    assert selects() == before + 2
+    assert recorder.wait_for(2)[1]["user_id"] == "ann"
+
+
+@pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
+@pytest.mark.parametrize(("path", "count"), [("/aplain", 0), ("/awhoami", 2)])
+def test_resolved_costs_no_query_in_an_asynchronous_stack(
+    project: Project, selects: Any, path: str, count: int
+) -> None:
+    entered = Client()
+    assert entered.login(username="ann", password="secret")
+    client = project(client=AsyncClient, django={"DEBUG": True}, DJANGO_USER="resolved")
+    client.cookies["sessionid"] = entered.cookies["sessionid"].value
+    before = selects()
+    asyncio.run(_get(client, path))
+    assert selects() == before + count
 
 
 def test_a_function_that_asks_the_database_is_called_where_it_may(project: Project, recorder: Recorder) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.gate import read_through
 from tests.governance.rules import answer, rule, when
 from tests.remote.loaded import wait_until
 from tests.server import SERVERS
@@ -111,16 +112,6 @@ def test_first_chunk_leaves_before_second_is_made(  # noqa: PLR0913, PLR0917 - a
     running = serve("streaming:chunks", server, to=recorder, variables={**gate.environment, "CALLBACKS": callbacks})
 
     def is_governed() -> bool:
-        connection = running.connection(timeout=5)
-        try:
-            connection.request("GET", "/")
-            response = connection.getresponse()
-            # The application waits at the gate: what arrives now left before the second chunk was made.
-            assert response.read(5) == b"first"
-            gate.open()
-            assert response.read() == b"second"
-            return bool(response.headers["X-Limit"] == "10")
-        finally:
-            connection.close()
+        return bool(read_through(running.connection(timeout=5), gate).headers["X-Limit"] == "10")
 
     wait_until(is_governed, "the rules are in force")

@@ -20,7 +20,7 @@ from tests.parity.corpus import EXCHANGES
 from tests.parity.exchange import CALL, Call, Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 #: Where the events of :func:`settle` seem to come from.
 SETTLED = "http://settled/"
@@ -28,13 +28,31 @@ SETTLED = "http://settled/"
 USUAL = {"BATCH_SIZE": 1, "EVENT_WORKER_COUNT": 1, "EVENT_BATCH_TIMEOUT": 0.2}
 
 
-class Player:
+class Counting:
+    """What serves exchanges, and counts the calls of their functions."""
+
+    call: Call | None = None
+
+    def counted(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options, their functions such that the exchange being served knows of each call."""
+        return {name: self._counted(name, value) if callable(value) else value for name, value in options.items()}
+
+    def _counted(self, name: str, value: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(value, assigned=())
+        def function(*arguments: Any) -> Any:
+            assert self.call
+            self.call.calls[name] += 1
+            return value(*arguments)
+
+        return function
+
+
+class Player(Counting):
     """Serves the exchanges, each through a middleware with its options."""
 
     def __init__(self, base_uri: str, application_id: str) -> None:
         self.settings = {"APPLICATION_ID": application_id, "BASE_URI": base_uri, **USUAL}
         self.middlewares: dict[str, Any] = {}
-        self.call: Call | None = None
 
     def play(self, exchange: Exchange) -> dict[str, Any]:
         """Serve one exchange and tell what a server would have seen."""
@@ -70,21 +88,9 @@ class Player:
     def _middleware(self, exchange: Exchange) -> Any:
         key = repr(sorted(exchange.options.items(), key=lambda item: item[0]))
         if key not in self.middlewares:
-            options = {name: self._counted(name, value) for name, value in exchange.options.items()}
-            self.middlewares[key] = moesifwsgi.MoesifMiddleware(application, {**self.settings, **options})
+            settings = {**self.settings, **self.counted(exchange.options)}
+            self.middlewares[key] = moesifwsgi.MoesifMiddleware(application, settings)
         return self.middlewares[key]
-
-    def _counted(self, name: str, value: Any) -> Any:
-        if not callable(value):
-            return value
-
-        @wraps(value, assigned=())
-        def function(*arguments: Any) -> Any:
-            assert self.call
-            self.call.calls[name] += 1
-            return value(*arguments)
-
-        return function
 
     def settle(self) -> int:
         """See to it that everything is delivered; return how many events more that took."""

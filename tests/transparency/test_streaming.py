@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.gate import read_through
 from tests.server import SERVERS
 
 if TYPE_CHECKING:
@@ -15,20 +16,6 @@ if TYPE_CHECKING:
     from tests.conftest import Serve
     from tests.gate import Gate
     from tests.recorder import Recorder
-    from tests.server import Server
-
-
-def _first_chunk_then_the_rest(server: Server, gate: Gate) -> None:
-    connection = server.connection(timeout=5)
-    try:
-        connection.request("GET", "/")
-        answer = connection.getresponse()
-        # The application waits at the gate: what arrives now left before the second chunk was made.
-        assert answer.read(5) == b"first"
-        gate.open()
-        assert answer.read() == b"second"
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize("server", SERVERS)
@@ -54,14 +41,14 @@ def test_first_chunk_leaves_before_second_is_made(  # noqa: PLR0913, PLR0917 - a
 ) -> None:
     variables = {**gate.environment, "CALLBACKS": callbacks}
     running = serve("streaming:chunks", server, to=recorder, variables=variables, **options)
-    _first_chunk_then_the_rest(running, gate)
+    read_through(running.connection(timeout=5), gate)
     running.stop()
     assert len(recorder.events) == (0 if callbacks == "skip" else 1)
 
 
 def test_first_chunk_leaves_while_the_collector_is_dead(serve: Serve, nowhere: Nowhere, gate: Gate) -> None:
     running = serve("streaming:chunks", to=nowhere, variables=gate.environment, FLUSH_TIMEOUT=0.1)
-    _first_chunk_then_the_rest(running, gate)
+    read_through(running.connection(timeout=5), gate)
 
 
 # Not waitress: it lets an endless iterable run on after the client has left, with a middleware or without.

@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from datetime import timedelta
-from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +15,7 @@ import django
 from tests.gateway import make_environ
 from tests.parity.django.corpus import EXCHANGES
 from tests.parity.django.exchange import SESSION, DjangoExchange
-from tests.parity.drive import Server
+from tests.parity.drive import Counting, Server
 from tests.parity.exchange import CALL, Call
 
 AROUND = [
@@ -61,13 +60,12 @@ def prepare() -> None:
     )
 
 
-class Player:
+class Player(Counting):
     """Serves the exchanges, each through a project with its options."""
 
     def __init__(self, base_uri: str, application_id: str) -> None:
         self.settings = {"APPLICATION_ID": application_id, "BASE_URI": base_uri}
         self.handlers: dict[str, Any] = {}
-        self.call: Call | None = None
 
     def play(self, exchange: DjangoExchange) -> dict[str, Any]:
         """Serve one exchange and tell what a server would have seen."""
@@ -113,23 +111,11 @@ class Player:
             from django.core.handlers.wsgi import WSGIHandler
             from django.test import override_settings
 
-            options = {name: self._counted(name, value) for name, value in exchange.options.items()}
+            options = self.counted(exchange.options)
             stack = [*(AROUND if exchange.has_users else []), OURS]
             with override_settings(MIDDLEWARE=stack, MOESIF_MIDDLEWARE={**self.settings, **options}):
                 self.handlers[key] = WSGIHandler()
         return self.handlers[key]
-
-    def _counted(self, name: str, value: Any) -> Any:
-        if not callable(value):
-            return value
-
-        @wraps(value, assigned=())
-        def function(*arguments: Any) -> Any:
-            assert self.call
-            self.call.calls[name] += 1
-            return value(*arguments)
-
-        return function
 
     def _deliver(self) -> None:
         """See to it that everything is delivered."""
