@@ -220,6 +220,31 @@ def test_a_fork_in_the_middle_of_a_request_harms_neither_side(run_program: RunPr
     assert sorted(delivery.json.split(b'"')[3] for delivery in recorder.accepted) == [b"after", b"child", b"parent"]
 
 
+def test_many_threads_share_one_client_and_a_few_connections(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        """
+        import os, threading
+        from moesif.client import MoesifAPIClient
+
+        api = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"]).api
+
+        def update():
+            for _ in range(10):
+                api.update_user({"user_id": "1"})
+
+        threads = [threading.Thread(target=update) for _ in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        """,
+        to=recorder,
+    )
+    assert (ended.code, ended.errors) == (0, "")
+    assert len(recorder.accepted) == 320
+    assert len({delivery.connection for delivery in recorder.deliveries}) <= 8
+
+
 def test_no_descriptor_is_left_open(recorder: Recorder, connect_async: ConnectAsync) -> None:
     client = connect_async(recorder)
 

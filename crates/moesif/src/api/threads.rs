@@ -118,7 +118,14 @@ impl Pool {
         loop {
             let now = Instant::now();
             let pause = match state.jobs.first_entry() {
-                Some(job) if job.get().due <= now => return Some(job.remove()),
+                Some(job) if job.get().due <= now => {
+                    let job = job.remove();
+                    if state.idle > 0 && !state.jobs.is_empty() {
+                        // This thread may have been the one that waited for the next request to be due.
+                        self.changed.notify_one();
+                    }
+                    return Some(job);
+                }
                 Some(job) => job.get().due - now,
                 None => IDLE.saturating_sub(now - idle_since),
             };
@@ -149,6 +156,7 @@ impl Job {
     /// Tries once. Returns itself if it is to be tried again.
     fn attempt(mut self, transport: &HttpTransport) -> Option<Self> {
         if self.shared.is_abandoned.load(Ordering::Relaxed) {
+            self.end(Err(TransportError::new("it was given up")));
             return None;
         }
         let left = self.deadline.saturating_duration_since(Instant::now());
