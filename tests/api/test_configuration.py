@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -176,6 +178,17 @@ def test_the_helper_of_moesifapi_does_what_it_did() -> None:
     assert helper.form_encode({"b": [1, {"c": 2}], "d": None}, "a") == {"a[b][0]": 1, "a[b][1][c]": 2}
     assert moesifapi.HttpMethodEnum.from_string("post") == moesifapi.HttpMethodEnum.to_string("POST") == "POST"
     assert moesifapi.HttpMethodEnum.from_string("from_string") is None
+
+
+def test_a_controller_helps_those_who_send_by_other_means() -> None:
+    payload, headers = ApiController.generate_post_payload([moesifapi.UserModel("1")], {"X": "1"})
+    assert json.loads(gzip.decompress(payload))[0]["user_id"] == "1"
+    assert headers == {"X": "1", "Content-Encoding": "gzip"}
+    request = moesifapi.HttpRequest("GET", "http://h/")
+    ApiController().validate_response(moesifapi.HttpContext(request, moesifapi.HttpResponse(204, {}, "")))
+    for response in (moesifapi.HttpResponse(304, {}, ""), None):
+        with pytest.raises(moesifapi.APIException):
+            ApiController().validate_response(moesifapi.HttpContext(request, response))
 
 
 def test_an_exception_is_one_of_connections_where_no_answer_came() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,6 +12,7 @@ from moesif.client.collector import Collector
 from moesif.client.configuration import Configuration, own
 from moesif.client.documents import ACTION, COMPANY, EVENT, SUBSCRIPTION, USER
 from moesif.client.exchange import HttpContext, HttpResponse
+from moesif.client.legacy import APIHelper
 from moesif.client.waiting import wait
 from moesif.models.event import Headers
 
@@ -49,6 +51,10 @@ class BaseController:
             self.http_call_back = http_call_back
         self._collector = collector or Collector(Configuration())
 
+    def validate_response(self, context: HttpContext) -> None:
+        """Raise ``APIException`` for an answer that is no success, and for none."""
+        Told(context, None).response()
+
     def _run(self, steps: Steps[_Result]) -> _Result:
         try:
             asked = next(steps)
@@ -86,6 +92,12 @@ class ApiController(BaseController):
     is no document; ``APIException`` when the API refuses; ``APIConnectionError``, which is one, when no answer comes.
     Of a batch that was sent with several requests some may be kept then: sending all of it again does no harm.
     """
+
+    @classmethod
+    def generate_post_payload(cls, body: object, headers: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+        """Return a document as gzipped JSON, and the headers with the one that says so: for other ways to send it."""
+        headers["Content-Encoding"] = "gzip"
+        return gzip.compress((APIHelper.json_serialize(body) or "").encode()), headers
 
     def create_event(self, body: Document) -> Headers:
         """Record an API call: ``request`` with ``time``, ``uri`` and ``verb``, and, say, ``response`` and ``user_id``.

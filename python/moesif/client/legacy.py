@@ -1,4 +1,4 @@
-"""What else code written for moesifapi finds there: small tools that nothing in this package needs."""
+"""What else code written for moesifapi finds there: small tools that the calls themselves do not need."""
 
 from __future__ import annotations
 

@@ -84,6 +84,8 @@ impl Threads {
                 for job in jobs.into_values() {
                     job.end(Err(TransportError::new(&format!("no thread could be started: {error}"))));
                 }
+            } else {
+                self.shared.changed.notify_one();
             }
         }
     }
