@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from moesif.client import calls
 from moesif.client.calls import Told
 from moesif.client.documents import COMPANY, SUBSCRIPTION, USER, elements_of, fields_of, text_of
-from moesif.client.exchange import APIException, HttpContext, HttpRequest, HttpResponse
+from moesif.client.exchange import APIException, HttpRequest
 from moesif.client.waiting import wait
 
 if TYPE_CHECKING:
@@ -81,20 +81,14 @@ class ProfileUpdates:
 
     def _run(self, kind: Kind, steps: Steps[Any]) -> None:
         try:
-            asked = next(steps)
-            while True:
-                asked = steps.send(self._ask(asked))
-        except StopIteration:
-            pass
+            calls.run(steps, self._ask)
         except APIException as error:
             _logger.error("updating %s profiles: %s", kind.noun, error)  # noqa: TRY400 - its traceback tells nothing
         except Exception:
             _logger.exception("updating %s profiles", kind.noun)
 
     def _ask(self, asked: Asked) -> Told:
-        outcome = wait(self._post(asked.path, asked.document or ""))
-        response = HttpResponse.of(outcome.status, outcome.fields, outcome.body) if outcome.status else None
-        return Told(HttpContext(HttpRequest("POST", asked.path), response), outcome.problem)
+        return Told.of(HttpRequest("POST", asked.path), wait(self._post(asked.path, asked.document or "")))
 
 
 def _text(kind: Kind, profile: Document, name: str) -> str | None:

@@ -9,13 +9,13 @@ from moesif.client.calls import Told
 from moesif.client.collector import Collector
 from moesif.client.configuration import Configuration, own
 from moesif.client.documents import ACTION, COMPANY, EVENT, SUBSCRIPTION, USER
-from moesif.client.exchange import HttpContext, HttpResponse
 from moesif.client.waiting import wait_async
 from moesif.models.event import Headers
 
 if TYPE_CHECKING:
     from moesif.client.calls import Asked, Steps
     from moesif.client.documents import Document, Documents
+    from moesif.client.exchange import HttpResponse
     from moesif.models import StatusModel
 
     _Result = TypeVar("_Result")
@@ -98,7 +98,4 @@ class AsyncClient:
             return result
 
     async def _ask(self, asked: Asked) -> Told:
-        request = self._collector.request(asked)
-        outcome = await wait_async(self._collector.begin(asked))
-        response = HttpResponse.of(outcome.status, outcome.fields, outcome.body) if outcome.status else None
-        return Told(HttpContext(request, response), outcome.problem)
+        return Told.of(self._collector.request(asked), await wait_async(self._collector.begin(asked)))

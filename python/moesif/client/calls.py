@@ -16,10 +16,12 @@ from moesif.models import StatusModel
 from moesif.models.event import Headers
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import TypeAlias
 
     from moesif.client.documents import Document, Documents, Kind
+    from moesif.client.exchange import HttpRequest
+    from moesif.client.waiting import Outcome
 
 _logger = logging.getLogger("moesif.client")
 
@@ -39,6 +41,12 @@ class Told(NamedTuple):
 
     context: HttpContext
     problem: str | None
+
+    @classmethod
+    def of(cls, request: HttpRequest, outcome: Outcome) -> Told:
+        """Return what came of a request that was waited for."""
+        status, fields, body, problem = outcome
+        return cls(HttpContext(request, HttpResponse.of(status, fields, body) if status else None), problem)
 
     @property
     def status(self) -> int:
@@ -62,6 +70,17 @@ _Result = TypeVar("_Result")
 
 if TYPE_CHECKING:
     Steps: TypeAlias = Generator[Asked, Told, _Result]
+
+
+def run(steps: Steps[_Result], ask: Callable[[Asked], Told]) -> _Result:
+    """Make a call by asking, and waiting for, each thing in turn."""
+    try:
+        asked = next(steps)
+        while True:
+            asked = steps.send(ask(asked))
+    except StopIteration as end:
+        result: _Result = end.value
+        return result
 
 
 def send(kind: Kind, document: Document) -> Steps[HttpResponse]:

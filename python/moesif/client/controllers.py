@@ -56,29 +56,19 @@ class BaseController:
         Told(context, None).response()
 
     def _run(self, steps: Steps[_Result]) -> _Result:
-        try:
-            asked = next(steps)
-            while True:
-                asked = steps.send(self._ask(asked))
-        except StopIteration as end:
-            result: _Result = end.value
-            return result
+        return calls.run(steps, self._ask)
 
     def _ask(self, asked: Asked) -> Told:
         request = self._collector.request(asked)
         if self.http_call_back is not None:
             self.http_call_back.on_before_request(request)
         if self.http_client is not None:
-            response: HttpResponse | None = self.http_client.execute_as_string(request)
-            problem = None
+            told = Told(HttpContext(request, self.http_client.execute_as_string(request)), None)
         else:
-            outcome = wait(self._collector.begin(asked))
-            response = HttpResponse.of(outcome.status, outcome.fields, outcome.body) if outcome.status else None
-            problem = outcome.problem
-        context = HttpContext(request, response)
-        if self.http_call_back is not None and response is not None:
-            self.http_call_back.on_after_response(context)
-        return Told(context, problem)
+            told = Told.of(request, wait(self._collector.begin(asked)))
+        if self.http_call_back is not None and told.context.response is not None:
+            self.http_call_back.on_after_response(told.context)
+        return told
 
 
 class ApiController(BaseController):
