@@ -10,7 +10,7 @@ import logging
 import os
 
 #: Distributions whose import package, of the same name, is in this one.
-_REPLACED = ("moesifapi", "moesifdjango", "moesifwsgi")
+_REPLACED = ("moesifapi", "moesifdjango", "moesifpythonrequest", "moesifwsgi")
 
 
 def warn_of_shared_files() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from moesif import _native
 from moesif.client import MoesifAPIClient
 from moesif.lifecycle import stats
+from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
 
 if TYPE_CHECKING:
@@ -45,7 +46,9 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         super().__init__()
         self.app = app
         self.settings = settings
-        self.DEBUG, self.LOG_BODY = self._configure(app, settings)
+        self.DEBUG, self.LOG_BODY, captures_outgoing = self._configure(app, settings)
+        if captures_outgoing:
+            start_for_middleware(settings, "wsgi")
 
     @property
     def dropped_events(self) -> int:

@@ -17,10 +17,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
+import moesif.outgoing
 from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT, Nowhere
 from tests.gateway import Environ, Gateway, hello, make_environ, request
+from tests.outgoing.api import Api
 from tests.ports import collector_at
 from tests.recorder import Fault, Recorder
 
@@ -398,6 +401,63 @@ def _request_timeout(given: Given) -> None:
     request(given.middleware(0.3))
     # It is ten seconds by default.
     given.recorder.wait_for_deliveries(2, timeout=9)
+
+
+# What the application calls.
+
+
+def _outgoing(given: Given, value: object, **others: object) -> dict[str, Any]:
+    """The one event of what an application calls while it serves a call."""
+    api = Api()
+
+    def application(_environ: Environ, start_response: Any) -> list[bytes]:
+        if given.name == "SKIP_OUTGOING":
+            requests.get(f"{api.uri}/skipped", timeout=20)
+        answer = requests.post(f"{api.uri}/echo", json={"a": 1}, headers={"X-Name": "ann"}, timeout=20)
+        start_response("200 OK", [])
+        return [answer.content]
+
+    try:
+        request(given.middleware(value, application, **others))
+        [event] = [event for event in given.recorder.wait_for(2, timeout=20) if event["direction"] == "Outgoing"]
+        return event
+    finally:
+        moesif.outgoing.stop()
+        api.close()
+
+
+@_of("CAPTURE_OUTGOING_REQUESTS")
+def _capture_outgoing_requests(given: Given) -> None:
+    event = _outgoing(given, value=True)
+    assert (event["request"]["body"], event["response"]["body"]) == ({"a": 1}, {"a": 1})
+
+
+@_of("LOG_BODY_OUTGOING")
+def _log_body_outgoing(given: Given) -> None:
+    event = _outgoing(given, value=False, CAPTURE_OUTGOING_REQUESTS=True)
+    assert "body" not in event["request"] | event["response"]
+
+
+@_of("IDENTIFY_USER_OUTGOING", "IDENTIFY_COMPANY_OUTGOING", "GET_SESSION_TOKEN_OUTGOING")
+def _identify_outgoing(given: Given) -> None:
+    def name(request: Any, response: Any) -> str:
+        return f"{request.headers['X-Name']} {response.status_code}"
+
+    fields = {"IDENTIFY_USER": "user_id", "IDENTIFY_COMPANY": "company_id", "GET_SESSION_TOKEN": "session_token"}
+    event = _outgoing(given, name, CAPTURE_OUTGOING_REQUESTS=True)
+    assert event[fields[given.name.removesuffix("_OUTGOING")]] == "ann 200"
+
+
+@_of("GET_METADATA_OUTGOING")
+def _get_metadata_outgoing(given: Given) -> None:
+    event = _outgoing(given, lambda _request, _response: {"b": 2}, CAPTURE_OUTGOING_REQUESTS=True)
+    assert event["metadata"]["b"] == 2
+
+
+@_of("SKIP_OUTGOING")
+def _skip_outgoing(given: Given) -> None:
+    event = _outgoing(given, lambda request, _response: request.method == "GET", CAPTURE_OUTGOING_REQUESTS=True)
+    assert event["request"]["verb"] == "POST"
 
 
 # The rest.

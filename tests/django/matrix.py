@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVERS = ("pytest==9.2.0", "pytest-timeout==2.4.0", "gunicorn==27.0.1")
+SERVERS = ("pytest==9.2.0", "pytest-timeout==2.4.0", "gunicorn==27.0.1", "requests==2.34.2")
 ASYNCHRONOUS = ("uvicorn==0.54.0", "hypercorn==0.18.0")
 
 

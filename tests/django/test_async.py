@@ -9,6 +9,7 @@ import asyncio
 import base64
 import gzip
 import json
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -266,3 +267,42 @@ def test_calls_that_overlap_do_not_mix(project: Project, recorder: Recorder) -> 
     asyncio.run(call())
     for event in recorder.wait_for(20):
         assert event["request"]["uri"] == f"http://testserver{event['user_id']}"
+
+
+@pytest.mark.parametrize("how", ["cancelled", "closed"])
+def test_a_call_that_ends_early_can_be_left_out(project: Project, recorder: Recorder, how: str) -> None:
+    project(SKIP=lambda request, _response: request.path == "/private")
+
+    async def never(_request: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def call(path: str) -> None:
+        coroutine = moesif_middleware(never)(RequestFactory().get(path))
+        if how == "closed":
+            coroutine.send(None)
+            coroutine.close()
+            return
+        task = asyncio.ensure_future(coroutine)
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(call("/private"))
+    asyncio.run(call("/public"))
+    (event,) = recorder.wait_for(1)
+    assert event["request"]["uri"] == "http://testserver/public"
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 nobody can tell whose end it is")
+def test_a_function_that_waits_for_something_cancelled_has_failed(project: Project, recorder: Recorder) -> None:
+    async def user(_request: Any, _response: Any) -> None:
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        task.cancel()
+        await task
+
+    project(IDENTIFY_USER=user)
+    assert asyncio.run(moesif_middleware(view)(RequestFactory().get("/"))).status_code == 200
+    project(IDENTIFY_USER=user)
+    assert moesif_middleware(lambda _request: HttpResponse("ok"))(RequestFactory().get("/")).status_code == 200
+    assert len(recorder.wait_for(2)) == 2

@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.template import engines
 from django.template.response import SimpleTemplateResponse
@@ -269,3 +270,54 @@ def test_a_response_that_is_used_again_has_the_id_of_each_call(project: Project,
     assert ids == [event["transaction_id"] for event in recorder.wait_for(3)]
     response["X-Moesif-Transaction-Id"] = "of the project"
     assert middleware(RequestFactory().get("/"))["X-Moesif-Transaction-Id"] == "of the project"
+
+
+CACHED = ["django.middleware.cache.UpdateCacheMiddleware", settings.OURS]
+CACHED.append("django.middleware.cache.FetchFromCacheMiddleware")
+
+
+def cache(name: str) -> dict[str, Any]:
+    """Return settings with a cache of this name, which is empty at first."""
+    backend = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}
+    return {"CACHES": {"default": backend}}
+
+
+def test_a_response_from_a_cache_has_the_id_of_its_call(project: Project, recorder: Recorder) -> None:
+    client = project(middleware=CACHED, django=cache("ids"))
+    ids = [client.get("/plain")["X-Moesif-Transaction-Id"] for _ in range(3)]
+    assert ids == [event["transaction_id"] for event in recorder.wait_for(3)]
+    assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"HTTP_X_FORWARDED_HOST": "api.example.com", "HTTP_HOST": "10.0.0.5:8000"},
+        {"HTTP_X_FORWARDED_PORT": "8443", "SERVER_NAME": "api.example.com"},
+        {"HTTP_HOST": "10.0.0.5:8000"},
+        {"SCRIPT_NAME": "/app/"},
+    ],
+)
+@pytest.mark.parametrize("is_proxied", [True, False])
+def test_the_uri_is_the_one_django_knows(
+    project: Project, recorder: Recorder, environ: dict[str, str], *, is_proxied: bool
+) -> None:
+    project(django={"USE_X_FORWARDED_HOST": is_proxied, "USE_X_FORWARDED_PORT": is_proxied})
+    known: list[str] = []
+
+    def view(request: Any) -> HttpResponse:
+        known.append(request.build_absolute_uri())
+        return HttpResponse("ok")
+
+    moesif_middleware(view)(RequestFactory().get("/x", **environ))
+    assert [event["request"]["uri"] for event in recorder.wait_for(1)] == known
+
+
+def test_any_name_of_the_middleware_works_in_the_old_list(project: Project, recorder: Recorder) -> None:
+    project()
+    old = moesif_middleware()
+    request = RequestFactory().get("/old")
+    assert old.process_request(request) is None
+    assert old.process_response(request, HttpResponse("ok")).has_header("X-Moesif-Transaction-Id")
+    (event,) = recorder.wait_for(1)
+    assert event["request"]["uri"].endswith("/old")

@@ -10,9 +10,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.test import RequestFactory
 
 import django
 import moesif
+from moesifdjango.middleware import moesif_middleware
 
 if TYPE_CHECKING:
     from tests.django.conftest import Project
@@ -174,3 +176,45 @@ def test_a_session_key_that_is_too_long_costs_itself_only(
     assert event["request"]["headers"]
     assert "fault in this package" not in caplog.text
     assert "request.session.session_key failed" in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["new headers", "deleted", "plain"])
+def test_a_mask_that_compares_names_as_moesifdjango_showed_them_finds_them(
+    project: Project, recorder: Recorder, kind: str
+) -> None:
+    secret = {"AUTHORIZATION", "X-API-KEY"}
+
+    def mask(event: Any) -> Any:
+        if kind == "deleted":
+            for name in [name for name in event.request.headers if name in secret]:
+                del event.request.headers[name]
+        else:
+            kept = {name: value for name, value in event.request.headers.items() if name not in secret}
+            event.request.headers = kept
+        return event.to_dictionary() if kind == "plain" else event
+
+    client = project(MASK_EVENT_MODEL=mask)
+    client.get("/plain", HTTP_AUTHORIZATION="Bearer s3cr3t", HTTP_X_API_KEY="s3cr3t", HTTP_X_OTHER="kept")
+    (event,) = recorder.wait_for(1)
+    assert "s3cr3t" not in json.dumps(event)
+    assert event["request"]["headers"]["X-Other"] == "kept"
+
+
+def test_functions_are_asked_about_a_call_that_raises(project: Project, recorder: Recorder) -> None:
+    def view(request: Any) -> Any:
+        raise SystemExit(request.path)
+
+    asked: list[tuple[str, object]] = []
+
+    def skip(request: Any, response: object) -> bool:
+        asked.append((request.path, response))
+        return bool(request.path == "/private")
+
+    project(SKIP=skip, IDENTIFY_USER=lambda _request, _response: "ann")
+    middleware = moesif_middleware(view)
+    for path in ("/private", "/public"):
+        with pytest.raises(SystemExit):
+            middleware(RequestFactory().post(path, b"secret", content_type="text/plain"))
+    (event,) = recorder.wait_for(1)
+    assert asked == [("/private", None), ("/public", None)]
+    assert (event["request"]["uri"], event["user_id"]) == ("http://testserver/public", "ann")

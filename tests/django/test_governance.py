@@ -19,6 +19,7 @@ import moesif
 from moesifdjango.middleware import moesif_middleware
 from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
 from tests.django.project.views import JOURNAL
+from tests.django.test_capture import CACHED, cache
 from tests.governance.rules import answer, events_of, rule, when
 from tests.remote.loaded import Config, wait_until
 
@@ -315,3 +316,90 @@ def test_headers_for_one_user_do_not_stay_on_a_response_that_is_used_again(gover
     assert response["X-Own"] == "of the rule"
     nobody = middleware(get("/"))
     assert ("X-For" in nobody, nobody["X-Own"]) == (False, "of the view")
+
+
+YOURS = rule("user", "yours", block=False, variables=[{"name": "0"}], response={"headers": {"X-For": "{{0}}"}})
+OF_ANNS_PLAN = {"user_rules": {"ann": [{"rules": "yours", "values": {"0": "ann"}}]}}
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+def test_headers_for_one_user_do_not_come_from_a_cache_to_another(governed: Any, *, disabled: bool) -> None:
+    def user(request: Any, _response: Any) -> str | None:
+        name: str | None = request.META.get("HTTP_X_USER")
+        return name
+
+    client = governed(
+        [YOURS],
+        OF_ANNS_PLAN,
+        middleware=CACHED,
+        django=cache(f"rules {disabled}"),
+        IDENTIFY_USER=user,
+        DISABLE_TRANSACTION_ID=disabled,
+    )
+    assert [client.get("/plain", HTTP_X_USER=name).get("X-For") for name in ("ann", "bob", "")] == ["ann", None, None]
+
+
+@pytest.mark.parametrize("read", ["POST", "body", "read"])
+@pytest.mark.parametrize("rules", [[QUOTA], [QUOTA, rule(regex_config=when(body__query="secret"))]])
+def test_what_a_function_reads_before_the_view_the_view_reads_as_well(
+    governed: Any, recorder: Recorder, read: str, rules: list[Any]
+) -> None:
+    found: list[object] = []
+
+    def look(request: Any, response: Any) -> str | None:
+        if response is None:
+            found.append(request.read() if read == "read" else getattr(request, read))
+        return None
+
+    client = governed(rules, OF_OTHERS, IDENTIFY_USER=look)
+    found.clear()
+    assert client.post("/echo", '{"a": 1}', content_type="application/json").content == b'{"a": 1}'
+    sent = json.loads(client.post("/form", {"name": "ann"}).content)
+    assert sent["fields"] == {"name": "ann"}
+    assert json.loads(client.post("/reading", b"twelve bytes", content_type="text/plain").content) == {
+        "read": "twelve bytes",
+        "body": "RawPostDataException",
+    }
+    assert len(found) == 3
+    if read != "POST":
+        assert (found[0], found[2]) == (b'{"a": 1}', b"twelve bytes")
+    [event] = events_of(recorder, "/echo")
+    assert event["request"]["body"] == {"a": 1}
+
+
+def test_above_the_middleware_of_users_they_are_found_after_the_view(governed: Any, recorder: Recorder) -> None:
+    client = governed([QUOTA], OF_OTHERS, middleware=[settings.OURS, *settings.AROUND])
+    assert client.login(username="ann", password="secret")
+    assert client.get("/plain").status_code == 200
+    [event] = events_of(recorder, "/plain")
+    assert event["user_id"] == "ann"
+
+
+@pytest.mark.skipif(django.VERSION < (3, 1), reason="asynchronous stacks come with Django 3.1")
+@pytest.mark.parametrize("identifies", [True, False])
+def test_a_rule_sees_a_body_that_came_in_chunks_to_an_asynchronous_server(governed: Any, *, identifies: bool) -> None:
+    from django.core.handlers.asgi import ASGIHandler
+
+    look = {"IDENTIFY_USER": lambda request, _response: json.loads(request.body.decode())["user"]}
+    governed([rule(regex_config=when(body__query="secret"))], **(look if identifies else {}))
+    handler = ASGIHandler()
+
+    async def post(body: bytes) -> int:
+        received = [{"type": "http.request", "body": body, "more_body": False}]
+        sent: list[dict[str, Any]] = []
+
+        async def receive() -> Any:
+            if not received:
+                await asyncio.Event().wait()
+            return received.pop()
+
+        async def send(message: dict[str, Any]) -> None:
+            sent.append(message)
+
+        fields = [(b"host", b"testserver"), (b"transfer-encoding", b"chunked"), (b"content-type", b"application/json")]
+        scope = {"type": "http", "method": "POST", "path": "/echo", "query_string": b"", "headers": fields}
+        await handler({**scope, "asgi": {"version": "3.0"}, "scheme": "http", "http_version": "1.1"}, receive, send)
+        return int(sent[0]["status"])
+
+    assert asyncio.run(post(b'{"query": "secret", "user": "ann"}')) == 402
+    assert asyncio.run(post(b'{"query": "open", "user": "ann"}')) == 200

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 
@@ -225,3 +226,17 @@ def _around() -> list[str]:
     from django.conf import settings
 
     return list(settings.AROUND)
+
+
+@pytest.mark.parametrize("option", ["IDENTIFY_COMPANY", "GET_METADATA", "GET_SESSION_TOKEN", None])
+def test_who_asks_for_the_user_after_us_finds_what_we_found(project: Project, queries: Any, option: str | None) -> None:
+    """Functions of the settings, and middlewares around ours."""
+    if option is None:
+        client = project(middleware=[*settings.AROUND, "tests.django.project.around.looking", settings.OURS])
+    else:
+        options: dict[str, Any] = {option: lambda request, _response: {"user": request.user.username}}
+        client = project(**options)
+    assert client.login(username="ann", password="secret")
+    with queries() as with_us:
+        assert client.get("/plain").status_code == 200
+    assert len(with_us) == 2

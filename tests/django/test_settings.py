@@ -56,6 +56,13 @@ def test_a_wrong_setting_is_reported_by_the_check(given: Any, named: str) -> Non
     assert named in str(raised.value)
 
 
+def test_the_check_says_nothing_in_a_project_that_does_not_use_the_middleware() -> None:
+    with override_settings(MIDDLEWARE=[], MIDDLEWARE_CLASSES=[], MOESIF_MIDDLEWARE=None):
+        call_command("check", stdout=io.StringIO())
+    with override_settings(MOESIF_MIDDLEWARE=None), pytest.raises(SystemCheckError, match="APPLICATION_ID"):
+        call_command("check", stdout=io.StringIO())
+
+
 def test_the_check_is_content_with_settings_that_work() -> None:
     with override_settings(MOESIF_MIDDLEWARE={"APPLICATION_ID": "a"}):
         call_command("check", stdout=io.StringIO())

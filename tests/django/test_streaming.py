@@ -9,6 +9,7 @@ import asyncio
 import base64
 import gc
 import io
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -188,3 +189,18 @@ def test_a_response_without_content_is_recorded(project: Project, recorder: Reco
     moesif_middleware(lambda _request: HttpResponse(status=204))(RequestFactory().delete("/"))
     (event,) = recorder.wait_for(1)
     assert (event["response"]["status"], event["response"].get("body")) == (204, None)
+
+
+def test_a_stream_is_let_go_when_it_is_closed(project: Project) -> None:
+    project()
+    gc.collect()
+    gc.disable()
+    try:
+        streaming = moesif_middleware(lambda _request: StreamingHttpResponse(iter([b"a"])))(RequestFactory().get("/"))
+        known = weakref.ref(streaming)
+        assert b"".join(streaming.streaming_content) == b"a"
+        streaming.close()
+        del streaming
+        assert known() is None
+    finally:
+        gc.enable()

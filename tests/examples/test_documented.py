@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.examples import snippets
+from tests.outgoing.api import DOCUMENT, Api
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +69,19 @@ def test_wrapping_an_application_captures_its_calls(run: Run, documented: Record
 def test_the_option_for_outgoing_calls_may_be_spelled_out(run: Run, documented: Recorder) -> None:
     assert run(snippets.OUTGOING, snippets.CALL_FLASK).errors == ""
     assert [event["response"]["status"] for event in documented.events] == [404] * 4
+
+
+def test_the_option_for_outgoing_calls_captures_them(run: Run, documented: Recorder) -> None:
+    api = Api()
+    view = f"import requests\n@app.get('/')\ndef call(): return requests.get({api.uri!r} + '/items').json()"
+    try:
+        assert run(snippets.OUTGOING.replace("False", "True"), view, snippets.CALL_FLASK).errors == ""
+    finally:
+        api.close()
+    [outgoing] = [event for event in documented.events if event["direction"] == "Outgoing"]
+    [incoming] = [event for event in documented.events if event["response"]["status"] == 200 and event != outgoing]
+    assert incoming["response"]["body"] == outgoing["response"]["body"] == DOCUMENT
+    assert outgoing["metadata"] == {"incoming_transaction_id": incoming["transaction_id"]}
 
 
 def test_every_function_of_the_example_is_asked(run: Run, documented: Recorder) -> None:

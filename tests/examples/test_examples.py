@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.collector import ROOT
+from tests.outgoing.api import Api
 from tests.ports import bind_fresh
 from tests.server import Response, environment
 
@@ -182,6 +183,47 @@ def test_an_example_does_what_it_shows(application: Application, collector: Coll
     assert event["user"]["request"]["body"] == USER
 
 
+def test_a_program_shows_the_calls_it_makes(collector: Collector) -> None:
+    command = _commands("outgoing")[-1].removeprefix(".venv/bin/").split()
+    api = Api()
+    variables = environment(collector.uri, collector.application_id, {}) | {"API": api.uri}
+    del variables["PYTHONPATH"]
+    try:
+        ended = subprocess.run(
+            [Path(sys.executable).with_name(command[0]), *command[1:]],
+            cwd=ROOT,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        api.close()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.split("\n") == ["nobody is there", "delivered", ""]
+    assert len(api.seen) == 4
+    events = {event["request"]["uri"]: event for row in collector.events() if (event := collector.event(row["id"]))}
+    items, echo, large, nobody = (
+        events[uri]
+        for uri in (
+            f"{api.uri}/items?page=2",
+            f"{api.uri}/echo",
+            f"{api.uri}/large?100000",
+            "http://127.0.0.1:1/nobody-is-there",
+        )
+    )
+    assert len(events) == 4, "the health check is skipped, and nothing else"
+    assert {event["direction"] for event in events.values()} == {"Outgoing"}
+    assert (items["user_id"], items["company_id"]) == ("12345", "67890")
+    assert "Authorization" not in items["request"]["headers"]
+    assert (echo["request"]["body"], echo["response"]["body"]) == ({"name": "spanner"}, {"name": "spanner"})
+    assert large["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
+    assert "response" not in nobody
+    assert nobody["metadata"]["error"] == "requests.exceptions.ConnectionError"
+    assert nobody["metadata"]["datacenter"] == "westus"
+
+
 @pytest.mark.parametrize("application", _commands("django"), indirect=True)
 def test_the_user_of_a_django_session_is_recorded(application: Application, collector: Collector) -> None:
     entered = application.call("POST", "/login", {"username": "ann", "password": "secret"})
@@ -204,6 +246,6 @@ def test_the_user_of_a_django_session_is_recorded(application: Application, coll
 
 def test_the_readme_lists_every_example() -> None:
     readme = (ROOT / "README.md").read_text()
-    for example in EXAMPLES:
+    for example in (*EXAMPLES, "outgoing"):
         for command in _commands(example):
             assert command in readme, example

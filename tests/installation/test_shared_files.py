@@ -18,12 +18,13 @@ from tests.collector import ROOT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-UPSTREAM = ("moesifwsgi==1.10.5", "moesifapi==1.5.5")
+UPSTREAM = ("moesifwsgi==1.10.5", "moesifapi==1.5.5", "moesifpythonrequest==0.3.5")
 NAMES = """
 import logging
 logging.basicConfig(format="%(name)s %(levelname)s %(message)s")
 import moesif, moesifwsgi
-print(moesifwsgi.MoesifMiddleware.__module__, moesif.__file__)
+from moesifpythonrequest.start_capture.start_capture import StartCapture
+print(moesifwsgi.MoesifMiddleware.__module__, StartCapture.__module__, moesif.__file__)
 """
 
 
@@ -39,7 +40,7 @@ def _run(python: str | Path, *arguments: str, **variables: str) -> tuple[str, st
 def place(tmp_path: Path) -> Path:
     """A directory with this package in it, as installed."""
     installed = Path(moesif.__file__).parent.parent
-    for package in ("moesif", "moesifapi", "moesifwsgi"):
+    for package in ("moesif", "moesifapi", "moesifpythonrequest", "moesifwsgi"):
         shutil.copytree(installed / package, tmp_path / package)
     return tmp_path
 
@@ -49,6 +50,7 @@ def place(tmp_path: Path) -> Path:
     [
         (["moesifwsgi-1.10.5.dist-info"], "moesifwsgi"),
         (["moesifdjango-2.3.13.dist-info"], "moesifdjango"),
+        (["moesifpythonrequest-0.3.5.dist-info"], "moesifpythonrequest"),
         (["moesifapi-1.5.5.dist-info", "moesifwsgi-1.10.5-py3.11.egg-info"], "moesifapi moesifwsgi"),
     ],
 )
@@ -107,5 +109,5 @@ def test_the_commands_of_the_warning_put_it_right(
     pip(*uninstall, "--yes")
     pip(*install, *wheels)
 
-    assert _run(python, "-c", NAMES)[0].startswith("moesif.wsgi ")
+    assert _run(python, "-c", NAMES)[0].startswith("moesif.wsgi moesif.outgoing.capturing ")
     assert _run(python, "-c", NAMES)[1] == ""

@@ -42,6 +42,11 @@ pub(crate) fn object(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Box
     RawValue::from_string(json.text).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
+/// Metadata as a function returned it: a dictionary, or `None`. Raises what [`object`] raises.
+pub(crate) fn metadata(result: &Bound<'_, PyAny>) -> PyResult<Option<Box<RawValue>>> {
+    if result.is_none() { Ok(None) } else { object(result, METADATA_BYTES).map(Some) }
+}
+
 /// The Python value of a JSON document, by Python's own parser.
 pub(crate) fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
     let arguments = (json,).into_pyobject(py)?;

@@ -14,8 +14,10 @@ mod json;
 mod lifecycle;
 mod log;
 mod mask;
+mod outgoing;
 mod python;
 mod record;
+mod serving;
 mod settings;
 mod wsgi;
 
@@ -30,6 +32,10 @@ mod _native {
     use crate::django::{DjangoCall, DjangoCapture};
     #[pymodule_export]
     use crate::lifecycle::{after_fork_in_child, callback_failed, finish, flush, stats};
+    #[pymodule_export]
+    use crate::outgoing::{OutgoingCall, OutgoingCapture};
+    #[pymodule_export]
+    use crate::serving::link_outgoing_calls;
     #[pymodule_export]
     use crate::wsgi::WsgiMiddleware;
 

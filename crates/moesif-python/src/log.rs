@@ -1,7 +1,7 @@
 //! Messages to the application's own logging, on the application's own threads.
 //!
-//! Loggers are `moesif.settings`, `moesif.callbacks`, `moesif.delivery` and `moesif.governance`; the facade has `moesif.client` and
-//! `moesif`. The root logger, its
+//! Loggers are `moesif.settings`, `moesif.callbacks`, `moesif.delivery` and `moesif.governance`; the facade has `moesif.client`,
+//! `moesif.outgoing` and `moesif`. The root logger, its
 //! handlers and levels are never touched (`docs/guarantees.md`, I-17). Logging that fails is nobody's problem: the message is gone.
 
 use moesif::pipeline::{Severity, Topic, drain_diagnostics};

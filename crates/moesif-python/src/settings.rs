@@ -16,6 +16,24 @@ pub(crate) fn parse(
     py: Python<'_>,
     integration: Integration,
 ) -> PyResult<Settings> {
+    let Parsed { settings, warnings } = check(given, py, integration)?;
+    if settings.debug {
+        log::enable_debug(py)?;
+    }
+    for warning in warnings {
+        log::warn(py, "moesif.settings", &warning, None);
+    }
+    Ok(settings)
+}
+
+/// The same, without a word.
+///
+/// Raises what [`parse`] raises.
+pub(crate) fn check(
+    given: Option<&Bound<'_, PyAny>>,
+    py: Python<'_>,
+    integration: Integration,
+) -> PyResult<Parsed> {
     let mut options = Vec::new();
     if let Some(given) = given.filter(|given| !given.is_none()) {
         let given = given.cast::<PyMapping>().map_err(|_| {
@@ -27,19 +45,12 @@ pub(crate) fn parse(
         }
     }
     let environment = environment::variables(py).unwrap_or_default();
-    let parsed = Settings::parse(
+    Settings::parse(
         integration,
         options.iter().map(|(key, value)| (&**key, value.clone())),
         environment.iter().map(|(name, text)| (&**name, &**text)),
-    );
-    let Parsed { settings, warnings } = parsed.map_err(|error| PyValueError::new_err(error.to_string()))?;
-    if settings.debug {
-        log::enable_debug(py)?;
-    }
-    for warning in warnings {
-        log::warn(py, "moesif.settings", &warning, None);
-    }
-    Ok(settings)
+    )
+    .map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// The function under a key. Whether it is one has been checked.

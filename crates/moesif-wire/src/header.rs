@@ -2,6 +2,8 @@
 
 /// The collector application id, required on every call: the only authentication there is.
 pub const APPLICATION_ID: &str = "X-Moesif-Application-Id";
+/// Name and version of an SDK that sends events from a browser.
+pub const SDK: &str = "X-Moesif-SDK";
 /// Version of the remote configuration, on the reply to every POST and to GET /v1/config and /v1/rules.
 pub const CONFIG_ETAG: &str = "X-Moesif-Config-ETag";
 /// Version of the governance rules, on the same replies.

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use moesif_wire::header;
+
 use crate::api::Api;
-use crate::capture::{Exchange, Policy};
+use crate::capture::{Exchange, Policy, host, is_under};
 use crate::governance::Governance;
 use crate::pipeline::{Delivery, Pipeline};
 use crate::process::{ProcessLocal, Runtime, runtime};
@@ -95,6 +97,25 @@ impl Client {
     /// Counts a call whose record was lost to a fault of ours.
     pub fn lose(&self) {
         self.here().pipeline.count_lost();
+    }
+
+    /// Whether a call that the application makes is one to the collector: it goes there, or to the hosted service, or says
+    /// that it comes from an SDK.
+    #[must_use]
+    pub fn is_own_traffic(&self, exchange: &Exchange) -> bool {
+        const HOSTED: &str = ".moesif.net";
+        let host = host(exchange.uri()).to_ascii_lowercase();
+        is_under(self.delivery.endpoint.base_uri(), exchange.uri())
+            || host.ends_with(HOSTED)
+            || [header::APPLICATION_ID, header::SDK]
+                .iter()
+                .any(|name| exchange.request_header(name).is_some())
+    }
+
+    /// Where events go, and in whose name: the base URI of the collector and the application id.
+    #[must_use]
+    pub fn destination(&self) -> (&str, &str) {
+        (self.delivery.endpoint.base_uri(), self.delivery.endpoint.application_id())
     }
 
     /// How calls are captured.

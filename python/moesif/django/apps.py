@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import Error, register
 from django.core.exceptions import ImproperlyConfigured
 
@@ -25,9 +26,16 @@ class MoesifConfig(AppConfig):  # type: ignore[misc]
 
 
 def check_settings(**_keywords: Any) -> list[Any]:
-    """Report settings that the middleware would refuse."""
+    """Report settings that the middleware would refuse, in a project that has them or the middleware."""
+    given = middleware_settings()
+    listed = getattr(settings, "MIDDLEWARE", None)
+    if listed is None:
+        # Django before 2.0.
+        listed = getattr(settings, "MIDDLEWARE_CLASSES", None) or ()
+    if given is None and not any(name.startswith("moesifdjango.") for name in listed):
+        return []
     try:
-        capture_of(middleware_settings())
+        capture_of(given)
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="docs/options.md tells what each option can be.", id="moesif.E001")]
     return []

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +58,7 @@ if TYPE_CHECKING:
     #: Steps that have a result.
     Answer: TypeAlias = Generator["Step", bool, bool]
 
-__all__ = ["Functions", "iscoroutinefunction", "run", "run_async"]
+__all__ = ["Functions", "iscoroutinefunction", "run", "run_async", "run_without_waiting"]
 
 _logger = logging.getLogger("moesif.callbacks")
 
@@ -71,9 +73,11 @@ class Function:
         self.is_async = iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
         #: Whether it has turned out to need a thread of its own in an asynchronous stack.
         self.blocks = False
+        #: Whether it cannot be asked where nothing can be awaited.
+        self.waits = self.is_async
         self._reported: set[str] = set()
 
-    def report(self, error: Exception, consequence: str | None = None) -> None:
+    def report(self, error: BaseException, consequence: str | None = None) -> None:
         """Count a failure, and log it the first time it has this consequence."""
         _native.callback_failed()
         consequence = consequence or f": the call is recorded without {self.cost}"
@@ -111,12 +115,35 @@ class Function:
 
 
 class Mask(Function):
-    """``MASK_EVENT_MODEL``, which is asked about a call and given its event, a new model each time it is called."""
+    """``MASK_EVENT_MODEL``, which is asked about a call and given its event, a new model each time it is called.
 
-    def answer(self, *arguments: object) -> Any:
-        call: Any = arguments[0]
+    It finds the names of request headers as moesifdjango has shown them, in capitals: a mask that compares them finds
+    what it looks for. In the event they are what they were.
+    """
+
+    def answer(self, *arguments: Any) -> Any:
+        call, names = arguments
         model = call.event_model()
-        return None if model is None else self.function(model)
+        if model is None:
+            return None
+        headers = model.request.headers
+        if isinstance(headers, dict):
+            names.update({name.upper(): name for name in headers})
+            model.request.headers = type(headers)({name.upper(): value for name, value in headers.items()})
+        return self.function(model)
+
+    @staticmethod
+    def accept(call: _native.DjangoCall, names: Mapping[str, str], event: Any) -> bool:
+        """Take the event a mask has returned, its headers under their names again."""
+        request = event.get("request") if isinstance(event, dict) else getattr(event, "request", None)
+        headers = request.get("headers") if isinstance(request, dict) else getattr(request, "headers", None)
+        if isinstance(headers, dict):
+            named = {names.get(name, name): value for name, value in headers.items()}
+            if isinstance(request, dict):
+                request["headers"] = named
+            else:
+                request.headers = named  # type: ignore[union-attr]
+        return call.set_event(event)
 
 
 def _a_result(result: object) -> object:
@@ -150,7 +177,7 @@ class Step:
     def take(self) -> bool:
         try:
             return self.accept(self.function.call(*self.arguments))
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.function.report(error, self.consequence)
             return False
 
@@ -158,6 +185,13 @@ class Step:
         try:
             return self.accept(await self.function.call_async(*self.arguments))
         except Exception as error:
+            self.function.report(error, self.consequence)
+            return False
+        except asyncio.CancelledError as error:
+            # Of the request, or only of something the function has waited for. Before Python 3.11 nobody can tell.
+            task = asyncio.current_task()
+            if sys.version_info < (3, 11) or task is None or task.cancelling():
+                raise
             self.function.report(error, self.consequence)
             return False
 
@@ -168,6 +202,16 @@ def run(steps: Steps) -> None:
     try:
         while step is not None:
             step = steps.send(step.take())
+    except StopIteration:
+        return
+
+
+def run_without_waiting(steps: Steps) -> None:
+    """Take the steps that nothing need be awaited for, where nothing can be: the others have no result."""
+    step = next(steps, None)
+    try:
+        while step is not None:
+            step = steps.send(not step.function.waits and step.take())
     except StopIteration:
         return
 
@@ -187,6 +231,7 @@ class UserLookup(Function):
 
     def __init__(self) -> None:
         super().__init__("looking up request.user", look_up, "the user's name")
+        self.waits = True
 
     async def call_async(self, *arguments: Any) -> object:
         return await look_up_async(*arguments)
@@ -219,8 +264,7 @@ class Functions:
             return False
         attributes = request.__dict__
         if not call.is_identified and (self.identify_user or "user" in attributes):
-            # Where rules need to know who calls, the lookup has been made before.
-            yield from self._identify_user(call, both, looks_up=not call.needs_user_id)
+            yield from self._identify_user(call, both)
         if self.identify_company and not call.has_company_id:
             yield Step(self.identify_company, both, call.set_company_id)
         if self.get_metadata:
@@ -234,33 +278,32 @@ class Functions:
     def identify_early(self, call: _native.DjangoCall, request: Any) -> Steps:
         """Ask before the view who makes a call, as far as governance rules need to know: there is no response yet."""
         both = (request, None)
-        if call.needs_user_id:
-            yield from self._identify_user(call, both, _EARLY, is_early=True)
-        if self.identify_company and call.needs_company_id:
-            yield Step(self.identify_company, both, call.set_company_id, _EARLY)
+        try:
+            if call.needs_user_id:
+                if self.identify_user:
+                    call.lend_body(request)
+                yield from self._identify_user(call, both, _EARLY)
+            if self.identify_company and call.needs_company_id:
+                call.lend_body(request)
+                yield Step(self.identify_company, both, call.set_company_id, _EARLY)
+        finally:
+            call.take_body_back(request)
 
-    def _identify_user(
-        self,
-        call: _native.DjangoCall,
-        both: tuple[Any, Any],
-        consequence: str | None = None,
-        *,
-        looks_up: bool = True,
-        is_early: bool = False,
-    ) -> Steps:
+    def _identify_user(self, call: _native.DjangoCall, both: tuple[Any, Any], consequence: str | None = None) -> Steps:
         if self.identify_user and (yield Step(self.identify_user, both, call.set_user_id, consequence)):
             return
         request = both[0]
         user = carried_user(request)
-        if user is UNKNOWN and looks_up and self._lookup and has_session(request):
-            yield Step(self._lookup, (request, is_early), call.set_username)
+        if user is UNKNOWN and self._lookup and has_session(request):
+            yield Step(self._lookup, (request,), call.set_username)
         elif user is not UNKNOWN and user is not NOBODY:
             yield Step(self._username, (user,), call.set_username)
 
     def end(self, call: _native.DjangoCall) -> Steps:
         """Hand a record over, masked if that is wanted."""
         if call.end() and self.mask_event_model:
-            yield Step(self.mask_event_model, (call,), call.set_event)
+            names: dict[str, str] = {}
+            yield Step(self.mask_event_model, (call, names), partial(Mask.accept, call, names))
             call.deliver()
 
 

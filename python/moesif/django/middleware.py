@@ -16,9 +16,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 
 from moesif import _native
-from moesif.django.functions import Functions, iscoroutinefunction, run, run_async
+from moesif.django.functions import Functions, iscoroutinefunction, run, run_async, run_without_waiting
 from moesif.django.streams import record_stream
+from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
+from moesif.serving import leave
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +59,8 @@ class MoesifMiddleware(ProfileUpdates):
         self._capture = capture_of(self.settings)
         self._post = self._capture.post
         self.LOG_BODY = self._capture.log_body
+        if self._capture.captures_outgoing:
+            start_for_middleware(self.settings, "django")
         self._functions = Functions(self.settings or {}, looks_up_user=self._capture.looks_up_user)
         self._has_failed = False
         self._is_async = get_response is not None and iscoroutinefunction(get_response)
@@ -70,6 +74,7 @@ class MoesifMiddleware(ProfileUpdates):
         call = self._begin(request)
         if call is None:
             return self.get_response(request)  # type: ignore[misc]
+        serving = call.enter()
         try:
             response = None
             if call.is_governed:
@@ -79,8 +84,10 @@ class MoesifMiddleware(ProfileUpdates):
                 response = self.get_response(request)  # type: ignore[misc]
         except BaseException:
             call.fail()
-            self._guarded(self._functions.end(call))
+            self._guarded(self._failed(call, request))
             raise
+        finally:
+            leave(serving)
         self._guarded(self._respond(call, request, response))
         return response
 
@@ -88,6 +95,7 @@ class MoesifMiddleware(ProfileUpdates):
         call = self._begin(request)
         if call is None:
             return await self.get_response(request)  # type: ignore[misc]
+        serving = call.enter()
         try:
             response = None
             if call.is_governed:
@@ -97,19 +105,43 @@ class MoesifMiddleware(ProfileUpdates):
                 response = await self.get_response(request)  # type: ignore[misc]
         except asyncio.CancelledError:
             # The client has gone: there is no response, not even a failed one.
-            await self._guarded_async(self._functions.end(call))
+            await self._guarded_async(self._failed(call, request))
             raise
         except GeneratorExit:
-            # Nothing can be awaited any more: what is recorded is what needs no mask.
-            if call.end():
-                call.deliver()
+            # The same, and nothing can be awaited any more.
+            self._guarded(self._failed(call, request), run_without_waiting)
             raise
         except BaseException:
             call.fail()
-            await self._guarded_async(self._functions.end(call))
+            await self._guarded_async(self._failed(call, request))
             raise
+        finally:
+            leave(serving)
         await self._guarded_async(self._respond(call, request, response))
         return response
+
+    # What belongs to a request is kept on that request: the object is shared by all threads.
+
+    def process_request(self, request: Request) -> Response | None:
+        """Begin the record of a request, in ``MIDDLEWARE_CLASSES``. Return the answer of a rule, where one answers."""
+        call = self._begin(request)
+        setattr(request, self._attribute, call)
+        if call is None or not call.is_governed:
+            return None
+        self._guarded(self._functions.identify_early(call, request))
+        return answer_of_rules(call, request)
+
+    def process_response(self, request: Request, response: Response) -> Response:
+        """End it with the response, whoever has made that."""
+        # A middleware before this one may have answered, so that the request never got here.
+        call = request.__dict__.pop(self._attribute, None) or self._begin(request)
+        if call is not None:
+            self._guarded(self._respond(call, request, response))
+        return response
+
+    @property
+    def _attribute(self) -> str:
+        return f"_moesif_call_{id(self)}"
 
     def _begin(self, request: Request) -> _native.DjangoCall | None:
         try:
@@ -128,6 +160,13 @@ class MoesifMiddleware(ProfileUpdates):
         else:
             yield from self._functions.end(call)
 
+    def _failed(self, call: _native.DjangoCall, request: Request) -> Steps:
+        """End the record of a call that no response came of: functions are asked all the same."""
+        if (yield from self._functions.ask(call, request, None)):
+            yield from self._functions.end(call)
+        else:
+            call.skip()
+
     def _ended(self, call: _native.DjangoCall) -> None:
         """End the record of a stream that is over, or was given up."""
         self._guarded(self._functions.end(call))
@@ -135,9 +174,9 @@ class MoesifMiddleware(ProfileUpdates):
     async def _ended_async(self, call: _native.DjangoCall) -> None:
         await self._guarded_async(self._functions.end(call))
 
-    def _guarded(self, steps: Steps) -> None:
+    def _guarded(self, steps: Steps, take: Callable[[Steps], None] = run) -> None:
         try:
-            run(steps)
+            take(steps)
         except Exception as error:
             self._report(error)
 
@@ -178,7 +217,7 @@ def middleware_settings() -> Mapping[str, Any] | None:
 def capture_of(settings: Mapping[str, Any] | None) -> _native.DjangoCapture:
     """Check settings. Raises ``ImproperlyConfigured`` for what cannot be used."""
     try:
-        return _native.DjangoCapture(settings)
+        return _native.DjangoCapture(settings, django_settings)
     except (TypeError, ValueError) as error:
         message = f"{_SETTINGS}: {error}"
         raise ImproperlyConfigured(message) from error

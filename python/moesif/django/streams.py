@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from moesif.serving import leave
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
@@ -51,7 +53,13 @@ class _Stream(_Ending):
     def __iter__(self) -> _Stream:
         return self
 
+    def close(self) -> None:
+        # What it was made of leads back to the response.
+        self._chunks = iter(())
+        super().close()
+
     def __next__(self) -> bytes:
+        serving = self._call.enter()
         try:
             chunk = next(self._chunks)
         except StopIteration:
@@ -60,6 +68,8 @@ class _Stream(_Ending):
         except BaseException:
             self._call.fail()
             raise
+        finally:
+            leave(serving)
         self._call.chunk(chunk)
         return chunk
 
@@ -79,7 +89,12 @@ class _AsyncStream(_Ending):
     def __aiter__(self) -> _AsyncStream:
         return self
 
+    def close(self) -> None:
+        self._chunks = _no_chunks()
+        super().close()
+
     async def __anext__(self) -> bytes:
+        serving = self._call.enter()
         try:
             chunk = await anext(self._chunks)
         except StopAsyncIteration:
@@ -93,5 +108,12 @@ class _AsyncStream(_Ending):
         except BaseException:
             self._call.fail()
             raise
+        finally:
+            leave(serving)
         self._call.chunk(chunk)
         return chunk
+
+
+async def _no_chunks() -> AsyncIterator[bytes]:
+    for chunk in list[bytes]():
+        yield chunk

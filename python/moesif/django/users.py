@@ -35,10 +35,12 @@ def carried_user(request: Any) -> object:
     attributes = request.__dict__
     user = attributes.get("user", NOBODY)
     if isinstance(user, LazyObject):
-        user = user.__dict__.get("_wrapped", empty)
+        lazy = user.__dict__
+        user = lazy.get("_wrapped", empty)
         if user is empty:
-            # An asynchronous view asks auser(), which keeps its answer elsewhere.
-            user = attributes.get("_acached_user", attributes.get("_cached_user", UNKNOWN))
+            # What we have found ourselves; but an asynchronous view asks auser(), which keeps its answer elsewhere.
+            found = getattr(lazy.get("_setupfunc"), "found", UNKNOWN)
+            user = attributes.get("_acached_user", attributes.get("_cached_user", found))
     return NOBODY if user is None else user
 
 
@@ -66,19 +68,15 @@ def has_session(request: Any) -> bool:
         return True
 
 
-def look_up(request: Any, is_early: bool = False) -> str | None:  # noqa: FBT001, FBT002
-    """Return the name of the user of a request nobody has asked for it.
-
-    If it ``is_early``, the view is still to come: should it ask, it finds what was found here.
-    """
+def look_up(request: Any) -> str | None:
+    """Return the name of the user of a request nobody has asked for it. Who asks later finds what was found here."""
     user = request.__dict__["user"]
     if _is_djangos(user):
         from django.contrib.auth import get_user
 
         shadow = _shadow(request)
         found = get_user(shadow)
-        if is_early:
-            _share(request, shadow.session, found)
+        _share(request, shadow.session, found)
         return username(found)
     # Somebody else's way of finding users can only be asked as it is.
     session = request.__dict__["session"]
@@ -90,7 +88,7 @@ def look_up(request: Any, is_early: bool = False) -> str | None:  # noqa: FBT001
             session.accessed = accessed
 
 
-async def look_up_async(request: Any, is_early: bool = False) -> str | None:  # noqa: FBT001, FBT002
+async def look_up_async(request: Any) -> str | None:
     """Look it up as ``look_up`` does, in an asynchronous stack: without a thread where Django needs none."""
     user = request.__dict__["user"]
     if _is_djangos(user):
@@ -101,10 +99,9 @@ async def look_up_async(request: Any, is_early: bool = False) -> str | None:  # 
         else:
             shadow = _shadow(request)
             found = await aget_user(shadow)
-            if is_early:
-                _share(request, shadow.session, found)
+            _share(request, shadow.session, found)
             return username(found)
-    name: str | None = await sync_to_async(look_up, thread_sensitive=True)(request, is_early)
+    name: str | None = await sync_to_async(look_up, thread_sensitive=True)(request)
     return name
 
 
@@ -127,7 +124,7 @@ def _shadow(request: Any) -> Any:
 def _share(request: Any, found: Any, user: Any) -> None:
     """Leave the session and the user that were found where Django will look for them.
 
-    Nobody has accessed the session before the view does. What would change the session is left for Django to find out.
+    Nobody has accessed the session before somebody asks. What would change the session is left for Django to find out.
     """
     session = request.session
     loaded = found.__dict__.get("_session_cache")
@@ -146,6 +143,7 @@ def _share(request: Any, found: Any, user: Any) -> None:
         request._cached_user = user  # noqa: SLF001
         return user
 
+    find.found = user  # type: ignore[attr-defined]
     lazy["_setupfunc"] = find
     alook = request.__dict__.get("auser")
     if alook is None:

@@ -44,6 +44,21 @@ class leaving(_Before):  # noqa: N801
         request.session.flush()
 
 
+class looking(_Before):  # noqa: N801
+    """Look at the user when the view has answered."""
+
+    def __call__(self, request: Any) -> Any:
+        assert self.get_response
+        return self.process_response(request, self.get_response(request))
+
+    def process_request(self, request: Any) -> None:
+        """Wait for the response."""
+
+    def process_response(self, request: Any, response: Any) -> Any:
+        assert request.user.username == "ann"
+        return response
+
+
 def named(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """Find users in a way of its own, when somebody asks."""
 

@@ -11,7 +11,7 @@ mod request;
 mod response;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use moesif::governance::{Block, Decision};
 use moesif::settings::DjangoUser;
@@ -22,9 +22,11 @@ use pyo3::types::{PyBytes, PyNone, PyTuple, PyType};
 use crate::api::{self, ApiCall};
 use crate::guard::{guarded, raising};
 use crate::record::Record;
+use crate::serving::Serving;
+use crate::wsgi::input::Lending;
 use crate::{convert, json, log, mask, settings};
 
-/// How the calls of a Django project are captured: `DjangoCapture(settings)`.
+/// How the calls of a Django project are captured: `DjangoCapture(settings, django_settings)`.
 ///
 /// Raises `ValueError` for a value an option cannot take, `TypeError` for settings that are no mapping.
 #[pyclass(frozen, module = "moesif._native")]
@@ -39,17 +41,22 @@ struct Shared {
     is_masked: bool,
     read_request_body_first: bool,
     user: DjangoUser,
+    /// `django.conf.settings`
+    django: Py<PyAny>,
+    captures_outgoing: bool,
 }
 
 #[pymethods]
 impl DjangoCapture {
     #[new]
-    fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+    fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>, django: Py<PyAny>) -> PyResult<Self> {
         let parsed = settings::parse(given, py, Integration::Django)?;
         let shared = Shared {
             is_masked: settings::function(given, "MASK_EVENT_MODEL").is_some(),
             read_request_body_first: parsed.read_request_body_first,
             user: parsed.django_user,
+            django,
+            captures_outgoing: parsed.outgoing.captured,
             client: Client::new(parsed),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -67,6 +74,12 @@ impl DjangoCapture {
         self.shared.user == DjangoUser::Auto
     }
 
+    /// Whether the calls the project makes are to be captured too.
+    #[getter]
+    fn captures_outgoing(&self) -> bool {
+        self.shared.captures_outgoing
+    }
+
     /// Begins to post JSON text to the collector.
     fn post(&self, path: &str, document: &str) -> PyResult<ApiCall> {
         api::post(&self.shared.client, path, document)
@@ -82,7 +95,7 @@ impl DjangoCapture {
             if self.shared.is_masked {
                 exchange.strip_content();
             }
-            let head = request::read(request, &mut exchange);
+            let head = request::read(request, self.shared.django.bind(request.py()), &mut exchange);
             (exchange, rules, head)
         });
         let Some((exchange, rules, head)) = begun else {
@@ -90,18 +103,37 @@ impl DjangoCapture {
             return Ok(None);
         };
         let policy = self.shared.client.policy();
-        let read_first = self.shared.read_request_body_first
-            || rules.as_ref().is_some_and(|rules| rules.needs_request_body());
+        let is_about = |needs: fn(&Governance) -> bool| rules.as_deref().is_some_and(needs);
+        let read_first = self.shared.read_request_body_first || is_about(Governance::needs_request_body);
+        let asks_early = is_about(|rules| rules.needs_user_id() || rules.needs_company_id());
         let call = DjangoCall {
             record: Record::new(exchange),
             shared: Arc::clone(&self.shared),
             rules,
             rule_headers: OnceLock::new(),
             is_identified: AtomicBool::new(false),
+            lending: Mutex::default(),
         };
-        if head.may_have_body && (policy.log_body || read_first) {
-            let length = head.may_read_first(policy).filter(|_| read_first);
-            raising(|| request::record_body(request, &call.record, length))?;
+        let Some(request::Head { request: mut head, is_spooled }) =
+            head.filter(|head| head.request.may_have_body)
+        else {
+            return Ok(Some(call));
+        };
+        if is_spooled
+            && (read_first || asks_early)
+            && let Some(length) = guarded(|| request::spooled_length(request)).flatten()
+        {
+            head.has_arrived(length);
+        }
+        let announced = head.may_read_first(policy);
+        let mut known = None;
+        if policy.log_body || read_first {
+            known =
+                raising(|| request::record_body(request, &call.record, announced.filter(|_| read_first)))?;
+        }
+        if asks_early {
+            let lending = raising(|| request::lend(request, &call.record, known, announced))?;
+            *call.lending() = lending.map(Arc::new);
         }
         Ok(Some(call))
     }
@@ -118,6 +150,8 @@ pub(crate) struct DjangoCall {
     rule_headers: OnceLock<Vec<(String, String)>>,
     /// The application's own function has said who the user is.
     is_identified: AtomicBool,
+    /// The request's body, while functions are asked before the view.
+    lending: Mutex<Option<Arc<Lending>>>,
 }
 
 #[pymethods]
@@ -152,6 +186,30 @@ impl DjangoCall {
         self.record.update(|exchange| exchange.company_id().is_some()).unwrap_or(false)
     }
 
+    /// Before each function that is asked before the view: it finds the body from its start.
+    fn lend_body(&self, request: &Bound<'_, PyAny>) -> PyResult<()> {
+        let lending = self.lending().clone();
+        raising(|| match &lending {
+            Some(lending) => request::read_from(request, &lending.lent(request.py())?),
+            None => Ok(()),
+        })
+    }
+
+    /// After the last of them: the view finds it as if none had read.
+    fn take_body_back(&self, request: &Bound<'_, PyAny>) -> PyResult<()> {
+        let lending = self.lending().take();
+        raising(|| match &lending {
+            Some(lending) => request::read_from(request, &lending.given_back(request.py())?),
+            None => Ok(()),
+        })
+    }
+
+    /// From here on the call is being served: what the project calls meanwhile is linked to it. Returns what ends that, or
+    /// `None` while nobody looks at it.
+    fn enter<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        Serving::enter(py, &self.shared.client, &self.record).token()
+    }
+
     /// Lets the rules decide about the call. Returns status and body where one of them answers it; the headers that are to
     /// be set are set by [`DjangoCall::respond`].
     fn decide(&self, request: &Bound<'_, PyAny>) -> Option<(u16, String)> {
@@ -183,7 +241,8 @@ impl DjangoCall {
     fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<()> {
         raising(|| {
             request::record_body_that_was_read(request, &self.record);
-            let rule_headers = self.rule_headers.get().map(Vec::as_slice).unwrap_or_default();
+            let rule_headers =
+                self.rules.is_some().then(|| self.rule_headers.get().map(Vec::as_slice).unwrap_or_default());
             response::record(response, &self.record, rule_headers);
             Ok(())
         })
@@ -308,6 +367,10 @@ impl DjangoCall {
         is_set
     }
 
+    fn lending(&self) -> MutexGuard<'_, Option<Arc<Lending>>> {
+        self.lending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn settle(&self, hand_over: impl FnOnce(&Client)) {
         if guarded(|| hand_over(&self.shared.client)).is_none() {
             self.shared.client.lose();
@@ -317,6 +380,8 @@ impl DjangoCall {
 
 impl Drop for DjangoCall {
     fn drop(&mut self) {
-        self.deliver();
+        if self.end() {
+            self.deliver();
+        }
     }
 }

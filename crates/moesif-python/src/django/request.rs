@@ -3,73 +3,147 @@
 use moesif::Exchange;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict};
+use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::convert::with_text;
 use crate::python;
 use crate::record::Record;
 use crate::wsgi::environ::{self, Origin, RequestHead};
-use crate::wsgi::input;
+use crate::wsgi::input::{self, Lending, ReadAhead};
 
-/// Copies the request's head from `request.META`, which is `environ` under WSGI and made by Django under ASGI.
-pub(super) fn read(request: &Bound<'_, PyAny>, exchange: &mut Exchange) -> RequestHead {
+/// What a request says of itself.
+pub(super) struct Head {
+    pub(super) request: RequestHead,
+    /// The whole body has come before any middleware was called: Django has it in a file.
+    pub(super) is_spooled: bool,
+}
+
+/// Copies the request's head from `request.META`, which is `environ` under WSGI and made by Django under ASGI. `settings` are
+/// Django's.
+pub(super) fn read(
+    request: &Bound<'_, PyAny>,
+    settings: &Bound<'_, PyAny>,
+    exchange: &mut Exchange,
+) -> Option<Head> {
     let py = request.py();
-    let Some(meta) =
-        python::attribute(request, intern!(py, "META")).ok().and_then(|meta| meta.cast_into::<PyDict>().ok())
-    else {
-        return RequestHead::default();
+    let meta = python::attribute(request, intern!(py, "META")).ok()?.cast_into::<PyDict>().ok()?;
+    let is_set =
+        |name| python::attribute(settings, name).is_ok_and(|value| value.is_truthy().unwrap_or(true));
+    let wsgi_scheme = meta.get_item(intern!(py, "wsgi.url_scheme")).ok().flatten();
+    let is_wsgi = wsgi_scheme.is_some();
+    let scheme = match wsgi_scheme {
+        Some(scheme) if !is_set(intern!(py, "SECURE_PROXY_SSL_HEADER")) => Some(scheme),
+        // Knows about that setting, and raises when it is nonsense.
+        _ => python::attribute(request, intern!(py, "scheme")).ok(),
     };
-    // Knows about SECURE_PROXY_SSL_HEADER, and raises when that is set to nonsense.
-    let scheme = python::attribute(request, intern!(py, "scheme")).ok();
     let scheme = scheme.and_then(|scheme| with_text(&scheme, str::to_owned)).unwrap_or_default();
-    let is_wsgi = meta.contains(intern!(py, "wsgi.url_scheme")).unwrap_or(false);
+    // What `get_host()` checks, unchecked.
+    let host = if is_set(intern!(py, "USE_X_FORWARDED_HOST")) || is_set(intern!(py, "USE_X_FORWARDED_PORT")) {
+        let host = python::call_method(request, intern!(py, "_get_raw_host"), &PyTuple::empty(py)).ok();
+        host.and_then(|host| with_text(&host, str::to_owned))
+    } else {
+        None
+    };
     // Django decodes the path in any case; the query is as the server gave it under WSGI.
-    let origin = Origin { scheme: &scheme, path_is_text: true, query_is_text: !is_wsgi, knows_cgi: false };
+    let origin = Origin {
+        scheme: &scheme,
+        host: host.as_deref(),
+        path_is_text: true,
+        query_is_text: !is_wsgi,
+        knows_cgi: false,
+    };
     let mut head = environ::read_from(&meta, &origin, exchange);
     // In upper case, as views see it.
     if let Ok(method) = python::attribute(request, intern!(py, "method")) {
         with_text(&method, |method| exchange.set_verb(method));
     }
-    if is_wsgi {
-        return head;
+    if !is_wsgi {
+        head.may_have_body |= meta
+            .get_item(intern!(py, "REQUEST_METHOD"))
+            .ok()
+            .flatten()
+            .and_then(|method| with_text(&method, |method| !matches!(method, "GET" | "HEAD" | "OPTIONS")))
+            .unwrap_or(false);
     }
-    // The body is here already, however long it said it would be.
-    head.may_have_body |= meta
-        .get_item(intern!(py, "REQUEST_METHOD"))
-        .ok()
-        .flatten()
-        .and_then(|method| with_text(&method, |method| !matches!(method, "GET" | "HEAD" | "OPTIONS")))
-        .unwrap_or(false);
-    head
+    Some(Head { request: head, is_spooled: !is_wsgi })
+}
+
+/// The length of a body that is in a file.
+pub(super) fn spooled_length(request: &Bound<'_, PyAny>) -> Option<u64> {
+    let py = request.py();
+    let stream = python::attribute(request, intern!(py, "_stream")).ok()?;
+    let none = PyTuple::empty(py);
+    let seek =
+        |to: (i64, u8)| python::call_method(&stream, intern!(py, "seek"), &to.into_pyobject(py).ok()?).ok();
+    let begin: i64 = python::call_method(&stream, intern!(py, "tell"), &none).ok()?.extract().ok()?;
+    seek((0, 2))?;
+    let end: i64 = python::call_method(&stream, intern!(py, "tell"), &none).ok()?.extract().ok()?;
+    seek((begin, 0))?;
+    u64::try_from(end - begin).ok()
+}
+
+/// Whether somebody has begun to read the body.
+fn is_read(request: &Bound<'_, PyAny>) -> bool {
+    let started = python::attribute(request, intern!(request.py(), "_read_started"));
+    started.is_ok_and(|started| started.is_truthy().unwrap_or(true))
+}
+
+/// Lends the body to functions that are asked before the view. `None` where somebody has begun to read it.
+pub(super) fn lend(
+    request: &Bound<'_, PyAny>,
+    record: &Record,
+    known: Option<ReadAhead>,
+    announced: Option<u64>,
+) -> PyResult<Option<Lending>> {
+    if is_read(request) {
+        return Ok(None);
+    }
+    let stream = python::attribute(request, intern!(request.py(), "_stream"))?;
+    Lending::new(&stream, record, known, announced).map(Some)
+}
+
+/// Has the request read from this stream, as if nothing had been read before.
+pub(super) fn read_from(request: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = request.py();
+    let attributes = python::attribute(request, intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
+    if is_read(request) {
+        // What Django has made of it.
+        for key in ["_body", "_post", "_files", "_post_parse_error", "_upload_handlers"] {
+            if attributes.contains(key)? {
+                request.delattr(key)?;
+            }
+        }
+    }
+    request.setattr(intern!(py, "_stream"), stream)?;
+    request.setattr(intern!(py, "_read_started"), false)
 }
 
 /// Puts a recording stream in the place of the one the request reads its body from. With `read_first`, that many bytes are
-/// read now. One that has been read already is recorded as it was.
+/// read now, and returned. One that has been read already is recorded as it was.
 ///
 /// Raises only what is not an `Exception`, met while reading.
 pub(super) fn record_body(
     request: &Bound<'_, PyAny>,
     record: &Record,
     read_first: Option<u64>,
-) -> PyResult<()> {
+) -> PyResult<Option<ReadAhead>> {
     let py = request.py();
     let key = intern!(py, "_stream");
     let Ok(stream) = python::attribute(request, key) else {
-        return Ok(());
+        return Ok(None);
     };
     // A middleware around us may have begun to read: what is left of the stream is not the body.
-    if python::attribute(request, intern!(py, "_read_started"))
-        .is_ok_and(|started| started.is_truthy().unwrap_or(true))
-    {
+    if is_read(request) {
         record_body_that_was_read(request, record);
-        return Ok(());
+        return Ok(None);
     }
-    let replaced = match read_first {
-        Some(length) => input::read_ahead(&stream, record, length)?.stream(py)?,
-        None => input::recorded_closable(stream, record)?,
+    let Some(length) = read_first else {
+        drop(request.setattr(key, input::recorded_closable(stream, record)?));
+        return Ok(None);
     };
-    drop(request.setattr(key, replaced));
-    Ok(())
+    let read = input::read_ahead(&stream, record, length)?;
+    drop(request.setattr(key, read.stream(py)?));
+    Ok(Some(read))
 }
 
 /// Records a body that was read before us, and kept by Django.

@@ -2,7 +2,6 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::convert::{native, with_text};
@@ -12,15 +11,20 @@ use crate::record::Record;
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
 /// Where Django keeps it.
 const TRANSACTION_KEY: &str = "x-moesif-transaction-id";
-/// An attribute of responses that rules have set headers of.
-const SET_BY_RULES: &str = "_moesif_set_by_rules";
+/// An attribute of responses that says what we have added.
+const ADDED: &str = "_moesif_added";
 
 /// Records status, headers, cookies and content. A streaming response has no content yet.
-pub(super) fn record(response: &Bound<'_, PyAny>, record: &Record, rule_headers: &[(String, String)]) {
+/// `rule_headers` are what rules set on it, where rules are in force.
+pub(super) fn record(
+    response: &Bound<'_, PyAny>,
+    record: &Record,
+    rule_headers: Option<&[(String, String)]>,
+) {
     let py = response.py();
     let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned)).flatten();
-    drop(Additions::to(response, id.is_some()).and_then(|mut additions| {
-        for (name, value) in rule_headers {
+    drop(Additions::to(response, rule_headers.is_none() && id.is_some()).and_then(|additions| {
+        for (name, value) in rule_headers.unwrap_or_default() {
             additions.set(name, value)?;
         }
         id.map_or(Ok(()), |id| additions.add_transaction_id(&id))
@@ -91,71 +95,59 @@ fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     store.ok()?.cast_into().ok()
 }
 
-/// What we add to a response's headers. A view may answer every call with one and the same object: what the last call has
-/// added is taken back first, so that it reaches nobody else.
+/// What we add to a response's headers. A view may answer every call with one and the same object, and a cache with one it
+/// has kept: what an earlier call has added is taken back first, so that it reaches nobody else.
 struct Additions<'a, 'py> {
     response: &'a Bound<'py, PyAny>,
     store: Option<Bound<'py, PyDict>>,
-    /// Of each key that a rule has set: the field that is ours, and the one it stands for or `None`.
-    set: Option<Bound<'py, PyDict>>,
+    /// Of each key that is ours: the field we have set, and the one it stands for or `None`. It stays with the response.
+    added: Bound<'py, PyDict>,
 }
 
 impl<'a, 'py> Additions<'a, 'py> {
-    fn to(response: &'a Bound<'py, PyAny>, is_identified: bool) -> PyResult<Self> {
-        let additions = Self { response, store: store(response), set: None };
-        if let Some(store) = &additions.store
-            && additions.is_used_again(store, is_identified)?
-        {
-            additions.take_back(store)?;
+    /// `is_plain`: no rules are in force, and every response gets an id. One that has none is new then, and need not be asked,
+    /// which takes long of what an object does not have.
+    fn to(response: &'a Bound<'py, PyAny>, is_plain: bool) -> PyResult<Self> {
+        let py = response.py();
+        let additions = Self { response, store: store(response), added: PyDict::new(py) };
+        if let Some(store) = &additions.store {
+            if !is_plain || store.contains(intern!(py, TRANSACTION_KEY))? {
+                additions.take_back(store)?;
+            }
+            response.setattr(intern!(py, ADDED), &additions.added)?;
         }
         Ok(additions)
     }
 
-    /// Whether an earlier call has been answered with it. It has our id then; where ids are switched off it may have been.
-    fn is_used_again(&self, store: &Bound<'py, PyDict>, is_identified: bool) -> PyResult<bool> {
-        let py = self.response.py();
-        match store.get_item(intern!(py, TRANSACTION_KEY))? {
-            Some(field) => Ok(field.get_item(0)?.is(our_name(py))),
-            None => Ok(!is_identified),
-        }
-    }
-
     fn take_back(&self, store: &Bound<'py, PyDict>) -> PyResult<()> {
-        let py = self.response.py();
-        let _ = store.del_item(intern!(py, TRANSACTION_KEY));
-        let Some(set) = python::optional_attribute(self.response, intern!(py, SET_BY_RULES))? else {
+        let Some(added) = python::optional_attribute(self.response, intern!(self.response.py(), ADDED))?
+        else {
             return Ok(());
         };
-        for entry in set.cast::<PyDict>()?.items() {
+        for entry in added.cast::<PyDict>()?.items() {
             let (key, (ours, theirs)): (Bound<'py, PyAny>, (Bound<'py, PyAny>, Bound<'py, PyAny>)) =
                 entry.extract()?;
-            if store.get_item(&key)?.is_some_and(|field| field.is(&ours)) {
+            // Another object if a cache has kept it.
+            if store.get_item(&key)?.is_some_and(|field| field.eq(&ours).unwrap_or(false)) {
                 if theirs.is_none() { store.del_item(&key)? } else { store.set_item(&key, theirs)? }
             }
         }
-        self.response.delattr(intern!(py, SET_BY_RULES))
+        Ok(())
     }
 
     /// Sets a header in place of those of the same name.
-    fn set(&mut self, name: &str, value: &str) -> PyResult<()> {
+    fn set(&self, name: &str, value: &str) -> PyResult<()> {
         let py = self.response.py();
         let Some(store) = &self.store else {
             return set_item(self.response, name, &native(value));
         };
-        let set = if let Some(set) = &self.set {
-            set
-        } else {
-            let set = self.set.insert(PyDict::new(py));
-            self.response.setattr(intern!(py, SET_BY_RULES), &*set)?;
-            set
-        };
         let key = PyString::new(py, &name.to_ascii_lowercase());
         let field = (name, native(value)).into_pyobject(py)?;
-        let theirs = match set.get_item(&key)? {
+        let theirs = match self.added.get_item(&key)? {
             Some(earlier) => earlier.get_item(1)?,
             None => store.get_item(&key)?.unwrap_or_else(|| py.None().into_bound(py)),
         };
-        set.set_item(&key, (&field, theirs))?;
+        self.added.set_item(&key, (&field, theirs))?;
         store.set_item(key, field)
     }
 
@@ -165,7 +157,9 @@ impl<'a, 'py> Additions<'a, 'py> {
         if let Some(store) = &self.store {
             let key = intern!(py, TRANSACTION_KEY);
             if !store.contains(key)? {
-                store.set_item(key, (our_name(py), id))?;
+                let field = (intern!(py, TRANSACTION_ID), id).into_pyobject(py)?;
+                self.added.set_item(key, (&field, py.None()))?;
+                store.set_item(key, field)?;
             }
         } else {
             let name = PyTuple::new(py, [TRANSACTION_ID])?;
@@ -175,12 +169,6 @@ impl<'a, 'py> Additions<'a, 'py> {
         }
         Ok(())
     }
-}
-
-/// The header's name, in an object that nobody else has.
-fn our_name(py: Python<'_>) -> &Bound<'_, PyString> {
-    static NAME: PyOnceLock<Py<PyString>> = PyOnceLock::new();
-    NAME.get_or_init(py, || PyString::new(py, TRANSACTION_ID).unbind()).bind(py)
 }
 
 /// `response[name] = value`

@@ -24,6 +24,12 @@ pub(crate) struct RequestHead {
 }
 
 impl RequestHead {
+    /// All of the body is here, and it is this long, whatever was announced.
+    pub(crate) fn has_arrived(&mut self, length: u64) {
+        self.declared_length = Some(length);
+        self.expects_continue = false;
+    }
+
     /// The length of the body, if it may be read before the application asks for it: it is announced, it fits the limit, and
     /// nobody waits for a go-ahead that only the application should give.
     pub(crate) fn may_read_first(&self, policy: &Policy) -> Option<u64> {
@@ -55,6 +61,7 @@ pub(crate) fn read(environ: &Bound<'_, PyDict>, exchange: &mut Exchange) -> Requ
     let scheme = get(environ, intern!(environ.py(), "wsgi.url_scheme"));
     let origin = Origin {
         scheme: &variable(scheme.as_ref()),
+        host: None,
         path_is_text: false,
         query_is_text: false,
         knows_cgi: true,
@@ -66,6 +73,8 @@ pub(crate) fn read(environ: &Bound<'_, PyDict>, exchange: &mut Exchange) -> Requ
 pub(crate) struct Origin<'a> {
     /// The scheme of the URI.
     pub(crate) scheme: &'a str,
+    /// The host, where `HTTP_HOST` is not the one that counts.
+    pub(crate) host: Option<&'a str>,
     /// Whether `SCRIPT_NAME` and `PATH_INFO` are text, and no native strings.
     pub(crate) path_is_text: bool,
     /// Whether `QUERY_STRING` is.
@@ -104,13 +113,15 @@ pub(crate) fn read_from(
     let path_info = get(environ, intern!(py, "PATH_INFO"));
     let query = get(environ, intern!(py, "QUERY_STRING"));
     let (script_name, path_info) = (variable(script_name.as_ref()), variable(path_info.as_ref()));
+    // Django puts one slash between the two.
+    let script_name = if origin.path_is_text { script_name.trim_end_matches('/') } else { &script_name };
     let query = variable(query.as_ref());
     exchange.set_uri_parts(&UriParts {
         scheme: origin.scheme,
-        host: &variable(host.as_ref()),
+        host: origin.host.unwrap_or(&variable(host.as_ref())),
         server_name: &variable(server_name.as_ref()),
         server_port: &text_or_number(server_port.as_ref()),
-        script_name: &native_if(origin.path_is_text, &script_name),
+        script_name: &native_if(origin.path_is_text, script_name),
         path_info: &native_if(origin.path_is_text, &path_info),
         query: &native_if(origin.query_is_text, &query),
     });

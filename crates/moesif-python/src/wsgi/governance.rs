@@ -9,7 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
-use super::input::{LentInput, ReadAhead};
+use super::input::{Lending, ReadAhead};
 use super::start_response::StartResponse;
 use super::{Call, Configured, record, respond, with_exit};
 use crate::convert::native;
@@ -56,15 +56,20 @@ fn identify(
         record::publish_request_body(&call.record, environ);
     }
     let announced = call.head.may_read_first(configured.client.policy());
-    let lent =
-        if call.head.may_have_body { LentInput::new(environ, &call.record, known, announced)? } else { None };
+    let py = environ.py();
+    let key = intern!(py, "wsgi.input");
+    let lending = match environ.get_item(key)? {
+        Some(input) if call.head.may_have_body => Some(Lending::new(&input, &call.record, known, announced)?),
+        _ => None,
+    };
     let rewind = || {
-        if let Some(lent) = &lent {
-            drop(lent.rewind());
+        if let Some(lending) = &lending {
+            drop(lending.lent(py).and_then(|stream| environ.set_item(key, stream)));
         }
     };
     let asked = configured.functions.identify_early(rules, &call.record, app, environ, rewind);
-    let given_back = lent.map_or(Ok(()), LentInput::give_back);
+    let given_back = lending
+        .map_or(Ok(()), |lending| lending.given_back(py).and_then(|stream| environ.set_item(key, stream)));
     asked.and(given_back)
 }
 

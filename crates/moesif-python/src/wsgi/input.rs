@@ -122,67 +122,54 @@ pub(crate) fn read_ahead(stream: &Bound<'_, PyAny>, record: &Record, length: u64
     Ok(ReadAhead { body: PyBytes::new(py, &body).unbind(), failure })
 }
 
-/// `wsgi.input` while functions are asked before the application. Each of them finds the body from its start, where it may
-/// be read ahead, and an empty one where not; the application then gets all of it, whatever they have read.
-pub(super) struct LentInput<'py> {
-    environ: Bound<'py, PyDict>,
+/// A request body while functions are asked before the application. Each of them finds it from its start, where it may be
+/// read ahead, and an empty one where not; the application then gets all of it, whatever they have read.
+pub(crate) struct Lending {
     /// What the application is to be given, if no function reads.
-    input: Bound<'py, PyAny>,
-    body: LentBody<'py>,
+    input: Py<PyAny>,
+    body: LentBody,
 }
 
-enum LentBody<'py> {
+enum LentBody {
     /// It cannot be known before the application reads it.
     Withheld,
     /// It is read when a function does.
-    Pending(Bound<'py, PendingInput>),
+    Pending(Py<PendingInput>),
     Known(ReadAhead),
 }
 
-impl<'py> LentInput<'py> {
-    /// Takes the place of the stream in `environ`. `known` is what has been read already, `announced` the length of what
-    /// may be read.
-    pub(super) fn new(
-        environ: &Bound<'py, PyDict>,
+impl Lending {
+    /// Lends the body behind `input`. `known` is what has been read already, `announced` the length of what may be read.
+    pub(crate) fn new(
+        input: &Bound<'_, PyAny>,
         record: &Record,
         known: Option<ReadAhead>,
         announced: Option<u64>,
-    ) -> PyResult<Option<Self>> {
-        let py = environ.py();
-        let Some(input) = environ.get_item(intern!(py, "wsgi.input"))? else {
-            return Ok(None);
-        };
+    ) -> PyResult<Self> {
+        let inner = input.clone().unbind();
         let body = match (known, announced) {
             (Some(known), _) => LentBody::Known(known),
             (None, Some(length)) => {
-                let inner = input.clone().unbind();
                 let pending = PendingInput { inner, record: record.clone(), length, read: OnceLock::new() };
-                LentBody::Pending(Bound::new(py, pending)?)
+                LentBody::Pending(Py::new(input.py(), pending)?)
             }
             (None, None) => LentBody::Withheld,
         };
-        Ok(Some(Self { environ: environ.clone(), input, body }))
+        Ok(Self { input: input.clone().unbind(), body })
     }
 
-    /// Before each function.
-    pub(super) fn rewind(&self) -> PyResult<()> {
-        let py = self.environ.py();
-        let stream = match (&self.body, self.read()) {
-            (_, Some(read)) => read.stream(py)?,
-            (LentBody::Pending(pending), None) => pending.clone().into_any(),
-            _ => bytes_io(&PyBytes::new(py, b""))?,
-        };
-        self.environ.set_item(intern!(py, "wsgi.input"), stream)
+    /// What the next function reads from.
+    pub(crate) fn lent<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match (&self.body, self.read()) {
+            (_, Some(read)) => read.stream(py),
+            (LentBody::Pending(pending), None) => Ok(pending.bind(py).clone().into_any()),
+            _ => bytes_io(&PyBytes::new(py, b"")),
+        }
     }
 
-    /// After the last function.
-    pub(super) fn give_back(self) -> PyResult<()> {
-        let py = self.environ.py();
-        let input = match self.read() {
-            Some(read) => read.stream(py)?,
-            None => self.input.clone(),
-        };
-        self.environ.set_item(intern!(py, "wsgi.input"), input)
+    /// What the application reads from.
+    pub(crate) fn given_back<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.read().map_or_else(|| Ok(self.input.bind(py).clone()), |read| read.stream(py))
     }
 
     fn read(&self) -> Option<&ReadAhead> {

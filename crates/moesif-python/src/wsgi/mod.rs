@@ -28,6 +28,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 use crate::api::{self, ApiCall, ApiClient};
 use crate::guard::guarded;
 use crate::record::Record;
+use crate::serving::Serving;
 use crate::{log, python, settings};
 use environ::RequestHead;
 use input::ReadAhead;
@@ -64,7 +65,7 @@ impl WsgiMiddleware {
     }
 
     /// Checks the settings and takes the application. Makes no network call and starts nothing. Returns the options
-    /// `DEBUG` and `LOG_BODY`.
+    /// `DEBUG`, `LOG_BODY` and `CAPTURE_OUTGOING_REQUESTS`.
     ///
     /// Raises `ValueError` for a bad value, naming the option, the value and what is expected; `RuntimeError` when
     /// called twice.
@@ -73,9 +74,9 @@ impl WsgiMiddleware {
         py: Python<'_>,
         app: Py<PyAny>,
         given: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<(bool, bool)> {
+    ) -> PyResult<(bool, bool, bool)> {
         let parsed = settings::parse(given, py, Integration::Wsgi)?;
-        let options = (parsed.pid_header, parsed.policy.log_body);
+        let options = (parsed.pid_header, parsed.policy.log_body, parsed.outgoing.captured);
         let configured = Configured {
             app,
             functions: Functions::new(py, given),
@@ -109,35 +110,18 @@ impl WsgiMiddleware {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let configured = slf.get().configured()?;
-        let app = configured.app.bind(py);
         let begun = environ.cast::<PyDict>().ok().and_then(|environ| {
             let (call, rules) = configured.begin(slf, environ)?;
             Some((environ, call, rules))
         });
         let Some((environ, call, rules)) = begun else {
+            let app = configured.app.bind(py);
             return python::call(app, &PyTuple::new(py, [environ, start_response])?, None);
         };
-        let decision = match configured.before_application(&call, environ, rules.as_deref()) {
-            Ok(decision) => decision,
-            Err(exit) => {
-                call.record.update(Exchange::fail);
-                return Err(with_exit(py, exit, call.finish(py)));
-            }
-        };
-        let rule_headers = match decision {
-            Decision::Pass(headers) => headers,
-            Decision::Block(block) => return governance::answer(call, configured, block, start_response),
-        };
-        let replacement = StartResponse::new(&call, configured.pid_header, rule_headers, start_response);
-        let replacement = Bound::new(py, replacement)?;
-        let arguments = PyTuple::new(py, [environ.as_any(), replacement.as_any()])?;
-        match python::call(app, &arguments, None) {
-            Ok(result) => respond(call, result, &configured.lengths),
-            Err(error) => {
-                call.record.update(Exchange::fail);
-                Err(with_exit(py, error, call.finish(py)))
-            }
-        }
+        let serving = Serving::enter(py, &configured.client, &call.record);
+        let result = configured.serve(call, rules.as_deref(), environ, start_response);
+        serving.leave();
+        result
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -194,6 +178,38 @@ impl Configured {
             }
         }
         Some((call, rules))
+    }
+
+    /// Applies the rules in force, and calls the application unless one of them answers.
+    fn serve<'py>(
+        &self,
+        call: Call,
+        rules: Option<&Governance>,
+        environ: &Bound<'py, PyDict>,
+        start_response: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = environ.py();
+        let decision = match self.before_application(&call, environ, rules) {
+            Ok(decision) => decision,
+            Err(exit) => {
+                call.record.update(Exchange::fail);
+                return Err(with_exit(py, exit, call.finish(py)));
+            }
+        };
+        let rule_headers = match decision {
+            Decision::Pass(headers) => headers,
+            Decision::Block(block) => return governance::answer(call, self, block, start_response),
+        };
+        let replacement = StartResponse::new(&call, self.pid_header, rule_headers, start_response);
+        let replacement = Bound::new(py, replacement)?;
+        let arguments = PyTuple::new(py, [environ.as_any(), replacement.as_any()])?;
+        match python::call(self.app.bind(py), &arguments, None) {
+            Ok(result) => respond(call, result, &self.lengths),
+            Err(error) => {
+                call.record.update(Exchange::fail);
+                Err(with_exit(py, error, call.finish(py)))
+            }
+        }
     }
 
     /// What is done before the application is called: its request body will be recorded as it reads it, or is read now; and
@@ -285,6 +301,11 @@ impl Call {
             configured.app.bind(py),
             self.environ.bind(py),
         )
+    }
+
+    /// What runs from here on runs while this call is served.
+    fn serving<'py>(&self, py: Python<'py>) -> PyResult<Serving<'py>> {
+        Ok(Serving::enter(py, &self.middleware.get().configured()?.client, &self.record))
     }
 
     fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

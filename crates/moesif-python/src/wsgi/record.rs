@@ -146,10 +146,7 @@ impl Functions {
         {
             exchange.set_company_id(id);
         }
-        let metadata = |result: &Bound<'_, PyAny>| {
-            if result.is_none() { Ok(None) } else { json::object(result, json::METADATA_BYTES).map(Some) }
-        };
-        if let Some(metadata) = inquiry.ask(self.get_metadata.as_ref(), metadata)? {
+        if let Some(metadata) = inquiry.ask(self.get_metadata.as_ref(), json::metadata)? {
             exchange.set_metadata(metadata);
         }
         if let Some(token) = inquiry.ask(self.get_session_token.as_ref(), convert::token_text)? {

@@ -62,7 +62,10 @@ impl ResponseIterator {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let mut iterator = self.iterator(py)?;
-        match python::next(&mut iterator) {
+        let serving = self.call.serving(py)?;
+        let next = python::next(&mut iterator);
+        serving.leave();
+        match next {
             Ok(Some(chunk)) => {
                 self.call.record.response_chunk(&chunk, self.call.chunks.bind(py));
                 Ok(Some(chunk))
@@ -83,12 +86,15 @@ impl ResponseIterator {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
+        let serving = self.call.serving(py)?;
         let finished = self.call.finish(py);
         let close = || match python::optional_attribute(self.iterable.bind(py), intern!(py, "close"))? {
             Some(close) => python::call(&close, &PyTuple::empty(py), None).map(drop),
             None => Ok(()),
         };
-        match close() {
+        let closed = close();
+        serving.leave();
+        match closed {
             Ok(()) => finished,
             Err(error) => Err(super::with_exit(py, error, finished)),
         }

@@ -9,7 +9,9 @@ use moesif_wire::{Body, Direction, Event, Headers, Request, Response, Timestamp,
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::metadata::with_member;
 use super::text::{native_text, push_header_name};
+use super::uri::push_url;
 use super::{BodyView, CapturedBody, Policy, TransactionId, UriParts, client_address, identify_user, route};
 use crate::mask::{BodyMask, mask_headers, mask_query};
 use crate::pipeline::{Budget, Reservation};
@@ -71,6 +73,18 @@ pub struct Exchange {
     chunks_refused: bool,
     /// How many calls this one stands for.
     weight: u64,
+    response_read: ResponseRead,
+}
+
+/// What was seen of a response body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ResponseRead {
+    /// All of it, as it was transferred.
+    Transferred,
+    /// All of it, without its `Content-Encoding`.
+    Decoded,
+    /// Its start, as it was transferred.
+    InPart,
 }
 
 impl Exchange {
@@ -129,6 +143,7 @@ impl Exchange {
             pid,
             chunks_refused: false,
             weight: 1,
+            response_read: ResponseRead::Transferred,
         };
         match spare {
             Some(mut spare) => {
@@ -174,6 +189,13 @@ impl Exchange {
     pub fn set_uri_parts(&mut self, parts: &UriParts<'_>) {
         let start = self.arena.len();
         parts.write(&mut self.arena);
+        self.uri = self.since(start);
+    }
+
+    /// The full URI of a call the application makes, as it was written.
+    pub fn set_url(&mut self, url: &str) {
+        let start = self.arena.len();
+        push_url(&mut self.arena, url);
         self.uri = self.since(start);
     }
 
@@ -257,6 +279,17 @@ impl Exchange {
         self.response_body.append(chunk, kept, &mut self.reservation);
     }
 
+    /// The response body is recorded as it was before its `Content-Encoding` was applied.
+    pub fn set_response_decoded(&mut self) {
+        self.response_read = ResponseRead::Decoded;
+    }
+
+    /// The rest of the response body was not read.
+    pub fn cut_response_body(&mut self) {
+        self.response_read = ResponseRead::InPart;
+        self.response_body.cut();
+    }
+
     /// The id of the user, as the application names it.
     pub fn set_user_id(&mut self, id: String) {
         self.user_id = Some(id);
@@ -292,6 +325,13 @@ impl Exchange {
     /// The application's own metadata: a JSON object.
     pub fn set_metadata(&mut self, metadata: Box<RawValue>) {
         self.metadata = Some(metadata);
+    }
+
+    /// Adds text to the metadata, unless the application has a value of that name in it.
+    pub fn add_metadata(&mut self, name: &str, text: &str) {
+        if let Some(metadata) = with_member(self.metadata.as_deref(), name, text) {
+            self.metadata = Some(metadata);
+        }
     }
 
     /// Decides by the operator's rates whether this call is kept.
@@ -444,7 +484,7 @@ impl Exchange {
             company_id: self.company_id.as_deref().map(Into::into),
             subscription_id: None,
             metadata: self.metadata.as_deref(),
-            direction: Some(Direction::Incoming),
+            direction: Some(self.policy.direction),
             weight: self.weight,
             blocked_by: self.blocked_by.as_deref().map(Into::into),
             transaction_id: Some(self.transaction_id.as_str().into()),
@@ -473,8 +513,11 @@ impl Exchange {
         self.user_id.clone().or_else(named)
     }
 
-    /// The address of the caller.
+    /// The address of the caller. Of a call the application makes, its own: nothing here tells it.
     pub(crate) fn ip_address(&self, headers: &Headers<'_>) -> Option<String> {
+        if self.policy.direction == Direction::Outgoing {
+            return None;
+        }
         client_address(headers, Some(self.text(self.peer_address))).map(|address| address.to_string())
     }
 
@@ -526,7 +569,16 @@ impl Exchange {
             headers.append(self.text(*name), self.text(*value));
         }
         let encoding = headers.get("Content-Encoding");
-        let mut view = self.response_body.view(encoding, None, self.policy.response_max_body_size);
+        let announced = || headers.get("Content-Length").and_then(|length| length.trim().parse().ok());
+        let limit = self.policy.response_max_body_size;
+        let mut view = match self.response_read {
+            ResponseRead::Transferred => self.response_body.view(encoding, None, limit),
+            ResponseRead::InPart => self.response_body.view(encoding, announced(), limit),
+            ResponseRead::Decoded => {
+                let view = self.response_body.view(None, None, limit);
+                if encoding.is_some() { BodyView { content_length: announced(), ..view } } else { view }
+            }
+        };
         if self.blocked_by.is_some() && !view.truncated {
             view.body = view.body.map(scalar_as_json);
         }
@@ -588,7 +640,7 @@ impl Exchange {
         )
     }
 
-    fn request_header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn request_header(&self, name: &str) -> Option<&str> {
         self.request_headers
             .iter()
             .rfind(|(field, _)| self.text(*field).eq_ignore_ascii_case(name))
@@ -795,6 +847,55 @@ mod tests {
         assert_eq!(event["user_id"], "ann");
         assert_eq!(event["request"]["body"], serde_json::json!({"a": 1}));
         assert_eq!(event["response"]["content_length"], 12);
+    }
+
+    #[test]
+    fn an_outgoing_call_has_no_address_and_nothing_added() {
+        let mut exchange = exchange(Policy {
+            direction: Direction::Outgoing,
+            transaction_id: false,
+            authorization_header_names: Vec::new(),
+            ..Policy::default()
+        });
+        exchange.set_url("http://ann:secret@h/p#f");
+        exchange.add_request_header("Authorization", "Basic YW5uOnNlY3JldA==");
+        exchange.add_request_header("X-Forwarded-For", "192.0.2.1");
+        exchange.add_metadata("error", "Timeout");
+        let event = json(&exchange);
+        assert_eq!(event["direction"], "Outgoing");
+        assert_eq!(event["request"]["uri"], "http://h/p");
+        assert_eq!(event["request"]["headers"].as_object().unwrap().len(), 2);
+        assert_eq!(event["metadata"], serde_json::json!({"error": "Timeout"}));
+        for absent in [&event["response"], &event["user_id"], &event["request"]["ip_address"]] {
+            assert!(absent.is_null(), "{event}");
+        }
+    }
+
+    #[test]
+    fn a_decoded_response_is_not_decoded_again_and_one_read_in_part_is_marked() {
+        let begun = || {
+            let mut exchange = exchange(Policy::default());
+            exchange.set_status(200);
+            exchange.add_response_header("Content-Encoding", "gzip");
+            exchange.add_response_header("Content-Length", "40");
+            exchange.append_response_body(b"{\"a\":1}");
+            exchange
+        };
+        let mut decoded = begun();
+        decoded.set_response_decoded();
+        let response = &json(&decoded)["response"];
+        assert_eq!(
+            (&response["body"], &response["content_length"]),
+            (&serde_json::json!({"a": 1}), &40.into())
+        );
+        let mut cut = begun();
+        cut.cut_response_body();
+        let response = &json(&cut)["response"];
+        assert_eq!(
+            (&response["transfer_encoding"], &response["content_length"]),
+            (&"base64".into(), &40.into())
+        );
+        assert_eq!(response["headers"]["X-Moesif-Body-Truncated"], "1");
     }
 
     #[test]

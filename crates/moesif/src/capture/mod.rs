@@ -9,8 +9,11 @@ mod client_ip;
 mod exchange;
 mod identifier;
 mod identity;
+mod metadata;
 mod text;
 mod uri;
+
+use moesif_wire::Direction;
 
 use crate::mask::Masks;
 
@@ -23,11 +26,13 @@ pub(crate) use client_ip::client_address;
 pub(crate) use identifier::Identifiers;
 pub use identity::MAX_ID_BYTES;
 pub(crate) use identity::identify_user;
-pub(crate) use uri::route;
+pub(crate) use uri::{host, is_under, route};
 
 /// How calls are captured: the part of the settings that every [`Exchange`] carries along.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
+    /// Whether calls come to the application or are made by it.
+    pub direction: Direction,
     /// Whether bodies are recorded.
     pub log_body: bool,
     /// Longest recorded request body in bytes, counted as it is emitted (base64 included).
@@ -53,6 +58,7 @@ pub struct Policy {
 impl Default for Policy {
     fn default() -> Self {
         Self {
+            direction: Direction::Incoming,
             log_body: true,
             request_max_body_size: 1000,
             response_max_body_size: 1000,

@@ -63,6 +63,62 @@ impl UriParts<'_> {
     }
 }
 
+/// Appends the URL of a call as it is recorded: without the user and password it may hold and without its fragment, neither of
+/// which is sent as a part of it, and with whatever may not stand in a URI percent-encoded.
+pub(crate) fn push_url(out: &mut String, url: &str) {
+    let url = url.split('#').next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return push_encoded_bytes(out, url.as_bytes(), is_query, Percent::Keep);
+    };
+    let (host, path) = host_and_path(rest);
+    push_encoded_bytes(out, scheme.as_bytes(), is_unreserved_or_sub_delim, Percent::Encode);
+    out.push_str("://");
+    if is_authority(host) {
+        out.push_str(host);
+    } else {
+        push_encoded_bytes(out, host.as_bytes(), is_unreserved_or_sub_delim, Percent::Keep);
+    }
+    push_encoded_bytes(out, path.as_bytes(), is_query, Percent::Keep);
+}
+
+/// Whether a URL is this base or below it; both have a scheme and a host.
+pub(crate) fn is_under(base: &str, url: &str) -> bool {
+    let parts = |url: &str| {
+        let (scheme, rest) = url.split_once("://")?;
+        let (host, path) = host_and_path(rest);
+        let scheme = scheme.to_ascii_lowercase();
+        let host = host.to_ascii_lowercase();
+        let implied = if scheme == "https" { ":443" } else { ":80" };
+        let host = host.strip_suffix(implied).unwrap_or(&host).to_owned();
+        Some((scheme, host, path.to_owned()))
+    };
+    let (Some((base_scheme, base_host, base_path)), Some((scheme, host, path))) = (parts(base), parts(url))
+    else {
+        return false;
+    };
+    scheme == base_scheme
+        && host == base_host
+        && path.strip_prefix(&*base_path).is_some_and(|rest| {
+            base_path.ends_with('/') || rest.is_empty() || rest.starts_with(['/', '?', '#'])
+        })
+}
+
+/// The host of a URL, without its port.
+pub(crate) fn host(url: &str) -> &str {
+    let (host, _) = host_and_path(url.split_once("://").map_or(url, |(_, rest)| rest));
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => name,
+        _ => host,
+    }
+}
+
+/// Host and port, without a user before them, and all that follows.
+fn host_and_path(after_scheme: &str) -> (&str, &str) {
+    let end = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
+    let (authority, path) = after_scheme.split_at_checked(end).unwrap_or((after_scheme, ""));
+    (authority.rsplit_once('@').map_or(authority, |(_, host)| host), path)
+}
+
 /// The path of a URI, without its query; `/` when there is none.
 pub(crate) fn route(uri: &str) -> &str {
     let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
@@ -111,10 +167,13 @@ fn is_query(byte: u8) -> bool {
 fn push_encoded(out: &mut String, text: &str, allowed: fn(u8) -> bool, percent: Percent) {
     if text.bytes().all(allowed) {
         out.push_str(text);
-        return;
+    } else {
+        push_encoded_bytes(out, &native_bytes(text), allowed, percent);
     }
-    let bytes = native_bytes(text);
-    let mut rest = &*bytes;
+}
+
+fn push_encoded_bytes(out: &mut String, bytes: &[u8], allowed: fn(u8) -> bool, percent: Percent) {
+    let mut rest = bytes;
     while let Some((&byte, after)) = rest.split_first() {
         let escape = percent == Percent::Keep
             && byte == b'%'
@@ -148,6 +207,44 @@ mod tests {
             ("", "/"),
         ] {
             assert_eq!(route(uri), path, "{uri}");
+        }
+    }
+
+    #[test]
+    fn of_a_url_neither_user_nor_fragment_is_recorded() {
+        for (url, recorded) in [
+            ("https://h/a?b=c#d", "https://h/a?b=c"),
+            ("http://ann:s@cret@h:8080/a", "http://h:8080/a"),
+            ("http://h?to=a@b", "http://h?to=a@b"),
+            ("http://h/\u{e9} %zz%20", "http://h/%C3%A9%20%25zz%20"),
+            ("http+unix://%2Frun%2Fx.sock/a", "http+unix://%2Frun%2Fx.sock/a"),
+            ("http://[::1]:80/", "http://[::1]:80/"),
+            ("nonsense", "nonsense"),
+        ] {
+            let mut out = String::new();
+            push_url(&mut out, url);
+            assert_eq!(out, recorded);
+        }
+    }
+
+    #[test]
+    fn what_is_under_a_base_is_told_by_its_parts() {
+        for (base, url) in [
+            ("http://h:9500", "http://h:9500/v1/events"),
+            ("http://h", "HTTP://u:p@H:80?q"),
+            ("https://h/moesif", "https://h:443/moesif/v1"),
+            ("https://h/moesif", "https://h/moesif"),
+        ] {
+            assert!(is_under(base, url), "{base} {url}");
+        }
+        for (base, url) in [
+            ("http://h:9500", "http://h:9501/v1/events"),
+            ("http://h", "https://h/"),
+            ("http://h", "http://h.example.com/"),
+            ("https://h/moesif", "https://h/moesifs"),
+            ("http://h", "nonsense"),
+        ] {
+            assert!(!is_under(base, url), "{base} {url}");
         }
     }
 

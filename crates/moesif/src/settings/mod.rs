@@ -13,6 +13,8 @@ use std::fmt;
 pub use reference::{options_page, options_stub};
 pub use table::{Fallback, Kind, OPTIONS, OptionSpec, Package, Status};
 
+use moesif_wire::Direction;
+
 use crate::capture::Policy;
 use crate::pipeline::Delivery;
 
@@ -25,6 +27,8 @@ pub enum Integration {
     Django,
     /// A program that only calls the collector's API, in place of moesifapi.
     Api,
+    /// A program whose outgoing calls are captured, in place of moesifpythonrequest.
+    Outgoing,
     /// A Rust program.
     Rust,
 }
@@ -36,6 +40,7 @@ impl Integration {
             Self::Wsgi => " (moesifwsgi)",
             Self::Django => " (moesifdjango)",
             Self::Api => " (moesifapi)",
+            Self::Outgoing => " (moesifpythonrequest)",
             Self::Rust => "",
         };
         format!("moesif-rs/{}{replaced}", env!("CARGO_PKG_VERSION"))
@@ -119,6 +124,30 @@ pub struct Settings {
     pub read_request_body_first: bool,
     /// Whose name is recorded under Django.
     pub django_user: DjangoUser,
+    /// How the calls an application makes are captured.
+    pub outgoing: Outgoing,
+}
+
+/// How the calls an application makes are captured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Whether they are.
+    pub captured: bool,
+    /// Whether their bodies are recorded.
+    pub log_body: bool,
+}
+
+impl Settings {
+    /// The same for the calls an application makes. Who authenticates such a call to another service is none of its users, and
+    /// nothing is added to it.
+    #[must_use]
+    pub fn for_outgoing(mut self) -> Self {
+        self.policy.direction = Direction::Outgoing;
+        self.policy.log_body = self.outgoing.log_body;
+        self.policy.transaction_id = false;
+        self.policy.authorization_header_names.clear();
+        self
+    }
 }
 
 /// The user of a Django request whose name is recorded.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use moesif_wire::Direction;
+
 use super::{
-    DjangoUser, Fallback, Integration, Kind, OPTIONS, OptionSpec, Parsed, Settings, SettingsError, Status,
-    Value,
+    DjangoUser, Fallback, Integration, Kind, OPTIONS, OptionSpec, Outgoing, Parsed, Settings, SettingsError,
+    Status, Value,
 };
 use crate::capture::Policy;
 use crate::mask::{BodyMask, Masks};
@@ -191,6 +193,7 @@ impl Options {
     fn settings(&self, base_uri: String, route: Route) -> Result<Settings, SettingsError> {
         Ok(Settings {
             policy: Policy {
+                direction: Direction::Incoming,
                 log_body: self.flag("LOG_BODY"),
                 request_max_body_size: self.size("REQUEST_MAX_BODY_SIZE"),
                 response_max_body_size: self.size("RESPONSE_MAX_BODY_SIZE"),
@@ -232,6 +235,10 @@ impl Options {
             django_user: match self.text("DJANGO_USER").as_deref() {
                 Some("resolved") => DjangoUser::Resolved,
                 _ => DjangoUser::Auto,
+            },
+            outgoing: Outgoing {
+                captured: self.flag("CAPTURE_OUTGOING_REQUESTS"),
+                log_body: self.flag("LOG_BODY_OUTGOING"),
             },
         })
     }

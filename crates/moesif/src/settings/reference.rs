@@ -20,7 +20,11 @@ pub fn options_page() -> String {
          may be `async def`: they are awaited in an asynchronous stack, and run to their end in a synchronous one. \
          One that is not `async def` is called on the event loop of an asynchronous stack: it must not wait there. Should it \
          ask Django's database, which raises `SynchronousOnlyOperation`, it is called again in a thread, then and from then \
-         on; a function that catches every exception hides that, and is better off `async def`.\n\n\
+         on; a function that catches every exception hides that, and is better off `async def`. In a synchronous stack \
+         each call of an `async def` function costs an event loop, most of a millisecond. The response is `None` of a call \
+         that has none: it raised what Django lets through, or its client has gone. `MASK_EVENT_MODEL` finds the names of \
+         request headers in capitals, as moesifdjango showed them; the event keeps them as they are. What is asked about an \
+         outgoing call is never awaited, `MASK_EVENT_MODEL` included: an `async def` counts as failed there.\n\n\
          The last column names the packages this one replaces that read the option: W moesifwsgi, D moesifdjango, \
          R moesifpythonrequest. Options without one are this project's own.\n\n\
          | Option | Value | Default | Meaning | Of |\n|---|---|---|---|---|\n",

@@ -138,7 +138,7 @@ impl OptionSpec {
             Fallback::Integer(value) => Some(value),
             Fallback::IntegerPer { wsgi, django } => Some(match integration {
                 Integration::Django => django,
-                Integration::Wsgi | Integration::Api | Integration::Rust => wsgi,
+                Integration::Wsgi | Integration::Api | Integration::Outgoing | Integration::Rust => wsgi,
             }),
             _ => None,
         }
@@ -157,7 +157,7 @@ const fn callback(
 
 const fn outgoing_callback(name: &'static str, returns: &'static str, meaning: &'static str) -> OptionSpec {
     let kind = Kind::Callable { wsgi: "request, response", django: "request, response", returns };
-    OptionSpec::new(name, kind, Fallback::Unset, meaning).of(&[W, D, R]).status(Status::NotYet)
+    OptionSpec::new(name, kind, Fallback::Unset, meaning).of(&[W, D, R])
 }
 
 const fn mask(name: &'static str, meaning: &'static str) -> OptionSpec {
@@ -395,21 +395,25 @@ pub const OPTIONS: &[OptionSpec] = &[
         Fallback::Flag(false),
         "Also capture the calls the application makes with requests.",
     )
-    .of(&[W, D])
-    .status(Status::NotYet),
-    outgoing_callback("IDENTIFY_USER_OUTGOING", "str | None", "IDENTIFY_USER for outgoing calls."),
-    outgoing_callback("IDENTIFY_COMPANY_OUTGOING", "str | None", "IDENTIFY_COMPANY for outgoing calls."),
-    outgoing_callback("GET_SESSION_TOKEN_OUTGOING", "str | None", "GET_SESSION_TOKEN for outgoing calls."),
-    outgoing_callback("GET_METADATA_OUTGOING", "dict | None", "GET_METADATA for outgoing calls."),
-    outgoing_callback("SKIP_OUTGOING", "bool", "SKIP for outgoing calls."),
+    .of(&[W, D]),
+    outgoing_callback(
+        "IDENTIFY_USER_OUTGOING",
+        "str | None",
+        "The id of the user an outgoing call is made for. Each of these functions is given the requests.PreparedRequest and \
+         the requests.Response, or None for a call that was not answered, as soon as the head of the response is there: where \
+         stream=True was asked for, the body is still the caller's to read.",
+    ),
+    outgoing_callback("IDENTIFY_COMPANY_OUTGOING", "str | None", "The id of that user's company."),
+    outgoing_callback("GET_SESSION_TOKEN_OUTGOING", "str | None", "The session or API token of an outgoing call."),
+    outgoing_callback("GET_METADATA_OUTGOING", "dict | None", "JSON-like data recorded with an outgoing call."),
+    outgoing_callback("SKIP_OUTGOING", "bool", "Leaves an outgoing call out when it returns true."),
     OptionSpec::new(
         "LOG_BODY_OUTGOING",
         Kind::Flag,
         Fallback::Flag(true),
         "Record the bodies of outgoing calls.",
     )
-    .of(&[W, D, R])
-    .status(Status::NotYet),
+    .of(&[W, D, R]),
     OptionSpec::new("USE_CELERY", Kind::Ignored, Fallback::Unset, "Of old Django packages.").of(&[D]),
     OptionSpec::new("CELERY_BROKER_URL", Kind::Ignored, Fallback::Unset, "Of old Django packages.").of(&[D]),
 ];

@@ -161,6 +161,12 @@ impl Endpoint {
         DefaultResolver::host_and_port(uri.scheme()?, uri.authority()?)
     }
 
+    /// In whose name it is sent events.
+    #[must_use]
+    pub fn application_id(&self) -> &str {
+        &self.application_id
+    }
+
     /// Where it is.
     #[must_use]
     pub fn base_uri(&self) -> &str {
@@ -174,11 +180,6 @@ impl Endpoint {
         let Self { base_uri, application_id, connect_timeout, request_timeout, route, .. } = self.clone();
         let user_agent = user_agent.to_owned();
         Some(Self::new(base_uri, application_id, user_agent, connect_timeout, request_timeout, route))
-    }
-
-    /// Whose events it is sent.
-    pub(crate) fn application_id(&self) -> &str {
-        &self.application_id
     }
 
     /// How long a request may take.

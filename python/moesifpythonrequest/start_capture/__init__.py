@@ -1,0 +1,1 @@
+"""The import path ``moesifpythonrequest.start_capture``."""

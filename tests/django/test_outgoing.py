@@ -1,0 +1,166 @@
+"""What a project calls while it serves a call is captured and linked to that one (I-12, I-30)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from django.http import HttpResponse, StreamingHttpResponse
+from django.test import RequestFactory
+
+import django
+import moesif.outgoing
+from moesif.serving import SERVING
+from moesifdjango.middleware import moesif_middleware
+from tests.outgoing.api import Api
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from tests.django.conftest import Project
+    from tests.recorder import Recorder
+
+CAPTURED: dict[str, Any] = {"CAPTURE_OUTGOING_REQUESTS": True}
+asynchronous = pytest.mark.skipif(django.VERSION < (3, 1), reason="asynchronous stacks come with Django 3.1")
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    api = Api()
+    before = requests.Session.send
+    yield api
+    moesif.outgoing.stop()
+    assert requests.Session.send is before
+    api.close()
+
+
+def _linked(recorder: Recorder, count: int) -> dict[str, list[str]]:
+    """By what was asked of the project: what it called meanwhile."""
+    events = recorder.wait_for(count)
+    assert len(events) == count
+    paths = {
+        event["transaction_id"]: event["request"]["uri"].partition("testserver")[2]
+        for event in events
+        if event["direction"] == "Incoming"
+    }
+    linked: dict[str, list[str]] = {path: [] for path in paths.values()}
+    for event in events:
+        if event["direction"] == "Outgoing":
+            path = paths[event["metadata"]["incoming_transaction_id"]]
+            linked[path].append(event["request"]["uri"].rpartition("/")[2])
+    return linked
+
+
+def test_a_view_and_its_stream(project: Project, recorder: Recorder, api: Api) -> None:
+    def view(_request: Any) -> StreamingHttpResponse:
+        requests.get(f"{api.uri}/before", timeout=20)
+        return StreamingHttpResponse(requests.get(f"{api.uri}/{name}", timeout=20).content for name in ("one", "two"))
+
+    project(**CAPTURED)
+    stack = moesif_middleware(view)
+    for path in ("/a", "/b"):
+        response = stack(RequestFactory().get(path))
+        assert b"".join(response.streaming_content).count(b"spanner") == 2
+        response.close()
+        assert SERVING.get() is None
+    assert _linked(recorder, 8) == {path: ["before", "one", "two"] for path in ("/a", "/b")}
+
+
+def test_a_view_that_raises_is_not_being_served_any_more(project: Project, api: Api) -> None:
+    def view(_request: Any) -> HttpResponse:
+        assert SERVING.get() is not None
+        raise LookupError(api.uri)
+
+    project(**CAPTURED)
+    with pytest.raises(LookupError):
+        moesif_middleware(view)(RequestFactory().get("/"))
+    assert SERVING.get() is None
+
+
+@asynchronous
+def test_calls_that_an_asynchronous_stack_serves_at_once_are_told_apart(
+    project: Project, recorder: Recorder, api: Api
+) -> None:
+    """Made on the event loop's thread, or on another one."""
+
+    async def view(request: Any) -> HttpResponse:
+        await asyncio.sleep(0)
+        name = request.path.strip("/")
+        await asyncio.to_thread(requests.get, f"{api.uri}/thread-{name}", timeout=20)
+        session.get(f"{api.uri}/loop-{name}", timeout=20)
+        return HttpResponse()
+
+    project(**CAPTURED)
+    stack = moesif_middleware(view)
+    session = requests.Session()
+
+    async def main() -> None:
+        await asyncio.gather(*(stack(RequestFactory().get(f"/{number}")) for number in range(5)))
+        assert SERVING.get() is None
+
+    asyncio.run(main())
+    linked = _linked(recorder, 15)
+    assert linked == {f"/{number}": [f"thread-{number}", f"loop-{number}"] for number in range(5)}
+
+
+@pytest.mark.skipif(django.VERSION < (4, 2), reason="asynchronous streams come with Django 4.2")
+def test_an_asynchronous_stream(project: Project, recorder: Recorder, api: Api) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for name in ("one", "two"):
+            yield (await asyncio.to_thread(requests.get, f"{api.uri}/{name}", timeout=20)).content
+
+    async def view(_request: Any) -> StreamingHttpResponse:
+        await asyncio.sleep(0)
+        return StreamingHttpResponse(chunks())
+
+    project(**CAPTURED)
+
+    async def main() -> None:
+        response = await moesif_middleware(view)(RequestFactory().get("/a"))
+        assert len([chunk async for chunk in response.streaming_content]) == 2
+        assert SERVING.get() is None
+
+    asyncio.run(main())
+    assert _linked(recorder, 3) == {"/a": ["one", "two"]}
+
+
+def test_the_functions_are_those_of_outgoing_calls(project: Project, recorder: Recorder, api: Api) -> None:
+    def view(_request: Any) -> HttpResponse:
+        requests.get(f"{api.uri}/skipped", timeout=20)
+        return HttpResponse(requests.get(f"{api.uri}/items", timeout=20).content)
+
+    project(
+        **CAPTURED,
+        SKIP_OUTGOING=lambda request, _response: request.url.endswith("/skipped"),
+        IDENTIFY_USER=lambda _request, _response: "ann",
+        IDENTIFY_USER_OUTGOING=lambda _request, response: f"bob {response.status_code}",
+        GET_METADATA_OUTGOING=lambda _request, _response: {"a": 1},
+    )
+    moesif_middleware(view)(RequestFactory().get("/"))
+    users = {event["direction"]: event["user_id"] for event in recorder.wait_for(2)}
+    assert users == {"Incoming": "ann", "Outgoing": "bob 200"}
+    [outgoing] = [event for event in recorder.events if event["direction"] == "Outgoing"]
+    assert outgoing["metadata"].keys() == {"a", "incoming_transaction_id"}
+
+
+def test_both_are_delivered_together(project: Project, recorder: Recorder, api: Api) -> None:
+    def view(_request: Any) -> HttpResponse:
+        return HttpResponse(requests.get(f"{api.uri}/items", timeout=20).content)
+
+    project(**CAPTURED, BATCH_SIZE=2, EVENT_BATCH_TIMEOUT=60)
+    threads = threading.active_count()
+    moesif_middleware(view)(RequestFactory().get("/"))
+    recorder.wait_for(2)
+    [delivery] = recorder.deliveries
+    assert delivery.headers["User-Agent"].endswith("(moesifdjango)")
+    assert threading.active_count() <= threads + 2  # those of the API and the recorder, for one connection each
+
+
+def test_without_the_option_requests_is_as_it_was(project: Project) -> None:
+    before = requests.Session.send
+    project()
+    moesif_middleware(lambda _request: HttpResponse())
+    assert requests.Session.send is before

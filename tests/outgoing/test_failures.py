@@ -1,0 +1,162 @@
+"""A call that fails does so as it would, and leaves an event without a response that names the error (I-19, I-30)."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from tests.outgoing.api import DOCUMENT
+
+if TYPE_CHECKING:
+    from tests.collector import Nowhere
+    from tests.outgoing.api import Api
+    from tests.outgoing.conftest import Capture
+    from tests.recorder import Recorder
+
+
+def test_the_error_is_the_callers_and_is_named(recorder: Recorder, capture: Capture, nowhere: Nowhere) -> None:
+    capture()
+    with pytest.raises(requests.ConnectionError) as raised:
+        requests.post(f"{nowhere.uri}/items?key=s3cr3t", json={"a": 1}, timeout=20)
+    assert raised.value.request is not None
+    assert raised.value.request.url == f"{nowhere.uri}/items?key=s3cr3t"
+    [event] = recorder.wait_for(1)
+    assert "response" not in event
+    assert event["request"]["body"] == {"a": 1}
+    # Its message quotes the URL, which masks may have to keep.
+    assert event["metadata"] == {"error": "requests.exceptions.ConnectionError"}
+
+
+def test_the_traceback_has_one_frame_of_ours_and_no_other_context(capture: Capture) -> None:
+    class Adapter(requests.adapters.HTTPAdapter):
+        def send(self, *_arguments: Any, **_keywords: Any) -> Any:
+            raise error
+
+    error = OSError("the error")
+    session = requests.Session()
+    session.mount("http://", Adapter())
+
+    def fail() -> list[str]:
+        with pytest.raises(OSError, match="the error") as raised:
+            session.get("http://api.example.com/", timeout=20)
+        assert raised.value is error
+        assert (error.__context__, error.__cause__) == (None, None)
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        error.__traceback__ = None
+        return files
+
+    without = fail()
+    capture()
+    captured = fail()
+    assert [file for file in captured if "moesif" not in file.replace("\\", "/").split("site-packages/")[-1]] == without
+    assert len(captured) == len(without) + 1
+
+
+def test_a_timeout_is_one(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    with pytest.raises(requests.ReadTimeout):
+        requests.get(f"{api.uri}/hang", timeout=0.2)
+    [event] = recorder.wait_for(1)
+    assert event["metadata"] == {"error": "requests.exceptions.ReadTimeout"}
+
+
+def test_too_many_redirects_are_one_failure(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    session = requests.Session()
+    session.max_redirects = 3
+    with pytest.raises(requests.TooManyRedirects) as raised:
+        session.get(f"{api.uri}/redirect?/redirect?/redirect?/redirect?/redirect?/", timeout=20)
+    assert raised.value.response is not None
+    [event] = recorder.wait_for(1)
+    assert event["metadata"] == {"error": "requests.exceptions.TooManyRedirects"}
+    assert "response" not in event
+
+
+def test_an_exit_is_the_hosts(recorder: Recorder, capture: Capture) -> None:
+    capture()
+
+    def interrupt(_response: Any, **_keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def send(self, *_arguments: Any, **_keywords: Any) -> Any:
+            raise KeyboardInterrupt
+
+    session = requests.Session()
+    session.mount("http://", Adapter())
+    with pytest.raises(KeyboardInterrupt):
+        session.get("http://api.example.com/", timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["metadata"] == {"error": "KeyboardInterrupt"}
+
+
+@pytest.mark.parametrize(("path", "error"), [("broken", "ProtocolError"), ("stream", "ReadTimeoutError")])
+def test_a_response_that_breaks_off_is_recorded_as_far_as_it_came(
+    api: Api, recorder: Recorder, capture: Capture, path: str, error: str
+) -> None:
+    """Whether less came than was announced, or nothing more in time."""
+    capture()
+    answer = requests.get(f"{api.uri}/{path}", stream=True, timeout=0.3)
+    with pytest.raises(requests.RequestException):
+        answer.content  # noqa: B018 - reads
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+    assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
+    assert event["response"]["body"]
+    assert event["metadata"] == {"error": f"urllib3.exceptions.{error}"}
+
+
+def test_one_whose_reader_does_not_mind_is_recorded_when_it_is_let_go(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    """As with urllib3 before 2.0, which takes a connection that ends for the end of a body."""
+    capture(MASK_EVENT_MODEL=lambda event: event)
+    answer = requests.get(f"{api.uri}/broken", stream=True, timeout=20)
+    answer.raw.enforce_content_length = False
+    assert answer.content == b"only this"
+    del answer
+    [event] = recorder.wait_for(1)
+    assert base64.b64decode(event["response"]["body"]) == b"only this"
+    assert event["response"]["content_length"] == 100
+
+
+def test_an_error_of_the_callers_is_none_of_the_call(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    with pytest.raises(LookupError), requests.get(f"{api.uri}/large?1000", stream=True, timeout=20):
+        raise LookupError
+    [event] = recorder.wait_for(1)
+    assert "metadata" not in event
+
+
+def test_one_that_breaks_off_while_requests_reads_it_is_a_failure(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture()
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        requests.get(f"{api.uri}/broken", timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["metadata"] == {"error": "requests.exceptions.ChunkedEncodingError"}
+    assert "response" not in event
+
+
+def test_a_fault_of_ours_costs_the_record_only(
+    api: Api, capture: Capture, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture()
+
+    def fail(*_arguments: object) -> None:
+        message = "a fault"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("moesif.outgoing.hook._faults", [])
+    monkeypatch.setattr("moesif.outgoing.hook.record_response", fail)
+    with caplog.at_level(logging.ERROR, "moesif.outgoing"):
+        for _ in range(2):
+            assert requests.get(f"{api.uri}/items", stream=True, timeout=20).json() == DOCUMENT
+    [record] = [record for record in caplog.records if record.name == "moesif.outgoing"]
+    assert "please report it" in record.getMessage()

@@ -1,0 +1,202 @@
+"""The functions of the settings are given requests' own objects, and cannot hurt the call (I-19, I-24)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+import moesif
+from tests.outgoing.api import DOCUMENT
+
+if TYPE_CHECKING:
+    from tests.collector import Nowhere
+    from tests.outgoing.api import Api
+    from tests.outgoing.conftest import Capture
+    from tests.recorder import Recorder
+
+
+def test_they_are_given_the_request_and_the_response(api: Api, recorder: Recorder, capture: Capture) -> None:
+    given: list[tuple[Any, Any]] = []
+
+    def remember(result: object) -> Any:
+        def function(request: Any, response: Any) -> object:
+            given.append((request, response))
+            return result
+
+        return function
+
+    capture(
+        SKIP_OUTGOING=remember(result=False),
+        IDENTIFY_USER_OUTGOING=remember(12345),
+        IDENTIFY_COMPANY_OUTGOING=remember("67890"),
+        GET_METADATA_OUTGOING=remember({"datacenter": "westus"}),
+        GET_SESSION_TOKEN_OUTGOING=remember("token"),
+    )
+    request = requests.Request("GET", f"{api.uri}/items").prepare()
+    response = requests.Session().send(request)
+    assert len(given) == 5
+    assert all(one is request and other is response for one, other in given)
+    [event] = recorder.wait_for(1)
+    assert (event["user_id"], event["company_id"], event["session_token"]) == ("12345", "67890", "token")
+    assert event["metadata"] == {"datacenter": "westus"}
+
+
+def test_after_a_redirect_they_are_given_the_callers_request_and_the_last_response(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture(GET_METADATA_OUTGOING=lambda request, response: {"from": request.path_url, "to": response.url})
+    requests.get(f"{api.uri}/redirect?/items", timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["metadata"] == {"from": "/redirect?/items", "to": f"{api.uri}/items"}
+
+
+def test_for_a_failure_the_response_is_none(recorder: Recorder, capture: Capture, nowhere: Nowhere) -> None:
+    capture(
+        IDENTIFY_USER_OUTGOING=lambda request, response: request.headers["X-User"] if response is None else None,
+        GET_METADATA_OUTGOING=lambda _request, _response: {"error": "mine", "a": 1},
+    )
+    with pytest.raises(requests.ConnectionError):
+        requests.get(nowhere.uri, headers={"X-User": "ann"}, timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["user_id"] == "ann"
+    # What the application names so is the application's.
+    assert event["metadata"] == {"error": "mine", "a": 1}
+
+
+def test_a_call_they_do_not_want_is_counted_as_skipped(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture(SKIP_OUTGOING=lambda request, _response: "health" in request.url)
+    before = moesif.stats()["skipped"]
+    for stream in (False, True):
+        assert requests.get(f"{api.uri}/health", stream=stream, timeout=20).json() == DOCUMENT
+    requests.get(f"{api.uri}/items", timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["request"]["uri"].endswith("/items")
+    assert moesif.stats()["skipped"] == before + 2
+
+
+def test_one_that_fails_costs_its_result_and_is_logged_once(
+    api: Api, recorder: Recorder, capture: Capture, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_request: Any, _response: Any) -> Any:
+        message = "a mistake"
+        raise LookupError(message)
+
+    names = ["SKIP", "IDENTIFY_USER", "IDENTIFY_COMPANY", "GET_METADATA", "GET_SESSION_TOKEN"]
+    capture(**{f"{name}_OUTGOING": fail for name in names})
+    with caplog.at_level(logging.WARNING, "moesif.callbacks"):
+        for _ in range(2):
+            assert requests.get(f"{api.uri}/items", timeout=20).json() == DOCUMENT
+    for event in recorder.wait_for(2):
+        assert not event.keys() & {"user_id", "company_id", "metadata", "session_token"}
+        assert event["response"]["body"] == DOCUMENT
+    logged = [record.getMessage() for record in caplog.records if record.name == "moesif.callbacks"]
+    assert sorted(message.split()[0] for message in logged) == sorted(f"{name}_OUTGOING" for name in names)
+
+
+def test_an_exit_in_one_of_them_is_the_hosts(api: Api, recorder: Recorder, capture: Capture) -> None:
+    def leave(_request: Any, _response: Any) -> Any:
+        raise SystemExit(3)
+
+    capture(IDENTIFY_USER_OUTGOING=leave)
+    with pytest.raises(SystemExit):
+        requests.get(f"{api.uri}/items", timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+
+
+def test_what_they_call_is_not_captured(api: Api, recorder: Recorder, capture: Capture) -> None:
+    def ask(_argument: Any, *_more: Any) -> Any:
+        return _argument if requests.get(f"{api.uri}/who", timeout=20).ok and not _more else "ann"
+
+    capture(IDENTIFY_USER_OUTGOING=ask, MASK_EVENT_MODEL=ask)
+    for stream in (False, True):
+        assert requests.get(f"{api.uri}/items", stream=stream, timeout=20).json() == DOCUMENT
+    requests.get(f"{api.uri}/last", timeout=20)
+    uris = [event["request"]["uri"] for event in recorder.wait_for(3)]
+    assert uris == [f"{api.uri}/items", f"{api.uri}/items", f"{api.uri}/last"]
+    assert {event["user_id"] for event in recorder.events} == {"ann"}
+
+
+def test_one_that_reads_a_stream_leaves_its_content_to_the_caller(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture(GET_METADATA_OUTGOING=lambda _request, response: {"name": response.json()["name"]})
+    answer = requests.get(f"{api.uri}/items", stream=True, timeout=20)
+    assert b"".join(answer.iter_content(4)) == answer.content
+    [event] = recorder.wait_for(1)
+    assert (event["metadata"], event["response"]["body"]) == ({"name": "spanner"}, DOCUMENT)
+
+
+MASKS: dict[str, Any] = {
+    "REQUEST_HEADER_MASKS": ["x-secret"],
+    "RESPONSE_HEADER_MASKS": ["X-OF-API"],
+    "REQUEST_BODY_MASKS": ["password"],
+    "RESPONSE_BODY_MASKS": ["name"],
+    "REQUEST_QUERY_MASKS": ["key"],
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["read by requests", "read by the caller"])
+def test_masks_apply(api: Api, recorder: Recorder, capture: Capture, *, stream: bool) -> None:
+    capture(**MASKS)
+    sent: dict[str, Any] = {"password": "s3cr3t", "kept": 1}
+    answer = requests.post(
+        f"{api.uri}/items?key=s3cr3t&page=1", json=sent, headers={"X-Secret": "s3cr3t"}, stream=stream, timeout=20
+    )
+    assert answer.json() == DOCUMENT
+    [event] = recorder.wait_for(1)
+    assert "s3cr3t" not in str(event)
+    assert event["request"]["uri"] == f"{api.uri}/items?page=1"
+    assert event["request"]["body"] == {"kept": 1}
+    assert event["response"]["body"] == {"id": 1}
+    assert "X-Of-Api" not in event["response"]["headers"]
+
+
+def test_a_form_that_a_mask_cannot_read_is_left_out(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture(REQUEST_BODY_MASKS=["password"])
+    requests.post(f"{api.uri}/items", data={"password": "s3cr3t"}, timeout=20)
+    [event] = recorder.wait_for(1)
+    assert "body" not in event["request"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["read by requests", "read by the caller"])
+def test_the_masking_function_changes_the_event(
+    api: Api, recorder: Recorder, capture: Capture, *, stream: bool
+) -> None:
+    def mask(event: Any) -> Any:
+        assert event.direction == "Outgoing"
+        event.request.headers.pop("AUTHORIZATION")
+        event.response.body["name"] = None
+        return event
+
+    capture(MASK_EVENT_MODEL=mask)
+    headers = {"Authorization": "s3cr3t"}
+    assert requests.get(f"{api.uri}/items", headers=headers, stream=stream, timeout=20).json() == DOCUMENT
+    [event] = recorder.wait_for(1)
+    assert event["response"]["body"] == {"id": 1, "name": None}
+    assert "Authorization" not in event["request"]["headers"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["read by requests", "read by the caller"])
+@pytest.mark.parametrize("failure", ["raises", "returns nothing", "is let go"])
+def test_when_the_masking_function_fails_nothing_it_might_hide_leaves(
+    api: Api, recorder: Recorder, capture: Capture, failure: str, *, stream: bool
+) -> None:
+    def mask(_event: Any) -> Any:
+        if failure == "raises":
+            raise LookupError
+
+    capture(MASK_EVENT_MODEL=mask, GET_METADATA_OUTGOING=lambda _request, _response: {"a": "s3cr3t"})
+    answer = requests.post(
+        f"{api.uri}/echo?key=s3cr3t", data=b'{"a": "s3cr3t"}', headers={"X": "s3cr3t"}, stream=stream, timeout=20
+    )
+    if failure != "is let go":
+        assert answer.json() == {"a": "s3cr3t"}
+    del answer
+    [event] = recorder.wait_for(1)
+    assert "s3cr3t" not in str(event)
+    assert event["request"]["uri"] == f"{api.uri}/echo"
+    assert event["response"]["status"] == 200

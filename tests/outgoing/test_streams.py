@@ -1,0 +1,245 @@
+"""A response that the caller reads by and by stays one, and its event is finished when it is (I-1, I-7, I-30)."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import http.client
+import io
+import json
+import pickle
+import shutil
+import time
+import weakref
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import urllib3
+
+from tests.outgoing.api import DOCUMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.outgoing.api import Api
+    from tests.outgoing.conftest import Capture
+    from tests.recorder import Recorder
+
+TEXT = json.dumps(DOCUMENT).encode()
+
+
+def _copied(answer: Any) -> bytes:
+    target = io.BytesIO()
+    shutil.copyfileobj(answer.raw, target)
+    return target.getvalue()
+
+
+def _filled(answer: Any) -> bytes:
+    buffer, filled = bytearray(20), b""
+    while size := answer.raw.readinto(buffer):
+        filled += buffer[:size]
+    return filled
+
+
+READERS: dict[str, Callable[[Any], bytes]] = {
+    "iter_content": lambda answer: b"".join(answer.iter_content(3)),
+    "iter_content as it comes": lambda answer: b"".join(answer.iter_content(None)),
+    "iter_content in unicode": lambda answer: "".join(
+        text if isinstance(text, str) else text.decode() for text in answer.iter_content(3, decode_unicode=True)
+    ).encode(),
+    "iter_lines": lambda answer: b"\n".join(answer.iter_lines()),
+    "iteration": b"".join,
+    "content": lambda answer: answer.content,
+    "text": lambda answer: answer.text.encode(),
+    "json": lambda answer: json.dumps(answer.json()).encode(),
+    "raw.read": lambda answer: answer.raw.read(),
+    "raw.read in pieces": lambda answer: b"".join(iter(lambda: answer.raw.read(7), b"")),
+    "raw.stream": lambda answer: b"".join(answer.raw.stream(5)),
+    "raw.data": lambda answer: answer.raw.data,
+    "raw.readinto": _filled,
+    "raw.readlines": lambda answer: b"".join(answer.raw.readlines()),
+    "copyfileobj": _copied,
+    "TextIOWrapper": lambda answer: io.TextIOWrapper(answer.raw, "latin-1").read().encode("latin-1"),
+    "pickle": lambda answer: pickle.loads(pickle.dumps(answer)).content,
+}
+
+
+@pytest.mark.parametrize("path", ["items", "chunked", "until_closed", "gzipped"])
+@pytest.mark.parametrize("way", READERS)
+def test_whatever_reads_it_reads_the_same_and_is_recorded(
+    api: Api, recorder: Recorder, capture: Capture, way: str, path: str
+) -> None:
+    with requests.get(f"{api.uri}/{path}", stream=True, timeout=20) as answer:
+        without = READERS[way](answer)
+    capture()
+    with requests.get(f"{api.uri}/{path}", stream=True, timeout=20) as answer:
+        assert READERS[way](answer) == without
+    [event] = recorder.wait_for(1)
+    assert event["response"]["body"] == DOCUMENT
+    assert "X-Moesif-Body-Truncated" not in event["response"]["headers"]
+
+
+@pytest.mark.parametrize("way", [way for way in READERS if way != "json"])
+def test_the_framing_of_chunks_is_not_content(api: Api, recorder: Recorder, capture: Capture, way: str) -> None:
+    capture()
+    api.may_go_on.set()
+    READERS[way](requests.get(f"{api.uri}/stream", stream=True, timeout=20))
+    [event] = recorder.wait_for(1)
+    assert base64.b64decode(event["response"]["body"]) == b"first\nsecond\n"
+
+
+def test_the_first_line_is_there_before_the_second_is_sent(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    answer = requests.get(f"{api.uri}/stream", stream=True, timeout=20)
+    lines = answer.iter_lines(chunk_size=1)
+    assert next(lines) == b"first"
+    assert recorder.events == []
+    api.may_go_on.set()
+    assert list(lines) == [b"second"]
+    [event] = recorder.wait_for(1)
+    assert event["response"]["content_length"] == len(b"first\nsecond\n")
+    assert "X-Moesif-Body-Truncated" not in event["response"]["headers"]
+
+
+def test_the_time_of_the_response_is_that_of_its_end(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    answer = requests.get(f"{api.uri}/items", stream=True, timeout=20)
+    time.sleep(0.2)  # it is the passing of time that is recorded
+    assert answer.json() == DOCUMENT
+    [event] = recorder.wait_for(1)
+    took = _seconds(event["response"]["time"]) - _seconds(event["request"]["time"])
+    assert took >= 0.2
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def test_nothing_is_read_that_the_caller_does_not_read(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    with requests.get(f"{api.uri}/stream", stream=True, timeout=20) as answer:
+        assert answer.raw.read(3) == b"fir"
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+    assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
+    assert event["response"]["content_length"] == 3
+
+
+def test_of_one_closed_before_its_end_the_announced_length_is_told(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture()
+    answer = requests.get(f"{api.uri}/large?100000", stream=True, timeout=20)
+    assert len(next(answer.iter_content(10))) == 10
+    answer.close()
+    [event] = recorder.wait_for(1)
+    assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
+    assert event["response"]["content_length"] == 100_000
+
+
+def test_one_that_is_never_read_is_recorded_when_it_is_closed(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    requests.get(f"{api.uri}/items", stream=True, timeout=20).close()
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+    assert "body" not in event["response"]
+
+
+def test_one_that_is_let_go_is_freed_at_once_and_recorded(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """Without the garbage collector: nothing of ours refers back to it."""
+    capture()
+    gc.disable()
+    try:
+        answer = requests.get(f"{api.uri}/stream", stream=True, timeout=20)
+        raw = weakref.ref(answer.raw)
+        source = weakref.ref(answer.raw._original_response)  # noqa: SLF001 - what is recorded with
+        del answer
+        assert raw() is None
+        assert source() is None
+    finally:
+        gc.enable()
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+
+
+def test_what_reads_it_outlives_the_response(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    read = requests.get(f"{api.uri}/items", stream=True, timeout=20).raw.read
+    assert read() == TEXT
+    [event] = recorder.wait_for(1)
+    assert event["response"]["body"] == DOCUMENT
+
+
+def test_no_answer_has_nothing_to_read(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    answer = requests.head(f"{api.uri}/items", stream=True, timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == answer.status_code == 200
+    assert "X-Moesif-Body-Truncated" not in event["response"]["headers"]
+
+
+def test_objects_are_of_the_types_they_are(api: Api, capture: Capture) -> None:
+    capture()
+    for stream in (False, True):
+        with requests.get(f"{api.uri}/items", stream=stream, timeout=20) as answer:
+            assert type(answer) is requests.Response
+            assert type(answer.raw) is urllib3.response.HTTPResponse
+            assert type(answer.request) is requests.PreparedRequest
+            assert isinstance(answer.raw._original_response, http.client.HTTPResponse)  # noqa: SLF001
+            assert set(vars(answer)) == set(vars(requests.Response())) | {"connection"}
+
+
+def test_the_connection_of_a_stream_is_used_again(api: Api, capture: Capture) -> None:
+    capture()
+    with requests.Session() as session:
+        for path in ("items", "chunked", "gzipped"):
+            session.get(f"{api.uri}/{path}", stream=True, timeout=20).content  # noqa: B018
+    assert len(api.connections) == 1
+
+
+def test_a_stream_of_a_session_counts_as_one(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    with requests.Session() as session:
+        session.stream = True
+        answer = session.send(requests.Request("GET", f"{api.uri}/items").prepare(), timeout=20)
+        assert answer.raw.read(2) == TEXT[:2]
+        assert recorder.events == []
+        assert answer.raw.read() == TEXT[2:]
+    [event] = recorder.wait_for(1)
+    assert event["response"]["body"] == DOCUMENT
+
+
+def test_one_whose_start_a_hook_has_read_is_recorded_without_its_body(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture()
+    read = []
+
+    def hook(response: Any, **_keywords: object) -> None:
+        read.append(response.raw.read(3))
+
+    with requests.get(f"{api.uri}/items", stream=True, hooks={"response": hook}, timeout=20) as answer:
+        assert read[0] + answer.raw.read() == TEXT
+    [event] = recorder.wait_for(1)
+    assert "body" not in event["response"]
+    assert event["response"]["content_length"] == len(TEXT)
+
+
+def test_elapsed_is_what_requests_measured(api: Api, capture: Capture) -> None:
+    capture(GET_METADATA_OUTGOING=lambda _request, response: {"elapsed": response.elapsed.total_seconds()})
+    answer = requests.get(f"{api.uri}/items", timeout=20)
+    assert 0 < answer.elapsed.total_seconds() < 20
+
+
+def test_of_a_large_response_the_start_and_the_size_are_recorded(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture(RESPONSE_MAX_BODY_SIZE=40)
+    for stream in (False, True):
+        assert len(requests.get(f"{api.uri}/large?100000", stream=stream, timeout=20).content) == 100_000
+    for event in recorder.wait_for(2):
+        assert len(event["response"]["body"]) == 40
+        assert event["response"]["content_length"] == 100_000
+        assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
