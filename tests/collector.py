@@ -89,6 +89,15 @@ class Collector:
         """What is known about a company."""
         return self._profile("companies", identifier)
 
+    def subscription(self, identifier: str) -> dict[str, Any]:
+        """What is known about a subscription."""
+        return self._profile("subscriptions", identifier)
+
+    def actions(self) -> list[dict[str, Any]]:
+        """What users did, newest first."""
+        actions: list[dict[str, Any]] = self._get("/api/actions")["actions"]
+        return actions
+
     def wait_for(self, count: int, timeout: float = 15) -> list[dict[str, Any]]:
         """Wait until at least this many events are stored."""
         deadline = time.monotonic() + timeout

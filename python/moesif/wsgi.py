@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from moesif import _native
-from moesif.client import ApiController
+from moesif.client import MoesifAPIClient
 from moesif.lifecycle import stats
 from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import WSGIEnvironment
 
+    from moesif.client import ApiController
     from moesif.options import MoesifSettings
 
     # Frameworks declare what they call start_response with; none declares all that PEP 3333 allows.
@@ -35,8 +37,8 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
     when ``settings`` is no mapping. Serving a request raises only what the application raises.
 
     The attributes ``app``, ``settings``, ``DEBUG`` and ``LOG_BODY`` tell what it was made with; setting them changes
-    nothing. ``update_user`` and the other helpers tell the collector about users and companies; they wait for its
-    answer (moesif.profiles says how long).
+    nothing. ``update_user`` and the other helpers tell the collector about users, companies and subscriptions; they
+    wait for its answer (moesif.profiles says how long).
     """
 
     def __init__(self, app: WSGIApplication, settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
@@ -53,7 +55,12 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         """How many calls this process has lost so far; ``moesif.stats()`` says to what."""
         return sum(stats()["dropped"].values())
 
+    @cached_property
+    def client(self) -> MoesifAPIClient:
+        """The API of the collector of these settings, whose calls raise where the helpers log."""
+        return MoesifAPIClient.over(self._api())
+
     @property
     def api_client(self) -> ApiController:
-        """The same helpers, under the name existing code finds them."""
-        return ApiController(self._post)
+        """The calls of ``client``."""
+        return self.client.api

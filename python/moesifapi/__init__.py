@@ -1,6 +1,55 @@
 """The import path of the moesifapi package: ``from moesifapi import MoesifAPIClient``."""
 
-from moesifapi import moesif_api_client
-from moesifapi.moesif_api_client import *  # noqa: F403 - the names are kept in one place
+from moesifapi.moesif_api_client import (
+    ApiController,
+    APIException,
+    APIHelper,
+    BaseController,
+    BaseModel,
+    CampaignModel,
+    CompanyModel,
+    Configuration,
+    EventModel,
+    EventRequestModel,
+    EventResponseModel,
+    HealthController,
+    HttpCallBack,
+    HttpClient,
+    HttpContext,
+    HttpMethodEnum,
+    HttpRequest,
+    HttpResponse,
+    MoesifAPIClient,
+    RequestsClient,
+    StatusModel,
+    SubscriptionModel,
+    UserModel,
+    lazy_property,
+)
 
-__all__ = moesif_api_client.__all__
+__all__ = [
+    "APIException",
+    "APIHelper",
+    "ApiController",
+    "BaseController",
+    "BaseModel",
+    "CampaignModel",
+    "CompanyModel",
+    "Configuration",
+    "EventModel",
+    "EventRequestModel",
+    "EventResponseModel",
+    "HealthController",
+    "HttpCallBack",
+    "HttpClient",
+    "HttpContext",
+    "HttpMethodEnum",
+    "HttpRequest",
+    "HttpResponse",
+    "MoesifAPIClient",
+    "RequestsClient",
+    "StatusModel",
+    "SubscriptionModel",
+    "UserModel",
+    "lazy_property",
+]

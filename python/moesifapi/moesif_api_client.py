@@ -1,8 +1,59 @@
 """The import path ``moesifapi.moesif_api_client``, with everything existing code gets from it by a star."""
 
-from moesif.client import ApiController, MoesifAPIClient
-from moesifapi import models
-from moesifapi.models import *  # noqa: F403 - the names are kept in one place
+from moesif.client import (
+    ApiController,
+    APIException,
+    BaseController,
+    Configuration,
+    HealthController,
+    HttpCallBack,
+    HttpClient,
+    HttpContext,
+    HttpMethodEnum,
+    HttpRequest,
+    HttpResponse,
+    MoesifAPIClient,
+)
+from moesif.client.legacy import (
+    APIHelper,
+    RequestsClient,
+    lazy_property,
+)
+from moesif.models import (
+    BaseModel,
+    CampaignModel,
+    CompanyModel,
+    EventModel,
+    EventRequestModel,
+    EventResponseModel,
+    StatusModel,
+    SubscriptionModel,
+    UserModel,
+)
 
-__all__ = ["ApiController", "MoesifAPIClient"]
-__all__ += models.__all__
+__all__ = [
+    "APIException",
+    "APIHelper",
+    "ApiController",
+    "BaseController",
+    "BaseModel",
+    "CampaignModel",
+    "CompanyModel",
+    "Configuration",
+    "EventModel",
+    "EventRequestModel",
+    "EventResponseModel",
+    "HealthController",
+    "HttpCallBack",
+    "HttpClient",
+    "HttpContext",
+    "HttpMethodEnum",
+    "HttpRequest",
+    "HttpResponse",
+    "MoesifAPIClient",
+    "RequestsClient",
+    "StatusModel",
+    "SubscriptionModel",
+    "UserModel",
+    "lazy_property",
+]

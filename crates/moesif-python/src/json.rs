@@ -22,8 +22,6 @@ const MAX_DEPTH: usize = 200;
 pub(crate) const METADATA_BYTES: usize = 450 * 1024;
 /// Longest document of a whole event in bytes: both bodies, metadata, and as much again for headers.
 pub(crate) const EVENT_BYTES: usize = 4 * 1024 * 1024;
-/// Longest profile in bytes: what a collector accepts.
-pub(crate) const PROFILE_BYTES: usize = 1024 * 1024;
 
 /// What a number starts with.
 const NUMBER: [char; 11] = ['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];

@@ -4,6 +4,7 @@
 //! frozen, with internal synchronisation; no lock is held while Python code runs, and no thread that is not Python's
 //! own ever runs Python. A panic in here or below becomes a counted loss, never an exception in the application.
 
+mod api;
 mod callbacks;
 mod convert;
 mod django;
@@ -14,7 +15,6 @@ mod lifecycle;
 mod log;
 mod mask;
 mod outgoing;
-mod post;
 mod python;
 mod record;
 mod serving;
@@ -27,13 +27,13 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
+    use crate::api::{ApiCall, ApiClient, document_json};
+    #[pymodule_export]
     use crate::django::{DjangoCall, DjangoCapture};
     #[pymodule_export]
     use crate::lifecycle::{after_fork_in_child, callback_failed, finish, flush, stats};
     #[pymodule_export]
     use crate::outgoing::{OutgoingCall, OutgoingCapture};
-    #[pymodule_export]
-    use crate::post::{ApiClient, profile_json};
     #[pymodule_export]
     use crate::serving::link_outgoing_calls;
     #[pymodule_export]

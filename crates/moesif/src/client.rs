@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use moesif_wire::header;
 
+use crate::api::Api;
 use crate::capture::{Exchange, Policy, host, is_under};
 use crate::governance::Governance;
 use crate::pipeline::{Delivery, Pipeline};
 use crate::process::{ProcessLocal, Runtime, runtime};
 use crate::process_id::process_id;
 use crate::settings::Settings;
-use crate::transport::{Endpoint, Names};
 
 /// Captures calls under one set of settings.
 ///
@@ -105,7 +105,7 @@ impl Client {
     pub fn is_own_traffic(&self, exchange: &Exchange) -> bool {
         const HOSTED: &str = ".moesif.net";
         let host = host(exchange.uri()).to_ascii_lowercase();
-        is_under(self.endpoint().base_uri(), exchange.uri())
+        is_under(self.delivery.endpoint.base_uri(), exchange.uri())
             || host.ends_with(HOSTED)
             || [header::APPLICATION_ID, header::SDK]
                 .iter()
@@ -115,11 +115,7 @@ impl Client {
     /// Where events go, and in whose name: the base URI of the collector and the application id.
     #[must_use]
     pub fn destination(&self) -> (&str, &str) {
-        (self.endpoint().base_uri(), self.endpoint().application_id())
-    }
-
-    pub(crate) fn names(&self) -> Names {
-        self.here().pipeline.names().clone()
+        (self.delivery.endpoint.base_uri(), self.delivery.endpoint.application_id())
     }
 
     /// How calls are captured.
@@ -128,8 +124,10 @@ impl Client {
         &self.policy
     }
 
-    pub(crate) fn endpoint(&self) -> &Endpoint {
-        &self.delivery.endpoint
+    /// The way to the API of the collector that calls are delivered to.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        Api::new(Arc::clone(&self.delivery))
     }
 
     fn here(&self) -> Arc<Here> {

@@ -26,9 +26,12 @@
 //!
 //! The rooms: [`settings`] is the one table of options; [`capture`] turns one call into an [`Exchange`];
 //! [`mask`] removes what must not be recorded; [`governance`] answers in the application's place; [`remote`] keeps the
-//! operator's sampling rates and rules up to date; [`pipeline`] queues, batches and retries; [`transport`] speaks HTTP;
+//! operator's sampling rates and rules up to date; [`pipeline`] queues, batches and retries; [`api`] makes the requests that
+//! somebody waits for; [`transport`] speaks HTTP;
 //! [`process`] keeps all of it apart between the processes of a fork.
 
+pub mod api;
+mod backoff;
 pub mod capture;
 mod client;
 mod exit;
@@ -36,7 +39,6 @@ pub mod governance;
 pub mod mask;
 pub mod pattern;
 pub mod pipeline;
-mod post;
 pub mod process;
 mod process_id;
 pub mod remote;
@@ -44,9 +46,9 @@ mod sampling;
 pub mod settings;
 pub mod transport;
 
+pub use api::Api;
 pub use capture::Exchange;
 pub use client::Client;
 pub use governance::Governance;
 pub use pipeline::Stats;
-pub use post::PostError;
 pub use settings::{Integration, Settings, SettingsError};

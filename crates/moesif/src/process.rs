@@ -5,7 +5,8 @@
 //! dropped or freed, because a thread that no longer exists may have been in the middle of it. A comparison of
 //! process ids carries all of that (`docs/guarantees.md`, I-4).
 //!
-//! [`runtime`] is the one root such state hangs from: the byte budget, the pipelines, the diagnostics, the identifiers.
+//! [`runtime`] is the one root such state hangs from: the byte budget, the pipelines, the threads of the API, the
+//! diagnostics, the identifiers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +77,7 @@ pub struct Runtime {
     budget: Arc<Budget>,
     diagnostics: Arc<Diagnostics>,
     identifiers: crate::capture::Identifiers,
+    api: crate::api::Threads,
     /// Behind no lock: the last flush may find one held.
     pipelines: ArcSwap<Vec<Arc<Pipeline>>>,
     /// The longest `FLUSH_TIMEOUT`.
@@ -93,6 +95,7 @@ pub fn runtime() -> Arc<Runtime> {
             budget: Arc::new(Budget::default()),
             diagnostics: Arc::new(Diagnostics::default()),
             identifiers: crate::capture::Identifiers::seeded(),
+            api: crate::api::Threads::default(),
             pipelines: ArcSwap::default(),
             flush_micros: AtomicU64::new(0),
             callback_failures: AtomicU64::new(0),
@@ -197,6 +200,10 @@ impl Runtime {
 
     pub(crate) fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
+    }
+
+    pub(crate) fn api(&self) -> &crate::api::Threads {
+        &self.api
     }
 
     pub(crate) fn identifiers(&self) -> &crate::capture::Identifiers {

@@ -191,12 +191,17 @@ def _integer(text: str) -> float:
     return Number(text) if text == "-0" or len(text) > _MOST_DIGITS else int(text)
 
 
+def from_json(text: str | bytes) -> Any:
+    """Return the value of JSON text, with numbers that are written again as they were read."""
+    return json.loads(text, parse_float=Number, parse_int=_integer)
+
+
 def event_from_document(document: str) -> EventModel:
     """Return the model of an event's JSON text, its headers looked up in any case.
 
     Its weight is not set: how many calls it stands for is not the mask's to decide.
     """
-    fields: dict[str, Any] = json.loads(document, parse_float=Number, parse_int=_integer)
+    fields: dict[str, Any] = from_json(document)
     event = EventModel.from_dictionary(fields)
     event.weight = None
     for part in (event.request, event.response):

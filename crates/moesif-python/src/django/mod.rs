@@ -19,11 +19,12 @@ use moesif::{Client, Exchange, Governance, Integration};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyNone, PyTuple, PyType};
 
+use crate::api::{self, ApiCall};
 use crate::guard::{guarded, raising};
 use crate::record::Record;
 use crate::serving::Serving;
 use crate::wsgi::input::Lending;
-use crate::{convert, json, log, mask, post, settings};
+use crate::{convert, json, log, mask, settings};
 
 /// How the calls of a Django project are captured: `DjangoCapture(settings, django_settings)`.
 ///
@@ -79,9 +80,9 @@ impl DjangoCapture {
         self.shared.captures_outgoing
     }
 
-    /// Posts JSON text to the collector. Returns what went wrong, as a sentence, or `None`.
-    fn post(&self, py: Python<'_>, path: &str, document: &str) -> Option<String> {
-        post::post(py, &self.shared.client, path, document)
+    /// Begins to post JSON text to the collector.
+    fn post(&self, path: &str, document: &str) -> PyResult<ApiCall> {
+        api::post(&self.shared.client, path, document)
     }
 
     /// Starts the record of a request. `None` when it cannot be recorded.

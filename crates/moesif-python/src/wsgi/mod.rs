@@ -25,10 +25,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 
+use crate::api::{self, ApiCall, ApiClient};
 use crate::guard::guarded;
 use crate::record::Record;
 use crate::serving::Serving;
-use crate::{log, post, python, settings};
+use crate::{log, python, settings};
 use environ::RequestHead;
 use input::ReadAhead;
 use record::Functions;
@@ -91,9 +92,14 @@ impl WsgiMiddleware {
             .map_err(|_| PyRuntimeError::new_err("this middleware is configured already"))
     }
 
-    /// Posts JSON text to the collector of these settings. Returns what went wrong, as a sentence, or `None`.
-    fn _post(&self, py: Python<'_>, path: &str, json: &str) -> PyResult<Option<String>> {
-        Ok(post::post(py, &self.configured()?.client, path, json))
+    /// Begins to post JSON text to the collector of these settings.
+    fn _post(&self, path: &str, json: &str) -> PyResult<ApiCall> {
+        api::post(&self.configured()?.client, path, json)
+    }
+
+    /// The API of the collector of these settings.
+    fn _api(&self) -> PyResult<ApiClient> {
+        Ok(ApiClient::of(&self.configured()?.client))
     }
 
     /// Serves one request.

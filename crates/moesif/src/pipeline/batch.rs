@@ -180,7 +180,7 @@ impl<E> Batch<E> {
 }
 
 /// The gzipped form. `None` if the compressor fails, which writing into memory does not.
-pub(super) fn gzip(json: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn gzip(json: &[u8]) -> Option<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::with_capacity(json.len() / 4), Compression::new(GZIP_LEVEL));
     encoder.write_all(json).ok()?;
     encoder.finish().ok()

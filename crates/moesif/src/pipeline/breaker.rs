@@ -6,17 +6,13 @@
 
 use std::time::{Duration, Instant};
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+use crate::backoff::{Backoff, asked, grown};
+
 /// Someone has to do something before a collector that refuses takes events again.
 const FIRST_STOP: Duration = Duration::from_secs(5);
 const LONGEST_STOP: Duration = Duration::from_secs(600);
 /// Outages are told at most once in this time: a collector that fails now and then is not worth a line each time.
 const QUIET: Duration = Duration::from_secs(60);
-/// A collector may ask for more patience than our own longest pause, up to this.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
-
 /// Why nothing is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
@@ -74,7 +70,7 @@ pub(super) struct Breaker {
     /// The trouble that has been told of, and is not known to be over.
     told: Option<Cause>,
     told_at: Option<Instant>,
-    jitter: Jitter,
+    backoff: Backoff,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +87,7 @@ enum Phase {
 
 impl Breaker {
     pub(super) fn new(seed: u64) -> Self {
-        Self { phase: Phase::Closed, failures: 0, told: None, told_at: None, jitter: Jitter(seed) }
+        Self { phase: Phase::Closed, failures: 0, told: None, told_at: None, backoff: Backoff::new(seed) }
     }
 
     pub(super) fn permit(&self, now: Instant) -> Permit {
@@ -159,9 +155,9 @@ impl Breaker {
         true
     }
 
-    /// Exponential back-off with full jitter, so that processes that failed together do not return together.
+    /// The pause after a failure that `failures` others came before.
     pub(super) fn pause(&mut self, failures: u32) -> Duration {
-        self.jitter.up_to(grown(FIRST_PAUSE, failures).min(LONGEST_PAUSE)).max(SHORTEST_PAUSE)
+        self.backoff.pause(failures)
     }
 
     /// Ends a pause, but for what of it the collector asked for.
@@ -191,32 +187,13 @@ impl Breaker {
 
 /// Until when a collector that says this wants to be left alone.
 fn asked_until(now: Instant, after: Option<Duration>) -> Instant {
-    now.checked_add(after.unwrap_or_default().min(LONGEST_RETRY_AFTER)).unwrap_or(now)
-}
-
-fn grown(first: Duration, times: u32) -> Duration {
-    first.saturating_mul(1 << times.min(10))
-}
-
-/// Random durations from a seed of this process (splitmix64).
-#[derive(Debug)]
-struct Jitter(u64);
-
-impl Jitter {
-    fn up_to(&mut self, ceiling: Duration) -> Duration {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut drawn = self.0;
-        drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        drawn ^= drawn >> 31;
-        let millis = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
-        Duration::from_millis(drawn % millis.saturating_add(1))
-    }
+    now.checked_add(asked(after)).unwrap_or(now)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backoff::{FIRST_PAUSE, LONGEST_PAUSE, SHORTEST_PAUSE};
 
     #[test]
     fn one_probe_a_pause_and_pauses_that_grow() {
@@ -308,7 +285,7 @@ mod tests {
         assert_eq!(breaker.permit(now), Permit::Wait(now + asked));
         // Nobody's patience is without end.
         breaker.fails(now, Cause::Failing, Some(Duration::MAX), false);
-        assert_eq!(breaker.permit(now), Permit::Wait(now + LONGEST_RETRY_AFTER));
+        assert_eq!(breaker.permit(now), Permit::Wait(now + Duration::from_secs(600)));
     }
 
     #[test]

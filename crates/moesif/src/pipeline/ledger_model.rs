@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::pipeline::verdict::{Verdict, verdict};
-use crate::remote::Tags;
 use crate::transport::{Reply, TransportError};
 
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +47,7 @@ struct Collector {
 
 impl Collector {
     fn answer(&mut self, calls: &[Call], source: &mut Source) -> Result<Reply, TransportError> {
-        let reply = |status, body: String| Reply {
-            status,
-            retry_after: None,
-            tags: Tags::default(),
-            body: body.into_bytes(),
-        };
+        let reply = |status, body: String| Reply { status, body: body.into_bytes(), ..Reply::default() };
         match self.mood {
             1 => return Err(TransportError::new("connection refused")),
             2 => return Ok(reply(503, String::new())),

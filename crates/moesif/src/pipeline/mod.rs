@@ -26,6 +26,9 @@ pub use budget::{Budget, Reservation};
 pub use diagnostics::{Diagnostic, Diagnostics, Severity, Topic, drain_diagnostics};
 pub use stats::{DropReason, Stats};
 
+pub(crate) use batch::gzip;
+pub(crate) use verdict::{Verdict, verdict};
+
 use crate::capture::Exchange;
 use crate::governance::Governance;
 use crate::remote::{self, Remote, RemoteState};
@@ -202,10 +205,6 @@ impl Pipeline {
     /// no lock that is not free.
     pub(crate) fn is_flushed(&self, deadline: Instant) -> bool {
         self.shared.queue.is_flushed(deadline)
-    }
-
-    pub(crate) fn names(&self) -> &Names {
-        &self.shared.names
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -6,7 +6,7 @@ use crate::transport::{Reply, TransportError};
 
 /// What to do after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing more: the events are kept, but for this many.
     Delivered { rejected: usize },
     /// Try again, after a pause of our own or the one the collector asks for.
@@ -20,7 +20,7 @@ pub(super) enum Verdict {
     Isolate { culprits: Vec<usize>, count: usize },
 }
 
-pub(super) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
+pub(crate) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
     let Ok(reply) = result else {
         return Verdict::Retry { after: None };
     };
@@ -42,15 +42,9 @@ pub(super) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remote::Tags;
 
     fn answered(status: u16, body: &str) -> Verdict {
-        verdict(&Ok(Reply {
-            status,
-            retry_after: None,
-            tags: Tags::default(),
-            body: body.as_bytes().to_vec(),
-        }))
+        verdict(&Ok(Reply { status, body: body.as_bytes().to_vec(), ..Reply::default() }))
     }
 
     fn isolate(culprits: &[usize], count: usize) -> Verdict {
@@ -83,7 +77,7 @@ mod tests {
     #[test]
     fn the_patience_a_collector_asks_for_is_kept() {
         let after = Some(Duration::from_secs(7));
-        let reply = Reply { status: 429, retry_after: after, tags: Tags::default(), body: Vec::new() };
+        let reply = Reply { status: 429, retry_after: after, ..Reply::default() };
         assert_eq!(verdict(&Ok(reply)), Verdict::Retry { after });
     }
 }

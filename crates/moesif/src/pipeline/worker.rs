@@ -8,8 +8,8 @@ use std::thread;
 use super::batch::{self, Attempt, Batch, Conclusion, Step};
 use super::verdict::{Verdict, verdict};
 use super::{Severity, Shared};
+use crate::api::reasons;
 use crate::capture::Exchange;
-use crate::post::reasons;
 use crate::transport::{HttpTransport, Transport};
 
 pub(super) fn spawn(number: usize, shared: &Arc<Shared>) -> io::Result<()> {

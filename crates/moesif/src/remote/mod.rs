@@ -178,7 +178,8 @@ impl Loader {
     }
 
     fn fetch(&self, transport: &HttpTransport, document: Document) -> Result<Reply, Failure> {
-        let reply = transport.get(document.path()).map_err(Failure::Transport)?;
+        let reply =
+            transport.get(document.path(), self.endpoint.request_timeout()).map_err(Failure::Transport)?;
         if !(200..=299).contains(&reply.status) {
             return Err(Failure::Status(reply.status));
         }

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use moesif_wire::{IngestReply, header};
 use ureq::config::Config;
-use ureq::http::{Response, Uri};
+use ureq::http::{HeaderValue, Response, Uri};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -44,7 +44,7 @@ pub trait Transport {
 }
 
 /// An answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
     /// The status code.
     pub status: u16,
@@ -52,6 +52,8 @@ pub struct Reply {
     pub retry_after: Option<Duration>,
     /// The versions of remote configuration it shows.
     pub tags: Tags,
+    /// Its header fields, names in small letters.
+    pub headers: Vec<(String, String)>,
     /// The body; empty where it was longer than answers are.
     pub body: Vec<u8>,
 }
@@ -69,7 +71,6 @@ impl Reply {
 pub struct TransportError(String);
 
 impl TransportError {
-    #[cfg(test)]
     pub(crate) fn new(message: &str) -> Self {
         Self(message.to_owned())
     }
@@ -171,6 +172,20 @@ impl Endpoint {
     pub fn base_uri(&self) -> &str {
         &self.base_uri
     }
+
+    /// The same, with requests that say they come from somebody else. `None` for what no header can hold.
+    #[must_use]
+    pub(crate) fn with_user_agent(&self, user_agent: &str) -> Option<Self> {
+        HeaderValue::from_str(user_agent).ok()?;
+        let Self { base_uri, application_id, connect_timeout, request_timeout, route, .. } = self.clone();
+        let user_agent = user_agent.to_owned();
+        Some(Self::new(base_uri, application_id, user_agent, connect_timeout, request_timeout, route))
+    }
+
+    /// How long a request may take.
+    pub(crate) fn request_timeout(&self) -> Duration {
+        self.request_timeout
+    }
 }
 
 /// The proxy that is sent whole requests instead of being asked for a tunnel: the one of a plain HTTP collector.
@@ -246,24 +261,32 @@ impl HttpTransport {
         }
     }
 
-    /// Fetches a document, such as `/v1/config`.
+    /// Fetches a document, such as `/v1/config`, in this time at most.
     ///
     /// # Errors
     ///
-    /// [`TransportError`] when no complete answer came back, or one that is longer than 64 MiB.
-    pub(crate) fn get(&self, path: &str) -> Result<Reply, TransportError> {
-        let response = self
-            .identified(self.agent.get(format!("{}{path}", self.base_uri)))
-            .header("Accept", "application/json")
-            .call()
-            .map_err(failed)?;
+    /// [`TransportError`] when no complete answer came back, or one that is longer than 8 MiB.
+    pub(crate) fn get(&self, path: &str, timeout: Duration) -> Result<Reply, TransportError> {
+        let request = self.identified(self.agent.get(format!("{}{path}", self.base_uri)));
+        let request = request.header("Accept", "application/json");
+        let response = request.config().timeout_global(Some(timeout)).build().call().map_err(failed)?;
         let (reply, body) = read(response, LONGEST_DOCUMENT);
         Ok(Reply { body: body.map_err(failed)?, ..reply })
     }
 
-    /// Posts a JSON document as it is, such as a user to `/v1/users`.
-    pub(crate) fn post(&self, path: &str, json: &[u8]) -> Result<Reply, TransportError> {
-        self.send(self.agent.post(format!("{}{path}", self.base_uri)), json)
+    /// Posts a JSON document, such as a user to `/v1/users`, in this time at most.
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        document: &[u8],
+        is_gzipped: bool,
+        timeout: Duration,
+    ) -> Result<Reply, TransportError> {
+        let mut request = self.agent.post(format!("{}{path}", self.base_uri));
+        if is_gzipped {
+            request = request.header("Content-Encoding", "gzip");
+        }
+        self.send(request.config().timeout_global(Some(timeout)).build(), document)
     }
 
     fn send(&self, request: RequestBuilder<WithBody>, body: &[u8]) -> Result<Reply, TransportError> {
@@ -297,9 +320,19 @@ fn read(mut response: Response<ureq::Body>, limit: u64) -> (Reply, Result<Vec<u8
         status: response.status().as_u16(),
         retry_after: text("Retry-After").and_then(|value| patience::retry_after(value, text("Date"))),
         tags: Tags { config: tag(header::CONFIG_ETAG), rules: tag(header::RULES_TAG) },
+        headers: response
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.to_string(), latin_1(value.as_bytes())))
+            .collect(),
         body: Vec::new(),
     };
     (reply, response.body_mut().with_config().limit(limit).read_to_vec())
+}
+
+/// The text of a header: each byte is a character.
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 /// [`Names`] as the HTTP library asks for them.

@@ -1,21 +1,16 @@
-//! A document sent at once: the application asked for it and waits for the answer.
-//!
-//! In: JSON text and the path it belongs to. Out: whether the collector has kept it. One attempt on the calling thread,
-//! over a connection of its own: nothing is queued or retried, and nothing shared but addresses that are known. It takes at
-//! most `REQUEST_TIMEOUT`.
+//! What is wrong with an answer, in words for whoever asked.
 
 use moesif_wire::IngestReply;
 
-use crate::client::Client;
-use crate::transport::{HttpTransport, Reply, TransportError};
+use crate::transport::{Reply, TransportError};
 
 /// How many of the elements a collector refused are named.
 const MOST_NAMED: usize = 3;
 
-/// Why a document is not kept, or not all of it.
+/// Why a request has not done what it was for, or not all of it.
 #[derive(Debug, thiserror::Error)]
-pub enum PostError {
-    /// No complete answer came back: whether the document is kept is not known.
+pub enum Problem {
+    /// No complete answer came back: whether a document is kept is not known.
     #[error("{base_uri} did not answer: {cause}")]
     Unanswered {
         /// The collector.
@@ -31,7 +26,7 @@ pub enum PostError {
         /// The status of its answer.
         status: u16,
     },
-    /// The document is not kept.
+    /// The document is not kept, or there is none.
     #[error("{base_uri} answered {status}{reasons}")]
     Refused {
         /// The collector.
@@ -53,32 +48,16 @@ pub enum PostError {
     },
 }
 
-impl Client {
-    /// Posts a document, as JSON text, such as a user to `/v1/users`, and waits for the answer. Once: what fails is the
-    /// caller's to send again.
-    ///
-    /// # Errors
-    ///
-    /// [`PostError`] when the document, or a part of it, is not kept or may not be.
-    pub fn post(&self, path: &str, json: &str) -> Result<(), PostError> {
-        let endpoint = self.endpoint();
-        let base_uri = endpoint.base_uri().to_owned();
-        match HttpTransport::new(endpoint, &self.names()).post(path, json.as_bytes()) {
-            Ok(reply) => judge(base_uri, &reply),
-            Err(cause) => Err(PostError::Unanswered { base_uri, cause }),
-        }
-    }
-}
-
-fn judge(base_uri: String, reply: &Reply) -> Result<(), PostError> {
+/// Judges an answer.
+pub(super) fn judge(base_uri: String, reply: &Reply) -> Result<(), Problem> {
     let status = reply.status;
     let found = reply.ingested();
     let count = found.not_kept();
     match status {
         200..=299 if count == 0 => Ok(()),
-        200..=299 => Err(PostError::Rejected { base_uri, count, reasons: reasons(&found) }),
-        300..=399 | 401 | 403 => Err(PostError::Unauthorized { base_uri, status }),
-        _ => Err(PostError::Refused { base_uri, status, reasons: reasons(&found) }),
+        200..=299 => Err(Problem::Rejected { base_uri, count, reasons: reasons(&found) }),
+        300..=399 | 401 | 403 => Err(Problem::Unauthorized { base_uri, status }),
+        _ => Err(Problem::Refused { base_uri, status, reasons: reasons(&found) }),
     }
 }
 
@@ -94,11 +73,9 @@ pub(crate) fn reasons(reply: &IngestReply) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remote::Tags;
 
     fn judged(status: u16, body: &str) -> String {
-        let reply =
-            Reply { status, retry_after: None, tags: Tags::default(), body: body.as_bytes().to_vec() };
+        let reply = Reply { status, body: body.as_bytes().to_vec(), ..Reply::default() };
         judge("http://c".to_owned(), &reply).map_or_else(|error| error.to_string(), |()| "kept".to_owned())
     }
 

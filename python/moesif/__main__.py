@@ -1,0 +1,41 @@
+"""The command line: ``python -m moesif check``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from moesif.check import check
+from moesif.version import __version__
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the arguments say. Returns the exit code: 0 if all is well, 1 if not."""
+    parser = argparse.ArgumentParser(
+        prog="python -m moesif", description="API observability for Python web applications."
+    )
+    parser.add_argument("--version", action="version", version=f"moesif-rs {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    checks = commands.add_parser(
+        "check",
+        help="see whether events would arrive, and what to do if not",
+        description="Looks at the settings, the name, the connection and TLS, and sends one test event.",
+    )
+    checks.add_argument(
+        "--settings",
+        metavar="PATH",
+        help="the dictionary of options, such as project.settings.MOESIF_MIDDLEWARE; without it the environment alone "
+        "is looked at (MOESIF_APPLICATION_ID, MOESIF_BASE_URI and so on)",
+    )
+    is_good = True
+    for verdict in check(parser.parse_args(arguments).settings):
+        is_good = verdict.is_good
+        sys.stdout.write(f"{'ok' if is_good else 'FAILED':8}{verdict.step:12}{verdict.found}\n")
+        if verdict.advice:
+            sys.stdout.write(f"{'':8}{'do this:':12}{verdict.advice}\n")
+        sys.stdout.flush()
+    return 0 if is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""Where the clients of a program send to, and how long they try."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from moesif.version import __version__
+
+__all__ = ["Configuration"]
+
+#: What ``BASE_URI`` is when nobody has set it: MOESIF_BASE_URI counts then.
+DEFAULT_BASE_URI: Final = "https://api.moesif.net"
+#: What ``version`` is when nobody has set it.
+DEFAULT_VERSION: Final = f"moesif-rs/{__version__} (moesifapi)"
+
+
+class Configuration:
+    """Where requests go: attributes of the class are the program's, those of an instance one client's.
+
+    ``Configuration.BASE_URI = "http://127.0.0.1:9500"`` is for every client that has nothing else set, now and later;
+    ``MoesifAPIClient("id").configuration.BASE_URI = ...`` is for that client alone. Both are looked at by each call.
+    The other options of delivery that matter (CONNECT_TIMEOUT, REQUEST_TIMEOUT, proxies, certificate authorities) come
+    from the environment (docs/options.md).
+    """
+
+    #: The collector. While it is the default, ``MOESIF_BASE_URI`` in the environment counts.
+    BASE_URI: str = DEFAULT_BASE_URI
+    #: For controllers that are made without a client. A client has its own.
+    application_id: str = "SET_ME"
+    #: The header ``User-Agent``.
+    version: str = DEFAULT_VERSION
+    #: How many seconds a request may take in all: attempts, each of REQUEST_TIMEOUT at most, and the pauses between
+    #: them.
+    timeout: float = 30.0
+    #: moesifapi's; connections are kept as they are needed.
+    pool_connections: int = 10
+    #: The same.
+    pool_maxsize: int = 10
+
+    def __init__(  # noqa: PLR0913 - one for each attribute
+        self,
+        *,
+        BASE_URI: str | None = None,  # noqa: N803 - the attribute's name
+        application_id: str | None = None,
+        version: str | None = None,
+        timeout: float | None = None,
+        pool_connections: int | None = None,
+        pool_maxsize: int | None = None,
+    ) -> None:
+        """Set attributes of one client; those that are left out, or ``None``, stay the program's."""
+        given = {
+            "BASE_URI": BASE_URI,
+            "application_id": application_id,
+            "version": version,
+            "timeout": timeout,
+            "pool_connections": pool_connections,
+            "pool_maxsize": pool_maxsize,
+        }
+        vars(self).update({name: value for name, value in given.items() if value is not None})
+
+
+def own(configuration: Configuration | None, application_id: str) -> Configuration:
+    """Return a copy of a configuration for a client with this id."""
+    copy = Configuration()
+    vars(copy).update(vars(configuration) if configuration else {}, application_id=application_id)
+    return copy

@@ -1,0 +1,14 @@
+"""The import path ``moesifapi.http``."""
+
+from moesif.client import HttpCallBack, HttpClient, HttpContext, HttpMethodEnum, HttpRequest, HttpResponse
+from moesif.client.legacy import RequestsClient
+
+__all__ = [
+    "HttpCallBack",
+    "HttpClient",
+    "HttpContext",
+    "HttpMethodEnum",
+    "HttpRequest",
+    "HttpResponse",
+    "RequestsClient",
+]

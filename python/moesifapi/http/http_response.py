@@ -1,0 +1,5 @@
+"""The import path ``moesifapi.http.http_response``."""
+
+from moesif.client import HttpResponse
+
+__all__ = ["HttpResponse"]

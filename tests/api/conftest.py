@@ -1,0 +1,40 @@
+"""What tests of the client are given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from moesif.client import AsyncClient, Configuration, MoesifAPIClient
+
+if TYPE_CHECKING:
+    from tests.conftest import Destination
+
+
+class Connect(Protocol):
+    def __call__(self, to: Destination, **configuration: Any) -> MoesifAPIClient: ...
+
+
+class ConnectAsync(Protocol):
+    def __call__(self, to: Destination, **configuration: Any) -> AsyncClient: ...
+
+
+@pytest.fixture
+def connect() -> Connect:
+    """Make a client of a collector."""
+
+    def connect(to: Destination, **configuration: Any) -> MoesifAPIClient:
+        return MoesifAPIClient(to.application_id, Configuration(BASE_URI=to.uri, **configuration))
+
+    return connect
+
+
+@pytest.fixture
+def connect_async() -> ConnectAsync:
+    """Make a client for asyncio."""
+
+    def connect(to: Destination, **configuration: Any) -> AsyncClient:
+        return AsyncClient(to.application_id, Configuration(BASE_URI=to.uri, **configuration))
+
+    return connect

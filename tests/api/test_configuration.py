@@ -1,0 +1,195 @@
+"""Where clients send to: their own configuration, the program's, the environment's (docs/guarantees.md, I-18)."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import moesifapi
+import moesifapi.configuration
+from moesif.client import APIConnectionError, ApiController, Configuration, HealthController, MoesifAPIClient
+from moesifapi.http.requests_client import RequestsClient
+from tests.gateway import hello
+
+if TYPE_CHECKING:
+    from tests.api.conftest import Connect
+    from tests.conftest import Wrap
+    from tests.recorder import Recorder
+
+USER = {"user_id": "12345"}
+
+
+def test_the_programs_configuration_is_for_every_client_at_every_call(
+    recorder: Recorder, another_recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MoesifAPIClient(recorder.application_id)
+    monkeypatch.setattr(moesifapi.configuration.Configuration, "BASE_URI", f"{recorder.uri}/collector//")
+    client.api.update_user(USER)
+    assert [delivery.path for delivery in recorder.deliveries] == ["/collector/v1/users"]
+    another_recorder.ids.append(recorder.application_id)
+    monkeypatch.setattr(Configuration, "BASE_URI", another_recorder.uri)
+    client.api.update_user(USER)
+    assert len(another_recorder.deliveries) == 1
+
+
+def test_requests_say_where_they_come_from(recorder: Recorder, connect: Connect) -> None:
+    connect(recorder).api.update_user(USER)
+    connect(recorder, version="program/1.0").api.update_user(USER)
+    ours, theirs = (delivery.headers["User-Agent"] for delivery in recorder.deliveries)
+    assert (ours, theirs) == (Configuration.version, "program/1.0")
+
+
+def test_clients_do_not_mix(recorder: Recorder, another_recorder: Recorder, connect: Connect) -> None:
+    first, second = connect(recorder), connect(another_recorder)
+    second.api.update_user(USER)
+    first.api.update_company({"company_id": "1"})
+    assert [delivery.path for delivery in recorder.deliveries] == ["/v1/companies"]
+    assert [delivery.path for delivery in another_recorder.deliveries] == ["/v1/users"]
+    assert Configuration.BASE_URI == "https://api.moesif.net"
+    first.configuration.BASE_URI = another_recorder.uri
+    another_recorder.ids.append(recorder.application_id)
+    first.api.update_user(USER)
+    assert len(another_recorder.deliveries) == 2
+
+
+def test_a_client_has_a_copy_of_what_it_is_given(recorder: Recorder) -> None:
+    given = Configuration(BASE_URI=recorder.uri)
+    first, second = MoesifAPIClient(recorder.application_id, given), MoesifAPIClient("another", given)
+    first.api.update_user(USER)
+    assert len(recorder.deliveries) == 1
+    assert (second.configuration.application_id, given.application_id) == ("another", "SET_ME")
+
+
+def test_controllers_may_be_made_without_a_client(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Configuration, "BASE_URI", recorder.uri)
+    monkeypatch.setattr(Configuration, "application_id", recorder.application_id)
+    ApiController().update_user(USER)
+    ApiController(RequestsClient()).update_company({"company_id": "1"})
+    assert [delivery.path for delivery in recorder.deliveries] == ["/v1/users", "/v1/companies"]
+    with pytest.raises(moesifapi.APIException):
+        HealthController().get_health_probe()
+    assert recorder.fetches == ["/health/probe"]
+
+
+def test_a_middlewares_api_is_that_of_its_settings(recorder: Recorder, wrap: Wrap) -> None:
+    middleware = wrap(hello)
+    api = middleware.api_client
+    assert middleware.client.api is api is middleware.api_client
+    api.update_user(USER)
+    with pytest.raises(ValueError, match="company_id"):
+        api.update_company({})
+    assert api.get_app_config().raw_body == "{}"
+    assert [delivery.path for delivery in recorder.deliveries] == ["/v1/users"]
+
+
+@pytest.mark.parametrize(
+    ("application_id", "configuration", "said"),
+    [
+        ("", {}, "APPLICATION_ID is missing"),
+        ("id", {"BASE_URI": "api.moesif.net"}, "BASE_URI is 'api.moesif.net'"),
+        ("id", {"timeout": -1}, "timeout is -1"),
+        ("id", {"timeout": 0}, "timeout is 0"),
+        ("id", {"version": "a\nb"}, "version is"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_named(
+    application_id: str, configuration: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        MoesifAPIClient(application_id, Configuration(**configuration)).api.update_user(USER)
+
+
+def test_a_name_that_is_no_attribute_is_refused() -> None:
+    with pytest.raises(TypeError, match="BASE_URL"):
+        Configuration(BASE_URL="http://127.0.0.1:9500")  # type: ignore[call-arg]
+
+
+#: Names, and the modules of moesifapi that existing code finds them in.
+PATHS = {
+    "MoesifAPIClient": "moesif_api_client",
+    "Configuration": "configuration",
+    "APIHelper": "api_helper",
+    "APIException": "exceptions exceptions.api_exception",
+    "ApiController": "controllers controllers.api_controller",
+    "HealthController": "controllers controllers.health_controller",
+    "BaseController": "controllers controllers.base_controller",
+    "HttpCallBack": "http http.http_call_back",
+    "HttpClient": "http http.http_client",
+    "HttpContext": "http http.http_context",
+    "HttpMethodEnum": "http http.http_method_enum",
+    "HttpRequest": "http http.http_request",
+    "HttpResponse": "http http.http_response",
+    "RequestsClient": "http http.requests_client",
+    "lazy_property": "decorators",
+    "UserModel": "models models.user_model",
+    "EventModel": "models models.event_model",
+    "StatusModel": "models models.status_model",
+}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_existing_imports_find_what_they_name(name: str) -> None:
+    here = getattr(moesifapi, name)
+    for module in ("moesif_api_client", *PATHS[name].split()):
+        assert getattr(importlib.import_module(f"moesifapi.{module}"), name) is here
+        everything: dict[str, object] = {}
+        exec(f"from moesifapi.{module} import *", everything)
+        assert everything[name] is here
+    everything = {}
+    exec("from moesifapi import *", everything)
+    assert everything[name] is here
+
+
+def test_updates_of_old_helpers_log_what_goes_wrong(
+    recorder: Recorder, connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    users = importlib.import_module("moesifapi.update_users").User()
+    companies = importlib.import_module("moesifapi.update_companies").Company()
+    api = connect(recorder).api
+    users.update_user(USER, api, DEBUG=False)
+    users.update_users_batch([{}], api, DEBUG=True)
+    companies.update_company({"company_id": "1"}, api, None)
+    companies.update_companies_batch([{"company_id": "1"}], api, None)
+    assert [delivery.path for delivery in recorder.deliveries] == ["/v1/users", "/v1/companies", "/v1/companies/batch"]
+    assert "user 0 of the batch has no user_id" in caplog.text
+
+
+def test_the_helper_of_moesifapi_does_what_it_did() -> None:
+    helper = moesifapi.APIHelper
+    assert helper.json_serialize(None) is None
+    assert helper.json_serialize("é") == '"é"'
+    assert helper.json_serialize({"a": float("nan")}) == '{"a":null}'
+    model = moesifapi.CampaignModel("google")
+    assert (helper.json_serialize([model, 1]) or "").startswith('[{"utm_source":"google"')
+    assert helper.json_deserialize(None) is None
+    assert helper.json_deserialize("no JSON") == "no JSON"
+    assert helper.json_deserialize('{"a": 1}') == {"a": 1}
+    assert helper.json_deserialize("[1, 2]", str) == ["1", "2"]
+    assert helper.json_deserialize("1", str) == "1"
+    assert helper.clean_url("https://h//a///b?c=//d") == "https://h/a/b?c=//d"
+    with pytest.raises(ValueError, match="Invalid Url format"):
+        helper.clean_url("h/a")
+    parameters = {"a": "x/y", "b": [1, 2], "c": None}
+    assert helper.append_url_with_template_parameters("/{a}/{b}/{c}", parameters) == "/x%2Fy/1/2/"
+    assert helper.form_encode({"b": [1, {"c": 2}], "d": None}, "a") == {"a[b][0]": 1, "a[b][1][c]": 2}
+    assert moesifapi.HttpMethodEnum.from_string("post") == moesifapi.HttpMethodEnum.to_string("POST") == "POST"
+    assert moesifapi.HttpMethodEnum.from_string("from_string") is None
+
+
+def test_a_controller_helps_those_who_send_by_other_means() -> None:
+    payload, headers = ApiController.generate_post_payload([moesifapi.UserModel("1")], {"X": "1"})
+    assert json.loads(gzip.decompress(payload))[0]["user_id"] == "1"
+    assert headers == {"X": "1", "Content-Encoding": "gzip"}
+    request = moesifapi.HttpRequest("GET", "http://h/")
+    ApiController().validate_response(moesifapi.HttpContext(request, moesifapi.HttpResponse(204, {}, "")))
+    for response in (moesifapi.HttpResponse(304, {}, ""), None):
+        with pytest.raises(moesifapi.APIException):
+            ApiController().validate_response(moesifapi.HttpContext(request, response))
+
+
+def test_an_exception_is_one_of_connections_where_no_answer_came() -> None:
+    assert issubclass(APIConnectionError, (moesifapi.APIException, ConnectionError))

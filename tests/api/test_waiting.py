@@ -1,0 +1,258 @@
+"""Who waits for the API holds up nobody else, can be interrupted, and has nothing in common with another process
+(docs/guarantees.md, I-4, I-5)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.recorder import Answer, Fault
+
+if TYPE_CHECKING:
+    from tests.api.conftest import ConnectAsync
+    from tests.conftest import RunProgram
+    from tests.recorder import Delivery, Recorder
+
+
+def _answer_none_before_all_have_come(recorder: Recorder, count: int) -> None:
+    """Answer requests only when there are so many of them."""
+    here = threading.Barrier(count)
+
+    def reply(_delivery: Delivery) -> int:
+        here.wait(20)
+        return 201
+
+    recorder.reply = reply
+
+
+@pytest.mark.parametrize("patch", ["gevent.monkey.patch_all()", "pass"], ids=["gevent", "threads"])
+def test_others_run_while_one_waits(run_program: RunProgram, recorder: Recorder, patch: str) -> None:
+    _answer_none_before_all_have_come(recorder, 8)
+    ended = run_program(
+        f"""
+        import os
+        import gevent.monkey
+        {patch}
+        import threading
+        from moesif.client import MoesifAPIClient
+        from moesifwsgi import MoesifMiddleware
+
+        api = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"]).api
+        middleware = MoesifMiddleware(lambda environ, start_response: [], {{}})
+        def update(number):
+            (api if number % 2 else middleware).update_user({{"user_id": str(number)}})
+        threads = [threading.Thread(target=update, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        """,
+        to=recorder,
+    )
+    assert ended.code == 0, ended.errors
+    assert [delivery.status for delivery in recorder.deliveries] == [201] * 8
+
+
+def test_an_event_loop_runs_while_tasks_wait(recorder: Recorder, connect_async: ConnectAsync) -> None:
+    _answer_none_before_all_have_come(recorder, 8)
+    client = connect_async(recorder)
+
+    async def update() -> None:
+        await asyncio.gather(*(client.update_user({"user_id": str(number)}) for number in range(8)))
+
+    asyncio.run(update())
+    assert len(recorder.accepted) == 8
+
+
+def test_more_requests_than_threads_wait_for_their_turn(recorder: Recorder, connect_async: ConnectAsync) -> None:
+    client = connect_async(recorder)
+    under_way = [0, 0]
+    lock = threading.Lock()
+
+    def reply(_delivery: Delivery) -> int:
+        with lock:
+            under_way[0] += 1
+            under_way[1] = max(under_way)
+        time.sleep(0.01)
+        with lock:
+            under_way[0] -= 1
+        return 201
+
+    recorder.reply = reply
+
+    async def update() -> None:
+        await asyncio.gather(*(client.update_user({"user_id": str(number)}) for number in range(100)))
+
+    asyncio.run(update())
+    assert len(recorder.accepted) == 100
+    assert under_way[1] <= 8
+
+
+def test_a_task_that_is_cancelled_stops_waiting(recorder: Recorder, connect_async: ConnectAsync) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    client = connect_async(recorder, timeout=100)
+
+    async def update() -> None:
+        await asyncio.wait_for(client.update_user({"user_id": "1"}), 0.3)
+
+    begin = time.monotonic()
+    with pytest.raises(asyncio.TimeoutError):
+        asyncio.run(update())
+    assert time.monotonic() - begin < 30
+
+
+def test_what_is_given_up_is_not_tried_again(recorder: Recorder, connect_async: ConnectAsync) -> None:
+    tried: list[bytes] = []
+    answered = threading.Event()
+
+    def reply(delivery: Delivery) -> int | Answer:
+        tried.append(delivery.json.split(b'"')[3])
+        answered.set()
+        if tried.count(b"patient") == 2:
+            return 201
+        return Answer(503, (("Retry-After", "1" if tried[-1] == b"impatient" else "3"),))
+
+    recorder.reply = reply
+    client = connect_async(recorder)
+
+    async def update() -> None:
+        task = asyncio.create_task(client.update_user({"user_id": "impatient"}))
+        assert await asyncio.to_thread(answered.wait, 20)
+        task.cancel()
+        # The second attempt of this one comes when that of the other would have come long since.
+        await client.update_user({"user_id": "patient"})
+
+    asyncio.run(update())
+    assert tried == [b"impatient", b"patient", b"patient"]
+
+
+@pytest.mark.parametrize("patch", ["gevent.monkey.patch_all()", "pass"], ids=["gevent", "plain"])
+@pytest.mark.parametrize("updates", ["MoesifAPIClient(application_id).api", "MoesifMiddleware(None, {})"])
+def test_ctrl_c_ends_the_wait(run_program: RunProgram, recorder: Recorder, updates: str, patch: str) -> None:
+    def reply(delivery: Delivery) -> Fault:
+        os.kill(int(delivery.json.split(b'"')[3]), signal.SIGINT)
+        return Fault.HANG
+
+    recorder.reply = reply
+    ended = run_program(
+        f"""
+        import os, time
+        import gevent.monkey
+        {patch}
+        from moesif.client import MoesifAPIClient
+        from moesifwsgi import MoesifMiddleware
+
+        application_id = os.environ["MOESIF_APPLICATION_ID"]
+        try:
+            {updates}.update_user({{"user_id": os.getpid()}})
+        except KeyboardInterrupt:
+            print("interrupted", time.monotonic())
+        """,
+        to=recorder,
+        variables={"MOESIF_REQUEST_TIMEOUT": "60"},
+    )
+    assert ended.output.startswith("interrupted"), ended.errors
+    assert ended.code == 0
+    assert ended.seconds_after("interrupted") < 30
+
+
+def test_a_process_ends_while_one_waits(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    ended = run_program(
+        """
+        import os, threading, time
+        from moesif.client import Configuration, MoesifAPIClient
+
+        api = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"], Configuration(timeout=80)).api
+        threading.Thread(target=api.update_user, args=({"user_id": "1"},), daemon=True).start()
+        time.sleep(0.3)
+        print("end", time.monotonic())
+        """,
+        to=recorder,
+        variables={"MOESIF_REQUEST_TIMEOUT": "80"},
+    )
+    assert (ended.code, ended.errors) == (0, "")
+    assert ended.seconds_after("end") < 30
+
+
+def test_a_fork_in_the_middle_of_a_request_harms_neither_side(run_program: RunProgram, recorder: Recorder) -> None:
+    forked = threading.Event()
+
+    def reply(delivery: Delivery) -> int:
+        if b'"parent"' in delivery.json:
+            assert forked.wait(20)
+        else:
+            forked.set()
+        return 201
+
+    recorder.reply = reply
+    ended = run_program(
+        """
+        import os, threading
+        from moesif import _native
+        from moesif.client import MoesifAPIClient
+        from moesif.client.waiting import wait
+
+        client = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"])
+        client.api.get_app_config()
+        begun = _native.ApiClient({}).post("/v1/users", '{"user_id":"parent"}', 200)
+        child = os.fork()
+        if not child:
+            client.api.update_user({"user_id": "child"})
+            outcome = wait(begun)
+            print(outcome.status, outcome.problem, flush=True)
+            os._exit(0)
+        assert wait(begun).status == 201
+        assert os.waitpid(child, 0)[1] == 0
+        client.api.update_user({"user_id": "after"})
+        """,
+        to=recorder,
+    )
+    assert ended.code == 0, ended.errors
+    assert ended.output.startswith("0 "), ended.output
+    assert "begun by the process this one was forked from" in ended.output
+    assert sorted(delivery.json.split(b'"')[3] for delivery in recorder.accepted) == [b"after", b"child", b"parent"]
+
+
+def test_many_threads_share_one_client_and_a_few_connections(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        """
+        import os, threading
+        from moesif.client import MoesifAPIClient
+
+        api = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"]).api
+
+        def update():
+            for _ in range(10):
+                api.update_user({"user_id": "1"})
+
+        threads = [threading.Thread(target=update) for _ in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        """,
+        to=recorder,
+    )
+    assert (ended.code, ended.errors) == (0, "")
+    assert len(recorder.accepted) == 320
+    assert len({delivery.connection for delivery in recorder.deliveries}) <= 8
+
+
+def test_no_descriptor_is_left_open(recorder: Recorder, connect_async: ConnectAsync) -> None:
+    client = connect_async(recorder)
+
+    async def update(count: int) -> None:
+        for _ in range(count):
+            await client.update_user({"user_id": "1"})
+
+    asyncio.run(update(3))
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - nothing but how many
+    asyncio.run(update(50))
+    assert len(os.listdir("/proc/self/fd")) <= before + 16  # noqa: PTH208 - the recorder's connections come and go
