@@ -7,11 +7,23 @@ import asyncio
 import datetime as dt
 import json
 import logging
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from moesif.client import APIException, AsyncClient, HttpCallBack, HttpClient, HttpContext, HttpRequest, HttpResponse
+from moesif.client import (
+    APIConnectionError,
+    APIException,
+    AsyncClient,
+    Configuration,
+    HttpCallBack,
+    HttpClient,
+    HttpContext,
+    HttpRequest,
+    HttpResponse,
+    MoesifAPIClient,
+)
 from moesif.models import (
     CampaignModel,
     CompanyModel,
@@ -27,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.api.conftest import Connect, ConnectAsync
-    from tests.collector import Collector
+    from tests.collector import Collector, Nowhere
     from tests.recorder import Recorder
 
 MOMENT = dt.datetime(2026, 11, 21, 8, 51, 26, 838000, tzinfo=dt.timezone.utc)
@@ -210,6 +222,12 @@ def test_both_clients_have_the_same_calls(connect: Connect, recorder: Recorder) 
         (lambda api: api.create_event({}), "the event has no request"),
         (lambda api: api.create_event(EventModel(EventRequestModel(MOMENT, verb="GET"))), "has no request.uri"),
         (lambda api: api.create_events_batch([EVENT, {"request": {}}]), "event 1 of the batch has no request.time"),
+        (lambda api: api.create_event({**EVENT, "response": {"status": 200}}), "the event has no response.time"),
+        (lambda api: api.create_event({**EVENT, "response": {"time": MOMENT}}), "the event has no response.status"),
+        (
+            lambda api: api.create_events_batch([EVENT, {**EVENT, "response": EventResponseModel(MOMENT)}]),
+            "event 1 of the batch has no response.status",
+        ),
         (lambda api: api.create_action({"request": {"uri": "/"}}), "the action has no action_name"),
         (lambda api: api.create_actions_batch([ACTION, {"action_name": "x", "request": {}}]), "1 of .* no request.uri"),
         (lambda api: api.update_user({"user_id": "1", "metadata": {"long": "x" * 2_000_000}}), "longer than 1048576"),
@@ -295,13 +313,83 @@ def test_a_refusal_is_an_exception_with_the_answer(recorder: Recorder, connect: 
     assert refused.value.response_code == 401
 
 
-def test_what_a_collector_does_not_keep_of_a_batch_is_logged(
+REJECTED = Answer(201, body=b'{"rejected": [{"index": 1, "field": "user_id", "error": "odd"}]}')
+
+
+@pytest.mark.parametrize(
+    "call", [lambda api: api.update_user(USER), lambda api: api.update_users_batch([USER, USER])], ids=["one", "batch"]
+)
+def test_what_a_collector_does_not_keep_is_an_exception(
+    recorder: Recorder, connect: Connect, call: Callable[[Any], object]
+) -> None:
+    recorder.answer_with(REJECTED)
+    with pytest.raises(APIException, match="kept all but 1: element 1, user_id: odd") as refused:
+        call(connect(recorder).api)
+    assert refused.value.response_code == 201
+    assert refused.value.context.response is not None
+
+
+def test_what_is_not_kept_of_one_part_of_a_batch_is_told_after_all_parts_are_sent(
+    recorder: Recorder, connect: Connect
+) -> None:
+    recorder.answer_with(201, REJECTED)
+    with pytest.raises(APIException, match=r"^of elements 10000 to 19999: .* kept all but 1: element 1, user_id: odd$"):
+        connect(recorder).api.update_users_batch([{"user_id": number} for number in range(25_000)])
+    assert len(recorder.accepted) == 3
+
+
+def test_what_is_not_kept_of_one_part_is_logged_where_another_part_fails(
     recorder: Recorder, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    recorder.answer_with(Answer(201, body=b'{"rejected": [{"index": 1, "field": "user_id", "error": "odd"}]}'))
-    connect(recorder).api.update_users_batch([USER, USER])
-    assert "kept all but 1: element 1, user_id: odd" in caplog.text
+    recorder.answer_with(REJECTED, then=400)
+    with pytest.raises(APIException, match="answered 400"):
+        connect(recorder).api.update_users_batch([{"user_id": number} for number in range(10_001)])
+    assert "of elements 0 to 9999" in caplog.text
     assert caplog.record_tuples[0][:2] == ("moesif.client", logging.ERROR)
+
+
+@pytest.mark.parametrize("body", [b"<html>hello</html>", b"[1]", b"null", b"\xff"])
+def test_a_probe_that_is_no_collectors_is_an_exception(failing_probe: Callable[[bytes], str], body: bytes) -> None:
+    uri = failing_probe(body)
+    with pytest.raises(APIException, match="/health/probe did not answer with a JSON object") as failed:
+        MoesifAPIClient("id", Configuration(BASE_URI=uri)).health.get_health_probe()
+    assert failed.value.response_code == 200
+
+
+@pytest.fixture
+def failing_probe(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], str]:
+    def answering(body: bytes) -> str:
+        monkeypatch.setattr(recorder, "fetch", lambda *_: Answer(200, body=body))
+        return recorder.uri
+
+    return answering
+
+
+def test_an_exception_can_be_carried_to_another_process(nowhere: Nowhere, recorder: Recorder, connect: Connect) -> None:
+    recorder.answer_with(Answer(400, (("X-Why", "odd"),), b"{}"))
+    with pytest.raises(APIException) as refused:
+        connect(recorder).api.update_user(USER)
+    with pytest.raises(APIConnectionError) as unanswered:
+        connect(nowhere, timeout=1).api.update_user(USER)
+    for original in (refused.value, unanswered.value):
+        copy = pickle.loads(pickle.dumps(original))
+        assert type(copy) is type(original)
+        assert (str(copy), copy.response_code) == (str(original), original.response_code)
+        assert copy.context.request.query_url == original.context.request.query_url
+    copy = pickle.loads(pickle.dumps(refused.value))
+    assert copy.context.response.headers["x-why"] == "odd"
+
+
+def test_an_event_that_is_sent_by_another_call_is_another_unless_it_has_an_id(
+    recorder: Recorder, connect: Connect
+) -> None:
+    api = connect(recorder).api
+    model = EventModel.from_dictionary(EVENT)
+    for event in (EVENT, EVENT, model, model):
+        api.create_event(event)
+    first, second, third, fourth = (json.loads(delivery.json)["transaction_id"] for delivery in recorder.deliveries)
+    assert first != second
+    assert third == fourth
 
 
 class Witness(HttpCallBack):

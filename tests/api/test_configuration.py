@@ -11,7 +11,17 @@ import pytest
 
 import moesifapi
 import moesifapi.configuration
-from moesif.client import APIConnectionError, ApiController, Configuration, HealthController, MoesifAPIClient
+from moesif.client import (
+    APIConnectionError,
+    ApiController,
+    AsyncClient,
+    Configuration,
+    HealthController,
+    HttpClient,
+    HttpRequest,
+    HttpResponse,
+    MoesifAPIClient,
+)
 from moesifapi.http.requests_client import RequestsClient
 from tests.gateway import hello
 
@@ -64,6 +74,46 @@ def test_a_client_has_a_copy_of_what_it_is_given(recorder: Recorder) -> None:
     assert (second.configuration.application_id, given.application_id) == ("another", "SET_ME")
 
 
+def test_a_subclass_says_where_its_clients_send_to(recorder: Recorder) -> None:
+    class Production(Configuration):
+        BASE_URI = recorder.uri
+        timeout = 20
+
+    client = MoesifAPIClient(recorder.application_id, Production())
+    client.api.update_user(USER)
+    assert len(recorder.deliveries) == 1
+    assert (type(client.configuration), client.configuration.timeout) == (Production, 20)
+
+
+def test_the_environment_counts_only_where_nobody_has_set_an_address(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Production(Configuration):
+        BASE_URI = "https://api.moesif.net"
+
+    def goes_to(configuration: Configuration | None) -> str:
+        witness = Witness()
+        api = MoesifAPIClient(recorder.application_id, configuration).api
+        api.http_client = witness
+        api.update_user(USER)
+        return witness.url
+
+    monkeypatch.setenv("MOESIF_BASE_URI", recorder.uri)
+    theirs, default = f"{recorder.uri}/v1/users", "https://api.moesif.net/v1/users"
+    assert goes_to(None) == goes_to(Configuration()) == goes_to(Configuration(timeout=5)) == theirs
+    assert goes_to(Production()) == goes_to(Configuration(BASE_URI="https://api.moesif.net")) == default
+    monkeypatch.setattr(Configuration, "BASE_URI", "https://api.moesif.net")
+    assert goes_to(None) == default
+
+
+class Witness(HttpClient):
+    url = ""
+
+    def execute_as_string(self, request: HttpRequest) -> HttpResponse:
+        self.url = request.query_url
+        return HttpResponse(201, {}, "{}")
+
+
 def test_controllers_may_be_made_without_a_client(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Configuration, "BASE_URI", recorder.uri)
     monkeypatch.setattr(Configuration, "application_id", recorder.application_id)
@@ -79,6 +129,7 @@ def test_a_middlewares_api_is_that_of_its_settings(recorder: Recorder, wrap: Wra
     middleware = wrap(hello)
     api = middleware.api_client
     assert middleware.client.api is api is middleware.api_client
+    assert recorder.uri == middleware.client.configuration.BASE_URI
     api.update_user(USER)
     with pytest.raises(ValueError, match="company_id"):
         api.update_company({})
@@ -93,14 +144,18 @@ def test_a_middlewares_api_is_that_of_its_settings(recorder: Recorder, wrap: Wra
         ("id", {"BASE_URI": "api.moesif.net"}, "BASE_URI is 'api.moesif.net'"),
         ("id", {"timeout": -1}, "timeout is -1"),
         ("id", {"timeout": 0}, "timeout is 0"),
+        ("id", {"timeout": 1e12}, "timeout is 1000000000000.0: expected a number of seconds"),
+        ("id", {"timeout": float("nan")}, "timeout is nan"),
+        ("id", {"timeout": "5"}, "timeout is '5'"),
         ("id", {"version": "a\nb"}, "version is"),
     ],
 )
 def test_a_configuration_that_cannot_be_used_is_named(
     application_id: str, configuration: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(ValueError, match=said):
-        MoesifAPIClient(application_id, Configuration(**configuration)).api.update_user(USER)
+    for make in (MoesifAPIClient, AsyncClient):
+        with pytest.raises(ValueError, match=said):
+            make(application_id, Configuration(**configuration))
 
 
 def test_a_name_that_is_no_attribute_is_refused() -> None:

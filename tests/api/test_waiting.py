@@ -33,7 +33,7 @@ def _answer_none_before_all_have_come(recorder: Recorder, count: int) -> None:
 
 @pytest.mark.parametrize("patch", ["gevent.monkey.patch_all()", "pass"], ids=["gevent", "threads"])
 def test_others_run_while_one_waits(run_program: RunProgram, recorder: Recorder, patch: str) -> None:
-    _answer_none_before_all_have_come(recorder, 8)
+    _answer_none_before_all_have_come(recorder, 6)
     ended = run_program(
         f"""
         import os
@@ -47,7 +47,7 @@ def test_others_run_while_one_waits(run_program: RunProgram, recorder: Recorder,
         middleware = MoesifMiddleware(lambda environ, start_response: [], {{}})
         def update(number):
             (api if number % 2 else middleware).update_user({{"user_id": str(number)}})
-        threads = [threading.Thread(target=update, args=(number,)) for number in range(8)]
+        threads = [threading.Thread(target=update, args=(number,)) for number in range(6)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -56,18 +56,18 @@ def test_others_run_while_one_waits(run_program: RunProgram, recorder: Recorder,
         to=recorder,
     )
     assert ended.code == 0, ended.errors
-    assert [delivery.status for delivery in recorder.deliveries] == [201] * 8
+    assert [delivery.status for delivery in recorder.deliveries] == [201] * 6
 
 
 def test_an_event_loop_runs_while_tasks_wait(recorder: Recorder, connect_async: ConnectAsync) -> None:
-    _answer_none_before_all_have_come(recorder, 8)
+    _answer_none_before_all_have_come(recorder, 6)
     client = connect_async(recorder)
 
     async def update() -> None:
-        await asyncio.gather(*(client.update_user({"user_id": str(number)}) for number in range(8)))
+        await asyncio.gather(*(client.update_user({"user_id": str(number)}) for number in range(6)))
 
     asyncio.run(update())
-    assert len(recorder.accepted) == 8
+    assert len(recorder.accepted) == 6
 
 
 def test_more_requests_than_threads_wait_for_their_turn(recorder: Recorder, connect_async: ConnectAsync) -> None:
@@ -91,7 +91,7 @@ def test_more_requests_than_threads_wait_for_their_turn(recorder: Recorder, conn
 
     asyncio.run(update())
     assert len(recorder.accepted) == 100
-    assert under_way[1] <= 8
+    assert under_way[1] <= 6
 
 
 def test_a_task_that_is_cancelled_stops_waiting(recorder: Recorder, connect_async: ConnectAsync) -> None:
@@ -194,21 +194,23 @@ def test_a_fork_in_the_middle_of_a_request_harms_neither_side(run_program: RunPr
     recorder.reply = reply
     ended = run_program(
         """
-        import os, threading
+        import os, socket
         from moesif import _native
         from moesif.client import MoesifAPIClient
-        from moesif.client.waiting import wait
 
         client = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"])
         client.api.get_app_config()
         begun = _native.ApiClient({}).post("/v1/users", '{"user_id":"parent"}', 200)
+        bell = socket.socket(fileno=begun.begin(200))
         child = os.fork()
         if not child:
             client.api.update_user({"user_id": "child"})
-            outcome = wait(begun)
-            print(outcome.status, outcome.problem, flush=True)
+            assert bell.recv(1) == b""
+            status, _, _, problem = begun.outcome()
+            print(status, problem, flush=True)
             os._exit(0)
-        assert wait(begun).status == 201
+        assert bell.recv(1) == b""
+        assert begun.outcome()[0] == 201
         assert os.waitpid(child, 0)[1] == 0
         client.api.update_user({"user_id": "after"})
         """,
@@ -242,7 +244,7 @@ def test_many_threads_share_one_client_and_a_few_connections(run_program: RunPro
     )
     assert (ended.code, ended.errors) == (0, "")
     assert len(recorder.accepted) == 320
-    assert len({delivery.connection for delivery in recorder.deliveries}) <= 8
+    assert len({delivery.connection for delivery in recorder.deliveries}) <= 9
 
 
 def test_no_descriptor_is_left_open(recorder: Recorder, connect_async: ConnectAsync) -> None:
@@ -256,3 +258,100 @@ def test_no_descriptor_is_left_open(recorder: Recorder, connect_async: ConnectAs
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - nothing but how many
     asyncio.run(update(50))
     assert len(os.listdir("/proc/self/fd")) <= before + 16  # noqa: PTH208 - the recorder's connections come and go
+
+
+@pytest.mark.parametrize("waits", ["asyncio", "gevent", "threads"])
+def test_calls_that_wait_take_few_descriptors_and_all_are_made(
+    run_program: RunProgram, recorder: Recorder, waits: str
+) -> None:
+    ended = run_program(
+        f"""
+        import asyncio, os, resource, sys
+        waits = {waits!r}
+        if waits == "gevent":
+            import gevent.monkey
+            gevent.monkey.patch_all()
+        import threading
+        from moesif.client import AsyncClient, MoesifAPIClient
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (220, 220))
+        application_id = os.environ["MOESIF_APPLICATION_ID"]
+        users = [{{"user_id": str(number)}} for number in range(300)]
+
+        async def update():
+            client = AsyncClient(application_id)
+            await asyncio.gather(*(client.update_user(user) for user in users))
+
+        if waits == "asyncio":
+            asyncio.run(update())
+        else:
+            api = MoesifAPIClient(application_id).api
+            threads = [threading.Thread(target=api.update_user, args=(user,)) for user in users]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        """,
+        to=recorder,
+    )
+    assert (ended.code, ended.errors) == (0, "")
+    assert len(recorder.accepted) == 300
+
+
+def test_a_call_whose_turn_does_not_come_is_told_so_in_time(recorder: Recorder, connect_async: ConnectAsync) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    client = connect_async(recorder, timeout=1.5)
+
+    async def update() -> list[str]:
+        calls = (client.update_user({"user_id": str(number)}) for number in range(200))
+        return [str(problem) for problem in await asyncio.gather(*calls, return_exceptions=True)]
+
+    begin = time.monotonic()
+    problems = asyncio.run(update())
+    assert time.monotonic() - begin < 30
+    # One whose turn comes at the very end of its time is sent, and not answered in what is left.
+    sent = [problem for problem in problems if problem.startswith(f"{recorder.uri} did not answer")]
+    waited = [problem for problem in problems if "never sent" in problem and "other requests were under way" in problem]
+    assert len(sent) >= 6
+    assert len(waited) >= 100
+    assert len(sent) + len(waited) == 200
+
+
+def test_a_call_for_which_there_is_no_descriptor_is_a_failed_call(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        """
+        import asyncio, os, resource
+        from moesif.client import APIConnectionError, AsyncClient, MoesifAPIClient
+
+        application_id = os.environ["MOESIF_APPLICATION_ID"]
+        async def update():
+            client = AsyncClient(application_id)
+            taken = take()
+            try:
+                await client.update_user({"user_id": "1"})
+            except APIConnectionError as error:
+                print(error)
+            del taken
+
+        def take():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+            taken = []
+            try:
+                while True:
+                    taken.append(open("/dev/null"))
+            except OSError:
+                return taken
+
+        asyncio.run(update())
+        api = MoesifAPIClient(application_id).api
+        taken = take()
+        try:
+            api.update_user({"user_id": "1"})
+        except APIConnectionError as error:
+            taken.clear()
+            print(error)
+        """,
+        to=recorder,
+    )
+    assert (ended.code, ended.errors) == (0, "")
+    assert ended.output.count("never sent: Too many open files") == 2

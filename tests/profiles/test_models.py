@@ -30,6 +30,7 @@ DOCUMENTS = {
     ),
     "SubscriptionModel": (
         *("subscription_id", "company_id", "current_period_start", "current_period_end", "status", "metadata"),
+        "items",
     ),
     "CampaignModel": (
         *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "referrer", "referring_domain"),

@@ -213,6 +213,15 @@ def test_what_is_no_field_does_not_leave_and_is_named(
     assert "s3cr3t" not in caplog.text
 
 
+def test_the_items_of_a_subscription_are_sent(
+    recorder: Recorder, middleware: MoesifMiddleware, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = {"subscription_id": "s", "company_id": "c", "status": "active", "items": [{"plan_id": "p"}]}
+    middleware.update_subscription(given)
+    assert _only(recorder) == given
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     ("reply", "said", "is_final"),
     [

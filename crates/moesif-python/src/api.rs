@@ -2,10 +2,10 @@
 //! outcome: so other greenlets run meanwhile, an event loop can wait, and signals are heard. The native threads that make the
 //! requests know of nothing but the other end of that socket.
 
-use std::io::Write;
+use std::net::Shutdown;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::{Mutex, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use moesif::api::{Call, Outcome, Request};
@@ -52,6 +52,12 @@ impl ApiClient {
         self.api.peer().unwrap_or_default()
     }
 
+    /// The `host:port` of the proxy on the way; `None` without one.
+    #[getter]
+    fn proxy(&self) -> Option<String> {
+        self.api.proxy()
+    }
+
     /// `REQUEST_TIMEOUT`, in seconds.
     #[getter]
     fn request_timeout(&self) -> f64 {
@@ -63,14 +69,14 @@ impl ApiClient {
         self.api.application_id()
     }
 
-    /// Begins to post JSON text. It ends within `patience` seconds.
+    /// A post of JSON text, which takes `patience` seconds at most.
     fn post(&self, path: &str, json: &str, patience: f64) -> PyResult<ApiCall> {
-        ApiCall::begin(&self.api, Request::post(path, json), seconds(patience)?)
+        Ok(ApiCall::new(self.api.clone(), Request::post(path, json), seconds(patience)?))
     }
 
-    /// Begins to ask for a document.
+    /// A request for a document.
     fn get(&self, path: &str, patience: f64) -> PyResult<ApiCall> {
-        ApiCall::begin(&self.api, Request::get(path), seconds(patience)?)
+        Ok(ApiCall::new(self.api.clone(), Request::get(path), seconds(patience)?))
     }
 }
 
@@ -81,19 +87,21 @@ impl ApiClient {
     }
 }
 
-/// Begins to post JSON text for a middleware: within `REQUEST_TIMEOUT` in all, because a request of the application waits for it.
+/// A post of JSON text for a middleware: it takes `REQUEST_TIMEOUT` in all, because a request of the application waits for it.
+#[expect(clippy::unnecessary_wraps, reason = "it is what a method of Python's returns")]
 pub(crate) fn post(client: &Client, path: &str, json: &str) -> PyResult<ApiCall> {
     let api = client.api();
-    ApiCall::begin(&api, Request::post(path, json), api.request_timeout())
+    let patience = api.request_timeout();
+    Ok(ApiCall::new(api, Request::post(path, json), patience))
 }
 
-/// A request that has been begun.
+/// A request, which is begun once.
 #[pyclass(frozen, module = "moesif._native")]
 pub(crate) struct ApiCall {
-    call: Call,
+    api: Api,
+    request: Request,
     patience: Duration,
-    /// The end of the socket that becomes readable.
-    bell: Mutex<Option<UnixStream>>,
+    call: OnceLock<Call>,
 }
 
 /// Status, header fields and body of an answer; status 0 where there is none. What is wrong, as a sentence.
@@ -101,24 +109,32 @@ type Told<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>, Option<String
 
 #[pymethods]
 impl ApiCall {
-    /// The seconds after which there is an outcome.
+    /// How many seconds it may take in all, the time before it is begun included.
     #[getter]
     fn patience(&self) -> f64 {
         self.patience.as_secs_f64()
     }
 
-    /// Hands over the descriptor of a socket that becomes readable when there is an outcome. It is the caller's to close.
+    /// Begins it: there is an outcome within so many seconds. Returns the descriptor of a socket that becomes readable then,
+    /// and stays so, in a child as well. It is the caller's to close.
     ///
-    /// Raises `RuntimeError` the second time.
-    fn detach(&self) -> PyResult<i32> {
-        let bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner).take();
-        bell.map(IntoRawFd::into_raw_fd)
-            .ok_or_else(|| PyRuntimeError::new_err("the socket has been handed over before"))
+    /// Raises `OSError` where there can be no socket, `RuntimeError` the second time.
+    fn begin(&self, patience: f64) -> PyResult<i32> {
+        let patience = seconds(patience)?;
+        if self.call.get().is_some() {
+            return Err(PyRuntimeError::new_err("the request has been begun before"));
+        }
+        let (hammer, bell) = UnixStream::pair()?;
+        // The end of what can be read: no byte that a child could take, and no signal where nobody listens any more.
+        let ring = move || drop(hammer.shutdown(Shutdown::Both));
+        let call = raising(|| Ok(self.api.begin(self.request.clone(), patience, ring)))?;
+        self.call.get_or_init(|| call);
+        Ok(bell.into_raw_fd())
     }
 
     /// What came of it, once; `None` while nothing has.
     fn outcome<'py>(&self, py: Python<'py>) -> Option<Told<'py>> {
-        let Outcome { answer, problem } = self.call.outcome()?;
+        let Outcome { answer, problem } = self.call.get()?.outcome()?;
         let answer = answer.unwrap_or_default();
         let body = PyBytes::new(py, &answer.body);
         Some((answer.status, answer.headers, body, problem.map(|problem| problem.to_string())))
@@ -126,23 +142,15 @@ impl ApiCall {
 
     /// Nobody waits any more: there is no further attempt.
     fn abandon(&self) {
-        self.call.abandon();
+        if let Some(call) = self.call.get() {
+            call.abandon();
+        }
     }
 }
 
 impl ApiCall {
-    fn begin(api: &Api, request: Request, patience: Duration) -> PyResult<Self> {
-        let (mut hammer, bell) = UnixStream::pair()?;
-        // While the native side has the other end as well, writing cannot fail for want of a reader: that could be a signal,
-        // and by default the end of the process.
-        let open = bell.try_clone()?;
-        let ring = move || {
-            // It has room for a byte.
-            let _written = hammer.write(&[1]);
-            drop(open);
-        };
-        let call = raising(|| Ok(api.begin(request, patience, ring)))?;
-        Ok(Self { call, patience, bell: Mutex::new(Some(bell)) })
+    fn new(api: Api, request: Request, patience: Duration) -> Self {
+        Self { api, request, patience, call: OnceLock::new() }
     }
 }
 

@@ -128,5 +128,40 @@ fn many_requests_are_made_by_few_threads_and_each_rings_once() {
     assert_eq!(asked.load(Ordering::Relaxed), 100);
     let names = std::fs::read_dir("/proc/self/task").unwrap();
     let names = names.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
-    assert!(names.filter(|name| name.trim() == "moesif-api").count() <= 8);
+    assert!(names.filter(|name| name.trim() == "moesif-api").count() <= 9);
+}
+
+#[test]
+fn a_collector_that_hangs_takes_no_turn_from_another_and_what_waits_for_it_is_told_in_time() {
+    let hung = TcpListener::bind("127.0.0.1:0").unwrap();
+    let hanging = api(&format!("http://{}", hung.local_addr().unwrap()));
+    let (well, _) = collector(&["201 X"]);
+    let begin = |patience| hanging.begin(Request::get("/v1/config"), Duration::from_millis(patience), || ());
+    let under_way: Vec<_> = (0..6).map(|_| begin(20_000)).collect();
+    let waiting: Vec<_> = (0..20).map(|_| begin(300)).collect();
+    let started = Instant::now();
+    assert_eq!(told(&well.begin(Request::post("/v1/users", "{}"), LONG, || ()).wait()).0, 201);
+    for call in waiting {
+        let (status, problem) = told(&call.wait());
+        assert!(status == 0 && problem.starts_with("never sent to http://127.0.0.1"), "{problem}");
+        assert!(problem.ends_with("other requests were under way"), "{problem}");
+    }
+    // The attempts under way take REQUEST_TIMEOUT, 5 s: nothing has waited for the end of one.
+    assert!(started.elapsed() < Duration::from_secs(4));
+    under_way.iter().for_each(moesif::api::Call::abandon);
+}
+
+#[test]
+fn what_waits_while_every_thread_is_busy_is_told_in_time() {
+    let hung: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+    let hanging: Vec<_> =
+        hung.iter().map(|hung| api(&format!("http://{}", hung.local_addr().unwrap()))).collect();
+    let begin =
+        |api: &Api, patience| api.begin(Request::get("/v1/config"), Duration::from_millis(patience), || ());
+    let under_way: Vec<_> = hanging.iter().flat_map(|api| (0..6).map(move |_| begin(api, 20_000))).collect();
+    let started = Instant::now();
+    let (_, problem) = told(&begin(&api("http://127.0.0.1:1"), 300).wait());
+    assert_eq!(problem, "never sent to http://127.0.0.1:1: other requests were under way");
+    assert!(started.elapsed() < Duration::from_secs(4));
+    under_way.iter().for_each(moesif::api::Call::abandon);
 }

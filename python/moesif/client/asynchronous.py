@@ -27,14 +27,15 @@ class AsyncClient:
     """The calls of ``ApiController`` and ``HealthController``, to be awaited.
 
     They take, return and raise the same. Nothing waits but the task that awaits; a call that is cancelled makes no
-    further attempt. Eight requests of a process are under way at once, others wait for their turn.
+    further attempt. Eight requests of a process are under way at once, six of them to one collector; others
+    wait for their turn, which counts as waiting for the answer.
     """
 
     def __init__(self, application_id: str, configuration: Configuration | None = None) -> None:
         """Check the id, the configuration (``MoesifAPIClient`` says how it is used) and the environment."""
         self.configuration = own(configuration, application_id)
         self._collector = Collector(self.configuration)
-        self._collector.native()
+        self._collector.check()
 
     async def create_event(self, body: Document) -> Headers:
         """Record an API call."""
@@ -98,4 +99,4 @@ class AsyncClient:
             return result
 
     async def _ask(self, asked: Asked) -> Told:
-        return Told.of(self._collector.request(asked), await wait_async(self._collector.begin(asked)))
+        return Told.of(self._collector.request(asked), await wait_async(self._collector.call(asked)))

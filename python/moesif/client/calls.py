@@ -61,9 +61,14 @@ class Told(NamedTuple):
         if not 200 <= response.status_code <= 299:  # noqa: PLR2004 - success
             raise APIException(self.problem or f"it answered {response.status_code}", self.context)
         if self.problem:
-            # The rest is kept: sending it again would do nothing for what is not.
-            _logger.error("%s", self.problem)
+            # It is answered with success and not kept, or not all of it.
+            raise APIException(self.problem, self.context)
         return response
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether the collector has kept the documents but for some."""
+        return self.problem is not None and 200 <= self.status <= 299  # noqa: PLR2004 - success
 
 
 _Result = TypeVar("_Result")
@@ -99,17 +104,32 @@ def send_batch(kind: Kind, given: Documents) -> Steps[Headers]:
 
 
 def send_texts(kind: Kind, texts: list[str]) -> Steps[Headers]:
-    """Send documents that are JSON text already."""
+    """Send documents that are JSON text already. What is not kept of one part keeps no other from being sent."""
     parts = deque(documents.parts_of(texts))
     headers = Headers()
-    while parts:
-        part = parts.popleft()
-        told = yield Asked(f"{kind.path}/batch", f"[{','.join(part)}]")
-        if told.status == _TOO_LARGE and len(part) > 1:
-            half = len(part) // 2
-            parts.extendleft((part[half:], part[:half]))
-            continue
-        headers = Headers(told.response().headers)
+    sent = 0
+    partial: list[tuple[str, HttpContext]] = []
+    try:
+        while parts:
+            part = parts.popleft()
+            told = yield Asked(f"{kind.path}/batch", f"[{','.join(part)}]")
+            if told.status == _TOO_LARGE and len(part) > 1:
+                half = len(part) // 2
+                parts.extendleft((part[half:], part[:half]))
+                continue
+            if told.is_partial:
+                # A collector counts from the beginning of the part.
+                where = "" if len(part) == len(texts) else f"of elements {sent} to {sent + len(part) - 1}: "
+                partial.append((f"{where}{told.problem}", told.context))
+            else:
+                headers = Headers(told.response().headers)
+            sent += len(part)
+    except APIException:
+        for problem, _ in partial:
+            _logger.error("%s", problem)  # noqa: TRY400 - the exception is about another part
+        raise
+    if partial:
+        raise APIException("; ".join(problem for problem, _ in partial), partial[-1][1])
     return headers
 
 
@@ -120,6 +140,12 @@ def fetch(path: str) -> Steps[HttpResponse]:
 
 def probe() -> Steps[StatusModel]:
     """Ask the collector how it is."""
-    response = yield from fetch("/health/probe")
-    status: dict[str, Any] = json.loads(response.raw_body)
+    told = yield Asked("/health/probe")
+    try:
+        status: Any = json.loads(told.response().raw_body)
+    except ValueError:
+        status = None
+    if not isinstance(status, dict):
+        message = f"{told.context.request.query_url} did not answer with a JSON object, as a collector does"
+        raise APIException(message, told.context)
     return StatusModel.from_dictionary(status)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moesif import _native
-from moesif.client.configuration import DEFAULT_BASE_URI, DEFAULT_VERSION
+from moesif.client.configuration import DEFAULT_VERSION, Unset
 from moesif.client.exchange import HttpMethodEnum, HttpRequest
+
+#: The longest ``timeout`` in seconds: a day.
+_LONGEST = 86_400
 
 if TYPE_CHECKING:
     from moesif.client.calls import Asked
@@ -14,25 +17,31 @@ if TYPE_CHECKING:
 
 
 class Collector:
-    """Begins requests as a configuration says; with ``native`` given, those of a middleware, to its collector."""
+    """Makes requests as a configuration says; with ``native`` given, those of a middleware, to its collector."""
 
     def __init__(self, configuration: Configuration, native: _native.ApiClient | None = None) -> None:
         """Look at nothing yet."""
         self.configuration = configuration
         self._fixed = native
         #: The way there, and what it was made of.
-        self._made: tuple[tuple[str, str, str], _native.ApiClient] | None = None
+        self._made: tuple[tuple[str, str | None, str], _native.ApiClient] | None = None
+
+    def check(self) -> None:
+        """Raise ``ValueError`` for a configuration that cannot be used."""
+        self.native()
+        _seconds(self.configuration.timeout)
 
     def native(self) -> _native.ApiClient:
         """Return the way there. Raises ``ValueError`` where there is none under this configuration."""
         if self._fixed is not None:
             return self._fixed
         configuration = self.configuration
-        wanted = (configuration.application_id, configuration.BASE_URI, configuration.version)
+        base_uri = None if isinstance(configuration.BASE_URI, Unset) else configuration.BASE_URI
+        wanted = (configuration.application_id, base_uri, configuration.version)
         if self._made is None or self._made[0] != wanted:
             application_id, base_uri, version = wanted
             settings: dict[str, Any] = {"APPLICATION_ID": application_id}
-            if base_uri != DEFAULT_BASE_URI:
+            if base_uri is not None:
                 settings["BASE_URI"] = base_uri
             self._made = wanted, _native.ApiClient(settings, None if version == DEFAULT_VERSION else version)
         return self._made[1]
@@ -47,9 +56,17 @@ class Collector:
         headers = {"content-type": "application/json; charset=utf-8", **headers}
         return HttpRequest(HttpMethodEnum.POST, url, headers, parameters=asked.document)
 
-    def begin(self, asked: Asked) -> _native.ApiCall:
-        """Begin a request."""
-        native, seconds = self.native(), self.configuration.timeout
+    def call(self, asked: Asked) -> _native.ApiCall:
+        """Return a request, to be begun by whoever waits for it."""
+        native, seconds = self.native(), _seconds(self.configuration.timeout)
         if asked.document is None:
             return native.get(asked.path, seconds)
         return native.post(asked.path, asked.document, seconds)
+
+
+def _seconds(timeout: object) -> float:
+    """Return a timeout that can be used."""
+    if isinstance(timeout, (int, float)) and 0 < timeout <= _LONGEST:
+        return float(timeout)
+    message = f"timeout is {timeout!r}: expected a number of seconds above 0, {_LONGEST} (a day) at most"
+    raise ValueError(message)

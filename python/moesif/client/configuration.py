@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Final
 
 from moesif.version import __version__
 
 __all__ = ["Configuration"]
 
-#: What ``BASE_URI`` is when nobody has set it: MOESIF_BASE_URI counts then.
-DEFAULT_BASE_URI: Final = "https://api.moesif.net"
 #: What ``version`` is when nobody has set it.
 DEFAULT_VERSION: Final = f"moesif-rs/{__version__} (moesifapi)"
+
+
+class Unset(str):
+    """What ``BASE_URI`` is when nobody has set it: MOESIF_BASE_URI counts then.
+
+    Of a type of its own, because a program may set the very same text, and means it.
+    """
+
+    __slots__ = ()
 
 
 class Configuration:
@@ -23,8 +31,8 @@ class Configuration:
     from the environment (docs/options.md).
     """
 
-    #: The collector. While it is the default, ``MOESIF_BASE_URI`` in the environment counts.
-    BASE_URI: str = DEFAULT_BASE_URI
+    #: The collector. While nobody has set it, ``MOESIF_BASE_URI`` in the environment counts.
+    BASE_URI: str = Unset("https://api.moesif.net")
     #: For controllers that are made without a client. A client has its own.
     application_id: str = "SET_ME"
     #: The header ``User-Agent``.
@@ -60,7 +68,7 @@ class Configuration:
 
 
 def own(configuration: Configuration | None, application_id: str) -> Configuration:
-    """Return a copy of a configuration for a client with this id."""
-    copy = Configuration()
-    vars(copy).update(vars(configuration) if configuration else {}, application_id=application_id)
-    return copy
+    """Return a copy of a configuration, of the same class, for a client with this id."""
+    its_own = copy.copy(configuration) if configuration is not None else Configuration()
+    its_own.application_id = application_id
+    return its_own

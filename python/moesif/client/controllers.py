@@ -65,7 +65,7 @@ class BaseController:
         if self.http_client is not None:
             told = Told(HttpContext(request, self.http_client.execute_as_string(request)), None)
         else:
-            told = Told.of(request, wait(self._collector.begin(asked)))
+            told = Told.of(request, wait(self._collector.call(asked)))
         if self.http_call_back is not None and told.context.response is not None:
             self.http_call_back.on_after_response(told.context)
         return told
@@ -80,7 +80,10 @@ class ApiController(BaseController):
 
     Raises ``ValueError`` when something required is missing, naming it, and sends nothing then; ``TypeError`` for what
     is no document; ``APIException`` when the API refuses; ``APIConnectionError``, which is one, when no answer comes.
-    Of a batch that was sent with several requests some may be kept then: sending all of it again does no harm.
+    Where the API keeps all but some documents of a batch, the exception names those, after all of the batch was sent;
+    its ``response_code`` is 201. Of a batch that was sent with several requests some may be kept when one fails.
+    Sending all of it again does no harm to profiles, nor to events and actions that have a ``transaction_id`` of their
+    own, as models of events have; any other is given a new one each time, and is stored again.
     """
 
     @classmethod
@@ -153,8 +156,8 @@ class MoesifAPIClient:
     """The API under an application id: ``MoesifAPIClient(application_id).api.update_user(...)``.
 
     ``configuration`` is this client's own: a copy of the one that is given, else what the program's ``Configuration``
-    says. Making a client opens no connection and starts no thread. Clients of one process share eight threads, and are
-    not carried over a fork while they wait.
+    says. Making a client opens no connection and starts no thread. Of all requests of a process eight are under way at
+    once, six of them to one collector. A request is not carried over a fork.
 
     Raises ``ValueError`` without an application id, or for a bad value in the configuration or the environment.
     """
@@ -163,13 +166,14 @@ class MoesifAPIClient:
         """Check the id, the configuration and the environment."""
         self.configuration = own(configuration, application_id)
         self._collector = Collector(self.configuration)
-        self._collector.native()
+        self._collector.check()
 
     @classmethod
     def over(cls, native: _native.ApiClient) -> MoesifAPIClient:
-        """Return the client of a middleware: it goes where the middleware's settings say, whatever ``BASE_URI`` is."""
+        """Return the client of a middleware: it goes where the middleware's settings say, whatever is set here."""
         client = cls.__new__(cls)
         client.configuration = own(None, native.application_id)
+        client.configuration.BASE_URI = native.base_uri
         client._collector = Collector(client.configuration, native)  # noqa: SLF001 - its own
         return client
 

@@ -36,6 +36,8 @@ class Kind(NamedTuple):
     model: type[BaseModel] | None = None
     most_bytes: int = _MEBIBYTE
     has_transaction_id: bool = False
+    #: The same, where the document that begins the path is there.
+    required_within: tuple[str, ...] = ()
 
 
 USER = Kind("user", "/v1/users", ("user_id",), UserModel)
@@ -48,6 +50,7 @@ EVENT = Kind(
     EventModel,
     most_bytes=4 * _MEBIBYTE,
     has_transaction_id=True,
+    required_within=("response.time", "response.status"),
 )
 ACTION = Kind("action", "/v1/actions", ("action_name", "request", "request.uri"), has_transaction_id=True)
 
@@ -62,7 +65,8 @@ def text_of(kind: Kind, given: Document, name: str = "") -> str:
     """
     fields = fields_of(kind, given)
     named = name or f"the {kind.noun}"
-    for path in kind.required:
+    within = (path for path in kind.required_within if _at(fields, path.partition(".")[0]) is not None)
+    for path in (*kind.required, *within):
         if _at(fields, path) in (None, ""):
             message = f"{named} has no {path}: it is required"
             raise ValueError(message)

@@ -106,11 +106,16 @@ class APIException(Exception):  # noqa: N818 - the name of moesifapi
         self.context = context
         self.response_code = context.response.status_code if context.response else 0
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be made again from the reason and the context, in another process of a pool, say."""
+        return type(self), (str(self), self.context)
+
 
 class APIConnectionError(APIException, ConnectionError):
     """No answer came, for as long as the call was tried. ``response_code`` is 0 and ``context.response`` is ``None``.
 
-    What was sent may have been kept, or not; sending it again does no harm.
+    What was sent may have been kept, or not. Sending it again does no harm to profiles, nor to an event or an action
+    that has a ``transaction_id`` of its own, as models of events have: any other is a second one.
     """
 
 

@@ -115,7 +115,7 @@ class RequestsClient(HttpClient):
         application_id = dict(request.headers or {}).get("X-Moesif-Application-Id") or Configuration.application_id
         configuration = Configuration(BASE_URI=f"{parts.scheme}://{parts.netloc}", application_id=application_id)
         document = request.parameters if request.http_method == HttpMethodEnum.POST else None
-        outcome = wait(Collector(configuration).begin(Asked(parts.path, document)))
+        outcome = wait(Collector(configuration).call(Asked(parts.path, document)))
         if not outcome.status:
             Told(HttpContext(request, None), outcome.problem).response()
         return HttpResponse.of(outcome.status, outcome.fields, outcome.body)

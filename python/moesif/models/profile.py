@@ -112,7 +112,9 @@ class CompanyModel(BaseModel):
 class SubscriptionModel(BaseModel):
     """A subscription. ``subscription_id``, ``company_id`` and ``status`` are required by the API."""
 
-    names = same("subscription_id", "company_id", "current_period_start", "current_period_end", "status", "metadata")
+    names = same(
+        "subscription_id", "company_id", "current_period_start", "current_period_end", "status", "metadata", "items"
+    )
 
     def __init__(
         self,
@@ -122,6 +124,7 @@ class SubscriptionModel(BaseModel):
         current_period_end: Any = None,
         status: str | None = None,
         metadata: Any = None,
+        items: Any = None,
     ) -> None:
         """Take every attribute as it is."""
         self.subscription_id = subscription_id
@@ -130,3 +133,4 @@ class SubscriptionModel(BaseModel):
         self.current_period_end = current_period_end
         self.status = status
         self.metadata = metadata
+        self.items = items

@@ -1,5 +1,6 @@
 """The import path ``moesifapi.controllers.api_controller``."""
 
-from moesif.client import ApiController
+from moesif.client import ApiController, APIException, Configuration
+from moesif.client.legacy import APIHelper
 
-__all__ = ["ApiController"]
+__all__ = ["APIException", "APIHelper", "ApiController", "Configuration"]

@@ -4,6 +4,7 @@
 //! answer, and what is wrong with it. They are tried again as batches of events are, within that time, by a few threads that all
 //! requests of a process share. Beginning one waits for nothing; who gives one up leaves at most the attempt under way.
 
+mod lookups;
 mod problem;
 mod threads;
 
@@ -98,6 +99,12 @@ impl Api {
         self.delivery.endpoint.peer()
     }
 
+    /// The `host:port` of the proxy on the way, if there is one.
+    #[must_use]
+    pub fn proxy(&self) -> Option<String> {
+        self.delivery.endpoint.proxy()
+    }
+
     /// The application id requests are made under.
     #[must_use]
     pub fn application_id(&self) -> &str {
@@ -167,6 +174,10 @@ impl Call {
 }
 
 impl Outcome {
+    fn never_sent(base_uri: &str) -> Self {
+        Self { answer: None, problem: Some(Problem::NeverSent { base_uri: base_uri.to_owned() }) }
+    }
+
     fn of(base_uri: &str, result: Result<Reply, TransportError>) -> Self {
         match result {
             Ok(reply) => {

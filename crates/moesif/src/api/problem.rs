@@ -18,6 +18,12 @@ pub enum Problem {
         /// What happened instead.
         cause: TransportError,
     },
+    /// Its time was over before its turn came.
+    #[error("never sent to {base_uri}: other requests were under way")]
+    NeverSent {
+        /// The collector.
+        base_uri: String,
+    },
     /// The collector does not know the application, or is not one.
     #[error("{base_uri} does not accept this APPLICATION_ID or BASE_URI: it answered {status}")]
     Unauthorized {

@@ -74,6 +74,12 @@ impl TransportError {
     pub(crate) fn new(message: &str) -> Self {
         Self(message.to_owned())
     }
+
+    /// Whether the collector's certificate was not accepted: the library says so in these words, wrapped now in one error and
+    /// now in another.
+    pub(crate) fn is_about_certificates(&self) -> bool {
+        self.0.contains("invalid peer certificate")
+    }
 }
 
 /// A collector, and the application id events are sent under.
@@ -154,11 +160,16 @@ impl Endpoint {
 
     /// The `host:port` connections are opened to: the collector's, or its proxy's.
     pub(crate) fn peer(&self) -> Option<String> {
-        let uri = match &self.route.proxy {
-            Some(proxy) => return Some(format!("{}:{}", proxy.host(), proxy.port())),
-            None => self.base_uri.parse::<Uri>().ok()?,
-        };
-        DefaultResolver::host_and_port(uri.scheme()?, uri.authority()?)
+        self.proxy().or_else(|| {
+            let uri = self.base_uri.parse::<Uri>().ok()?;
+            DefaultResolver::host_and_port(uri.scheme()?, uri.authority()?)
+        })
+    }
+
+    /// The `host:port` of the proxy on the way, if there is one.
+    pub(crate) fn proxy(&self) -> Option<String> {
+        let proxy = self.route.proxy.as_ref()?;
+        Some(format!("{}:{}", proxy.host(), proxy.port()))
     }
 
     /// In whose name it is sent events.

@@ -54,7 +54,7 @@ impl Default for Names {
 }
 
 impl Names {
-    fn with(look_up: LookUp) -> Self {
+    pub(crate) fn with(look_up: LookUp) -> Self {
         Self { shared: Arc::new(Shared { look_up, state: Mutex::default(), changed: Condvar::new() }) }
     }
 
@@ -67,7 +67,7 @@ impl Names {
     }
 
     /// The addresses of `name` (`host:port`), after `patience` at the latest.
-    pub(super) fn addresses(&self, name: &str, patience: Duration) -> io::Result<Vec<SocketAddr>> {
+    pub(crate) fn addresses(&self, name: &str, patience: Duration) -> io::Result<Vec<SocketAddr>> {
         if let Ok(address) = name.parse() {
             return Ok(vec![address]);
         }
