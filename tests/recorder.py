@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 from tests.ports import collector_at
 
@@ -182,7 +183,7 @@ class Recorder:
         with self._changed:
             self._fetches.append(path)
             self._changed.notify_all()
-        reply = {"/v1/config": self.config, "/v1/rules": self.rules}.get(path, 404)
+        reply = {"/v1/config": self.config, "/v1/rules": self.rules}.get(urlsplit(path).path, 404)
         if reply is Fault.HANG:
             self._released.wait(100)
         return reply

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds for a lookup and for a connection.
 _PATIENCE = 10.0
+_WEB_SERVER = "like a web server, not like a collector"
+_ELSEWHERE = "BASE_URI leads to a server that is no collector, or to the wrong path on it: set it to the collector's"
 
 
 class Verdict(NamedTuple):
@@ -105,7 +107,7 @@ def _network(client: _native.ApiClient) -> Iterator[Verdict]:
     host, _, port = client.peer.rpartition(":")
     host = host.strip("[]")
     collector = urlsplit(client.base_uri)
-    role = "the collector" if host == (collector.hostname or "") else f"the proxy to {collector.hostname}"
+    role = f"the proxy to {collector.hostname}" if client.proxy else "the collector"
     name = _name(role, host, int(port))
     yield name
     if not name.is_good:
@@ -160,17 +162,25 @@ def _answer(client: _native.ApiClient, *, is_tls: bool) -> Verdict:
     """Ask for the configuration, over the native connection that events take."""
     step = "TLS" if is_tls else "answer"
     outcome = wait(client.get("/v1/config", client.request_timeout))
+    problem = outcome.problem or "no answer"
     if outcome.status == 0:
-        advice = "it accepts connections and does not answer over HTTP: look at its log, or at what else listens there"
-        if is_tls:
-            advice = (
-                "where its certificate is issued by an authority of your own, name the authority's PEM file in "
-                "REQUESTS_CA_BUNDLE or SSL_CERT_FILE; where it is for another name, set BASE_URI to that name; where "
-                "the port speaks no TLS, begin BASE_URI with http://"
-            )
-        return Verdict(step, is_good=False, found=outcome.problem or "no answer", advice=advice)
+        return Verdict(
+            step, is_good=False, found=problem, advice=_advice_without_answer(client, problem, is_tls=is_tls)
+        )
+    if outcome.problem is not None:
+        return Verdict("answer", is_good=False, found=problem, advice=_advice(client, outcome))
+    if outcome.status != 200 or not _is_object(outcome.body):  # noqa: PLR2004 - what a collector answers
+        found = f"it answers {outcome.status}, and no JSON object, to GET /v1/config: {_WEB_SERVER}"
+        return Verdict("answer", is_good=False, found=found, advice=_ELSEWHERE)
     found = f"the collector proves who it is and answers {outcome.status}" if is_tls else f"it answers {outcome.status}"
     return Verdict(step, is_good=True, found=found)
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(json.loads(body), dict)
+    except ValueError:
+        return False
 
 
 def _event(client: _native.ApiClient) -> Verdict:
@@ -184,12 +194,47 @@ def _event(client: _native.ApiClient) -> Verdict:
         "transaction_id": transaction_id,
     }
     outcome = wait(client.post("/v1/events", json.dumps(event), client.request_timeout))
-    if outcome.problem is None:
-        return Verdict("event", is_good=True, found=f"a test event is kept: GET /moesif-check, {transaction_id}")
-    return Verdict("event", is_good=False, found=outcome.problem, advice=_advice(outcome))
+    if outcome.problem is not None:
+        return Verdict("event", is_good=False, found=outcome.problem, advice=_advice(client, outcome))
+    if outcome.status != 201:  # noqa: PLR2004 - what a collector answers
+        found = f"it answers {outcome.status} to an event: {_WEB_SERVER}"
+        return Verdict("event", is_good=False, found=found, advice=_ELSEWHERE)
+    return Verdict("event", is_good=True, found=f"a test event is kept: GET /moesif-check, {transaction_id}")
 
 
-def _advice(outcome: Outcome) -> str:
+def _advice_without_answer(client: _native.ApiClient, problem: str, *, is_tls: bool) -> str:
+    if "CONNECT proxy" in problem:
+        return _advice_of_proxy(client)
+    if "certificate" in problem:
+        return (
+            "where its certificate is issued by an authority of your own, name the authority's PEM file in "
+            "REQUESTS_CA_BUNDLE or SSL_CERT_FILE; where it is for another name, set BASE_URI to that name"
+        )
+    advice = "it accepts connections and does not answer over HTTP: look at its log, or at what else listens there"
+    if is_tls:
+        return f"{advice}; where the port speaks no TLS, begin BASE_URI with http://"
+    return f"{advice}; where the port speaks TLS, begin BASE_URI with https://"
+
+
+def _advice_of_proxy(client: _native.ApiClient) -> str:
+    return (
+        f"the proxy at {client.proxy} does not let this through: put the user and password it wants into the proxy's "
+        "variable (http://user:password@host:port), allow the collector there, or name its host in NO_PROXY"
+    )
+
+
+def _advice(client: _native.ApiClient, outcome: Outcome) -> str:
+    if outcome.status == 407:  # noqa: PLR2004 - proxy authentication required
+        return _advice_of_proxy(client)
+    advice = _advice_of_collector(outcome)
+    if client.proxy and outcome.status == 403:  # noqa: PLR2004 - forbidden
+        return f"{advice}; or, if it is the proxy that refuses: {_advice_of_proxy(client)}"
+    if client.proxy and outcome.status >= 500:  # noqa: PLR2004 - failures of the server
+        return f"{advice}; or it is the proxy at {client.proxy} that does not reach it"
+    return advice
+
+
+def _advice_of_collector(outcome: Outcome) -> str:
     location = next((value for name, value in outcome.fields if name == "location"), "elsewhere")
     if outcome.status in {401, 403}:
         return "set APPLICATION_ID to the Collector Application ID that the portal shows under Installation or API Keys"

@@ -152,6 +152,75 @@ def test_what_is_no_collector_is_named(recorder: Recorder) -> None:
     assert (code, lines) == (1, [*GOOD, ("FAILED", "answer"), *BAD_END])
 
 
+@pytest.mark.parametrize(
+    "config",
+    [Answer(200, body=b"<html>hello</html>"), Answer(200, body=b"[]"), Answer(201, body=b"{}"), Answer(204)],
+    ids=["page", "list", "201", "204"],
+)
+def test_a_web_server_is_no_collector(recorder: Recorder, config: Answer) -> None:
+    recorder.config = config
+    code, lines, output = check(recorder)
+    assert (code, lines) == (1, [*GOOD, ("FAILED", "answer"), *BAD_END])
+    assert "like a web server, not like a collector" in output
+    assert "BASE_URI leads to a server that is no collector" in output
+    assert recorder.deliveries == []
+
+
+def test_a_server_that_answers_200_to_an_event_is_no_collector(recorder: Recorder) -> None:
+    recorder.answer_with(then=200)
+    code, lines, output = check(recorder)
+    assert (code, lines) == (1, [*GOOD, ("ok", "answer"), ("FAILED", "event"), *BAD_END])
+    assert "like a web server, not like a collector" in output
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [(401, "set APPLICATION_ID"), (404, "no collector"), (503, "look at its log")],
+)
+def test_what_a_collector_says_of_the_configuration_is_told(recorder: Recorder, config: int, said: str) -> None:
+    recorder.config = config
+    code, lines, output = check(recorder)
+    assert (code, lines) == (1, [*GOOD, ("FAILED", "answer"), *BAD_END])
+    assert said in output
+
+
+def test_a_certificate_is_not_blamed_where_there_is_none(recorder: Recorder) -> None:
+    code, lines, output = check(Nowhere(recorder.uri.replace("http://", "https://"), recorder.application_id))
+    assert (code, lines) == (1, [*GOOD, ("FAILED", "TLS"), *BAD_END])
+    assert "REQUESTS_CA_BUNDLE" not in output
+    assert "begin BASE_URI with http://" in output
+
+
+@pytest.mark.parametrize(
+    ("scheme", "code", "step", "said"),
+    [
+        ("https", 407, "TLS", "does not let this through"),
+        ("https", 403, "TLS", "does not let this through"),
+        ("http", 407, "answer", "does not let this through"),
+        ("http", 403, "answer", "if it is the proxy that refuses"),
+        ("http", 502, "answer", "that does not reach it"),
+    ],
+)
+def test_a_proxy_that_refuses_is_named(recorder: Recorder, scheme: str, code: int, step: str, said: str) -> None:
+    recorder.config = code
+    tunnels = FaultServer(then=status(code))
+    address = (recorder if scheme == "http" else tunnels).uri.removeprefix("http://")
+    variables = {f"{scheme}_proxy": f"http://{address}", "no_proxy": "", "NO_PROXY": ""}
+    away = Nowhere(f"{scheme}://collector.invalid", recorder.application_id)
+    ended, lines, output = check(away, variables=variables)
+    tunnels.close()
+    assert (ended, lines) == (1, [*GOOD, ("FAILED", step), *BAD_END])
+    assert said in output
+    assert f"the proxy at {address}" in output
+    assert "PEM" not in output
+
+
+def test_a_collector_named_in_capitals_is_no_proxy(recorder: Recorder) -> None:
+    code, _, output = check(Nowhere(recorder.uri.replace("127.0.0.1", "LOCALHOST"), recorder.application_id))
+    assert "the proxy" not in output
+    assert code == 0
+
+
 def test_the_proxy_is_looked_for_in_place_of_the_collector(recorder: Recorder, nowhere: Nowhere) -> None:
     variables = {"http_proxy": recorder.uri, "no_proxy": "", "NO_PROXY": ""}
     away = Nowhere("http://collector.invalid", recorder.application_id)

@@ -188,6 +188,7 @@ def test_tls_is_verified(failing: Failing, connect: Connect, tmp_path: Path, mon
     with pytest.raises(APIConnectionError, match=r"certificate|UnknownIssuer"):
         connect(server, timeout=2).api.update_user(USER)
     assert server.targets == []
+    assert server.handshakes == 1, "an attempt more would end as this one has"
     bundle = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(bundle))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))

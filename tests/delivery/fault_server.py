@@ -157,6 +157,8 @@ class FaultServer:
         self._behaviours = deque(behaviours)
         self._then = then
         self._tls = tls
+        #: How many handshakes have begun.
+        self.handshakes = 0
         self._state = _State()
         self._lock = threading.Lock()
         self._listening: socket.socket | None = None
@@ -226,6 +228,8 @@ class FaultServer:
     def _serve(self, connection: socket.socket) -> None:
         try:
             if self._tls:
+                with self._lock:
+                    self.handshakes += 1
                 connection = self._tls.wrap_socket(connection, server_side=True)
             with connection.makefile("rb") as reader:
                 while self._answer(connection, reader):
