@@ -24,6 +24,7 @@ from moesif.client import (
 )
 from moesifapi.http.requests_client import RequestsClient
 from tests.gateway import hello
+from tests.recorder import Answer
 
 if TYPE_CHECKING:
     from tests.api.conftest import Connect
@@ -197,6 +198,30 @@ def test_existing_imports_find_what_they_name(name: str) -> None:
     everything = {}
     exec("from moesifapi import *", everything)
     assert everything[name] is here
+
+
+def test_a_star_from_the_controllers_module_brings_what_code_finds_there() -> None:
+    everything: dict[str, object] = {}
+    exec("from moesifapi.controllers.api_controller import *", everything)
+    assert everything["APIHelper"] is moesifapi.APIHelper
+    assert everything["Configuration"] is Configuration
+    assert everything["APIException"] is moesifapi.APIException
+
+
+def test_requests_of_every_method_can_be_described_and_those_of_the_api_made(recorder: Recorder) -> None:
+    client = RequestsClient()
+    for method in ("get", "post", "put", "patch", "delete"):
+        assert getattr(client, method)("http://h/").http_method == method.upper()
+    headers = {"X-Moesif-Application-Id": recorder.application_id}
+    recorder.config = Answer(200, body=b"\xff{}")
+    request = client.get(f"{recorder.uri}/v1/config?a=1", headers, {"b": "x y"})
+    binary: object = client.execute_as_binary(request).raw_body
+    assert binary == b"\xff{}"
+    assert client.execute_as_string(request).raw_body == "\ufffd{}"
+    assert recorder.fetches == ["/v1/config?a=1&b=x+y"] * 2
+    with pytest.raises(NotImplementedError, match="no PUT"):
+        client.execute_as_string(client.put(recorder.uri, headers))
+    assert recorder.deliveries == []
 
 
 def test_updates_of_old_helpers_log_what_goes_wrong(

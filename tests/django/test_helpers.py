@@ -64,6 +64,19 @@ def test_a_helper_object_updates_profiles(helper: Any, recorder: Recorder, metho
     assert json.loads(delivery.json) == given
 
 
+def test_a_helper_object_has_the_api_of_its_settings(
+    helper: Any, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert helper.client.api is helper.api_client
+    helper.api_client.update_user(USER)
+    [delivery] = recorder.accepted
+    assert delivery.headers["X-Moesif-Application-Id"] == recorder.application_id
+    assert recorder.uri == helper.client.configuration.BASE_URI
+    with pytest.raises(ValueError, match="company_id"):
+        helper.api_client.update_company({})
+    assert caplog.records == []
+
+
 def test_the_middleware_that_serves_updates_profiles_as_well(project: Project, recorder: Recorder) -> None:
     project()
     middleware = moesif_middleware(lambda _request: HttpResponse("ok"))

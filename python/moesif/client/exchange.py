@@ -176,3 +176,48 @@ class HttpClient:
         return HttpRequest(
             HttpMethodEnum.POST, query_url, headers, query_parameters, parameters, files, username, password
         )
+
+    def put(  # noqa: PLR0913, PLR0917 - moesifapi's arguments, in its order
+        self,
+        query_url: str,
+        headers: Mapping[str, str] | None = None,
+        query_parameters: Any = None,
+        parameters: Any = None,
+        files: Any = None,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> HttpRequest:
+        """Return a PUT, which has not been made yet."""
+        return HttpRequest(
+            HttpMethodEnum.PUT, query_url, headers, query_parameters, parameters, files, username, password
+        )
+
+    def patch(  # noqa: PLR0913, PLR0917 - moesifapi's arguments, in its order
+        self,
+        query_url: str,
+        headers: Mapping[str, str] | None = None,
+        query_parameters: Any = None,
+        parameters: Any = None,
+        files: Any = None,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> HttpRequest:
+        """Return a PATCH, which has not been made yet."""
+        return HttpRequest(
+            HttpMethodEnum.PATCH, query_url, headers, query_parameters, parameters, files, username, password
+        )
+
+    def delete(  # noqa: PLR0913, PLR0917 - moesifapi's arguments, in its order
+        self,
+        query_url: str,
+        headers: Mapping[str, str] | None = None,
+        query_parameters: Any = None,
+        parameters: Any = None,
+        files: Any = None,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> HttpRequest:
+        """Return a DELETE, which has not been made yet."""
+        return HttpRequest(
+            HttpMethodEnum.DELETE, query_url, headers, query_parameters, parameters, files, username, password
+        )

@@ -6,8 +6,8 @@ import json
 import logging
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote, urlencode, urlsplit
 
 from moesif import _native
 from moesif.client.calls import Asked, Told
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from moesif.client.controllers import ApiController
     from moesif.client.documents import Document, Documents
+    from moesif.client.waiting import Outcome
 
 __all__ = ["APIHelper", "Company", "RequestsClient", "User", "lazy_property"]
 
@@ -110,15 +111,35 @@ class RequestsClient(HttpClient):
     """Makes requests with the native core, as a controller that is given no ``http_client`` does by itself."""
 
     def execute_as_string(self, request: HttpRequest) -> HttpResponse:
-        """Make a GET, or a POST of JSON text. Raises ``APIConnectionError`` when no answer comes."""
-        parts = urlsplit(request.query_url)
-        application_id = dict(request.headers or {}).get("X-Moesif-Application-Id") or Configuration.application_id
-        configuration = Configuration(BASE_URI=f"{parts.scheme}://{parts.netloc}", application_id=application_id)
-        document = request.parameters if request.http_method == HttpMethodEnum.POST else None
-        outcome = wait(Collector(configuration).call(Asked(parts.path, document)))
-        if not outcome.status:
-            Told(HttpContext(request, None), outcome.problem).response()
+        """Make a GET, or a POST of JSON text.
+
+        Raises ``APIConnectionError`` when no answer comes, ``NotImplementedError`` for any other method.
+        """
+        outcome = _execute(request)
         return HttpResponse.of(outcome.status, outcome.fields, outcome.body)
+
+    def execute_as_binary(self, request: HttpRequest) -> HttpResponse:
+        """Do the same, with bytes in ``raw_body``."""
+        outcome = _execute(request)
+        response: Any = HttpResponse.of(outcome.status, outcome.fields, b"")
+        response.raw_body = outcome.body
+        return cast("HttpResponse", response)
+
+
+def _execute(request: HttpRequest) -> Outcome:
+    if request.http_method not in {HttpMethodEnum.GET, HttpMethodEnum.POST}:
+        message = f"the API has no {request.http_method}: GET and POST can be made"
+        raise NotImplementedError(message)
+    parts = urlsplit(request.query_url)
+    queries = (parts.query, urlencode(request.query_parameters or {}, doseq=True))
+    query = "&".join(text for text in queries if text)
+    application_id = dict(request.headers or {}).get("X-Moesif-Application-Id") or Configuration.application_id
+    configuration = Configuration(BASE_URI=f"{parts.scheme}://{parts.netloc}", application_id=application_id)
+    document = request.parameters if request.http_method == HttpMethodEnum.POST else None
+    outcome = wait(Collector(configuration).call(Asked(f"{parts.path}?{query}" if query else parts.path, document)))
+    if not outcome.status:
+        Told(HttpContext(request, None), outcome.problem).response()
+    return outcome
 
 
 class User:

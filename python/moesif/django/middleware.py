@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
 
 from moesif import _native
+from moesif.client import MoesifAPIClient
 from moesif.django.functions import Functions, iscoroutinefunction, run, run_async, run_without_waiting
 from moesif.django.streams import record_stream
 from moesif.outgoing.capturing import start_for_middleware
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
+    from moesif.client import ApiController
     from moesif.django.functions import Steps
 
     Request: TypeAlias = Any
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 __all__ = ["MoesifMiddleware"]
 
 _SETTINGS = "MOESIF_MIDDLEWARE"
+#: The options that say where requests go. What is said about the others has been said when the middleware was made.
+_OF_COLLECTOR = ("APPLICATION_ID", "BASE_URI", "LOCAL_MOESIF_BASEURL", "CONNECT_TIMEOUT", "REQUEST_TIMEOUT")
 _logger = logging.getLogger("moesif.django")
 
 
@@ -66,6 +70,19 @@ class MoesifMiddleware(ProfileUpdates):
         self._is_async = get_response is not None and iscoroutinefunction(get_response)
         if self._is_async:
             _mark_coroutine_function(self)
+
+    @cached_property
+    def client(self) -> MoesifAPIClient:
+        """The API of the collector of these settings, whose calls raise where the helpers log."""
+        settings = self.settings or {}
+        return MoesifAPIClient.over(
+            _native.ApiClient({name: settings[name] for name in _OF_COLLECTOR if name in settings})
+        )
+
+    @property
+    def api_client(self) -> ApiController:
+        """The calls of ``client``."""
+        return self.client.api
 
     def __call__(self, request: Request) -> Response:
         """Serve one request; in an asynchronous stack, return the coroutine that does."""
