@@ -6,6 +6,8 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
+from tests.ports import bind_fresh
+
 if TYPE_CHECKING:
     from http.client import HTTPConnection, HTTPResponse
 
@@ -14,7 +16,8 @@ class Gate:
     """The side that opens."""
 
     def __init__(self) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
+        self._listening = bind_fresh()
+        self._listening.listen()
         self._listening.settimeout(10)
         host, port = self._listening.getsockname()
         self.environment = {"GATE": f"{host}:{port}"}

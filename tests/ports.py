@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _collectors: set[int] = set()
 
@@ -28,3 +29,15 @@ def bind_fresh() -> socket.socket:
             if bound.getsockname()[1] not in _collectors:
                 return bound
             refused.enter_context(bound)
+
+
+class FreshServer(ThreadingHTTPServer):
+    """A server on such a port, which it finds by itself."""
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(("127.0.0.1", 0), handler)
+
+    def server_bind(self) -> None:
+        self.socket.close()
+        self.socket = bind_fresh()
+        self.server_name, self.server_port = self.server_address = self.socket.getsockname()

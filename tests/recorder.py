@@ -13,11 +13,11 @@ import time
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import urlsplit
 
-from tests.ports import collector_at
+from tests.ports import FreshServer, collector_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +93,7 @@ class Recorder:
         self._deliveries: list[Delivery] = []
         self._changed = threading.Condition()
         self._released = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(_Handler)
         self._server.recorder = self
         self.uri = f"http://127.0.0.1:{collector_at(self._server.server_port)}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
@@ -194,7 +194,7 @@ class Recorder:
             self._changed.notify_all()
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(FreshServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128

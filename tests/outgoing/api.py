@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.ports import collector_at
+from tests.ports import FreshServer, collector_at
 
 DOCUMENT = {"id": 1, "name": "spanner"}
 
@@ -21,7 +21,7 @@ class Api:
         self.connections: set[object] = set()
         #: ``/stream`` sends its second half when this is set.
         self.may_go_on = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(_Handler)
         self._server.api = self
         self.port = collector_at(self._server.server_port)
         self.uri = f"http://127.0.0.1:{self.port}"
@@ -35,7 +35,7 @@ class Api:
         self._thread.join(10)
 
 
-class _Server(ThreadingHTTPServer):
+class _Server(FreshServer):
     daemon_threads = True
     block_on_close = False
     api: Api
