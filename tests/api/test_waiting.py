@@ -266,9 +266,11 @@ def test_no_descriptor_is_left_open(recorder: Recorder, connect_async: ConnectAs
 def test_calls_that_wait_take_few_descriptors_and_all_are_made(
     run_program: RunProgram, recorder: Recorder, waits: str
 ) -> None:
+    # All the others are there by the time these are answered.
+    recorder.answer_with(*[Answer(delay=1.5)] * 6)
     ended = run_program(
         f"""
-        import asyncio, os, resource, sys
+        import asyncio, os, resource
         waits = {waits!r}
         if waits == "gevent":
             import gevent.monkey
