@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moesif.client import APIConnectionError
+from moesif.client.turns import turns_of_process
 from tests.recorder import Answer, Fault
 
 if TYPE_CHECKING:
@@ -353,6 +354,16 @@ def test_many_calls_to_a_collector_that_hangs_keep_none_from_another(
             thread.join()
     assert len(another_recorder.accepted) == 1
     assert len(recorder.deliveries) < 100
+
+
+def test_collectors_that_are_asked_no_more_make_room_for_others() -> None:
+    hanging = turns_of_process("http://hangs.example")
+    assert hanging.take(1)
+    for number in range(100):
+        turns_of_process(f"http://{number}.example")
+    assert turns_of_process("http://hangs.example") is hanging
+    assert turns_of_process("http://a.example") is not turns_of_process("http://b.example")
+    hanging.give()
 
 
 def test_a_call_for_which_there_is_no_descriptor_is_a_failed_call(run_program: RunProgram, recorder: Recorder) -> None:

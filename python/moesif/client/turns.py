@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-_Turns = TypeVar("_Turns")
+_Turns = TypeVar("_Turns", bound="ThreadTurns | TaskTurns")
 
 #: Requests to one collector that are begun at once, at most: by all threads and greenlets of a process, and by the
 #: tasks of each event loop.
 _MOST_BEGUN = 32
-#: Collectors with turns of their own, at most; further ones share theirs.
+#: Collectors with turns of their own, at most; where as many are being asked, further ones share theirs.
 _MOST_OWN = 8
 
 
@@ -38,6 +38,11 @@ class ThreadTurns:
         self._free: queue.SimpleQueue[None] = queue.SimpleQueue()
         for _ in range(_MOST_BEGUN):
             self._free.put(None)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all are free."""
+        return self._free.qsize() >= _MOST_BEGUN
 
     def take(self, seconds: float) -> bool:
         """Wait for a turn. Returns whether it came in time."""
@@ -59,6 +64,11 @@ class TaskTurns:
         """All are free."""
         self._free = _MOST_BEGUN
         self._waiting: deque[asyncio.Future[bool]] = deque()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all are free."""
+        return self._free >= _MOST_BEGUN
 
     async def take(self, loop: asyncio.AbstractEventLoop, seconds: float) -> bool:
         """Wait for a turn. Returns whether it came in time."""
@@ -99,9 +109,15 @@ class _ByCollector(Generic[_Turns]):
         self._turns: dict[str, _Turns] = {}
 
     def of(self, collector: str) -> _Turns:
-        is_known = collector in self._turns
-        name = collector if is_known or len(self._turns) < _MOST_OWN else ""
-        return self._turns.get(name) or self._turns.setdefault(name, self._make())
+        turns = self._turns.get(collector)
+        if turns is not None:
+            return turns
+        if len(self._turns) >= _MOST_OWN:
+            for name, idle in list(self._turns.items()):
+                if idle.is_idle:
+                    self._turns.pop(name, None)
+        name = collector if len(self._turns) < _MOST_OWN else ""
+        return self._turns.setdefault(name, self._make())
 
 
 #: By process: those of a parent stay its parent's, whose threads have some of them.
