@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from moesif.client import APIConnectionError
+from moesif.client.turns import turns_of_process
 from tests.recorder import Answer, Fault
 
 if TYPE_CHECKING:
-    from tests.api.conftest import ConnectAsync
+    from tests.api.conftest import Connect, ConnectAsync
     from tests.conftest import RunProgram
     from tests.recorder import Delivery, Recorder
 
@@ -264,9 +267,11 @@ def test_no_descriptor_is_left_open(recorder: Recorder, connect_async: ConnectAs
 def test_calls_that_wait_take_few_descriptors_and_all_are_made(
     run_program: RunProgram, recorder: Recorder, waits: str
 ) -> None:
+    # All the others are there by the time these are answered.
+    recorder.answer_with(*[Answer(delay=1.5)] * 6)
     ended = run_program(
         f"""
-        import asyncio, os, resource, sys
+        import asyncio, os, resource
         waits = {waits!r}
         if waits == "gevent":
             import gevent.monkey
@@ -315,6 +320,50 @@ def test_a_call_whose_turn_does_not_come_is_told_so_in_time(recorder: Recorder, 
     assert len(sent) >= 6
     assert len(waited) >= 100
     assert len(sent) + len(waited) == 200
+
+
+@pytest.mark.parametrize("waits", ["tasks", "threads"])
+def test_many_calls_to_a_collector_that_hangs_keep_none_from_another(
+    recorder: Recorder, another_recorder: Recorder, connect: Connect, connect_async: ConnectAsync, waits: str
+) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    users = [{"user_id": str(number)} for number in range(100)]
+
+    async def update() -> None:
+        hanging = connect_async(recorder, timeout=60)
+        tasks = [asyncio.create_task(hanging.update_user(user)) for user in users]
+        await asyncio.to_thread(recorder.wait_for_deliveries, 6)
+        await connect_async(another_recorder, timeout=20).update_user({"user_id": "1"})
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def try_update(user: dict[str, str]) -> None:
+        with contextlib.suppress(APIConnectionError):
+            connect(recorder, timeout=3).api.update_user(user)
+
+    if waits == "tasks":
+        asyncio.run(update())
+    else:
+        threads = [threading.Thread(target=try_update, args=(user,)) for user in users]
+        for thread in threads:
+            thread.start()
+        recorder.wait_for_deliveries(6)
+        connect(another_recorder, timeout=2).api.update_user({"user_id": "1"})
+        for thread in threads:
+            thread.join()
+    assert len(another_recorder.accepted) == 1
+    assert len(recorder.deliveries) < 100
+
+
+def test_collectors_that_are_asked_no_more_make_room_for_others() -> None:
+    hanging = turns_of_process("http://hangs.example")
+    assert hanging.take(1)
+    for number in range(100):
+        turns_of_process(f"http://{number}.example")
+    assert turns_of_process("http://hangs.example") is hanging
+    assert turns_of_process("http://a.example") is not turns_of_process("http://b.example")
+    hanging.give()
 
 
 def test_a_call_for_which_there_is_no_descriptor_is_a_failed_call(run_program: RunProgram, recorder: Recorder) -> None:

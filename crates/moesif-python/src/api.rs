@@ -109,6 +109,12 @@ type Told<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>, Option<String
 
 #[pymethods]
 impl ApiCall {
+    /// The collector it is made to.
+    #[getter]
+    fn base_uri(&self) -> &str {
+        self.api.base_uri()
+    }
+
     /// How many seconds it may take in all, the time before it is begun included.
     #[getter]
     fn patience(&self) -> f64 {

@@ -11,7 +11,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from moesif.client.turns import Turns, turns_of
+from moesif.client.turns import turns_of_loop, turns_of_process
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 #: How much longer than the native side anybody waits, in seconds: it keeps its time, unless it has no thread at all.
 _GRACE = 1.0
-
-_turns = Turns()
 
 
 class Outcome(NamedTuple):
@@ -36,12 +34,13 @@ class Outcome(NamedTuple):
 def wait(call: _native.ApiCall) -> Outcome:
     """Make a request and wait for what comes of it. Who interrupts the wait gives the request up."""
     deadline = time.monotonic() + call.patience
-    if not _turns.take(call.patience):
+    turns = turns_of_process(call.base_uri)
+    if not turns.take(call.patience):
         return _NO_TURN
     try:
         return _wait(call, deadline - time.monotonic())
     finally:
-        _turns.give()
+        turns.give()
 
 
 def _wait(call: _native.ApiCall, seconds: float) -> Outcome:
@@ -68,7 +67,7 @@ async def wait_async(call: _native.ApiCall) -> Outcome:
     import asyncio  # noqa: PLC0415 - it takes long to import, and few programs that import this need it
 
     loop = asyncio.get_running_loop()
-    turns = turns_of(loop)
+    turns = turns_of_loop(loop, call.base_uri)
     deadline = time.monotonic() + call.patience
     if not await turns.take(loop, call.patience):
         return _NO_TURN
