@@ -27,7 +27,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 
 use crate::guard::guarded;
 use crate::record::Record;
-use crate::serving::Serving;
+use crate::serving::{Served, Serving};
 use crate::{log, post, python, settings};
 use environ::RequestHead;
 use input::ReadAhead;
@@ -112,7 +112,7 @@ impl WsgiMiddleware {
             let app = configured.app.bind(py);
             return python::call(app, &PyTuple::new(py, [environ, start_response])?, None);
         };
-        let serving = Serving::enter(py, &configured.client, &call.record);
+        let serving = call.served.enter(py, &configured.client, &call.record);
         let result = configured.serve(call, rules.as_deref(), environ, start_response);
         serving.leave();
         result
@@ -161,6 +161,7 @@ impl Configured {
         let call = Call {
             middleware: middleware.clone().unbind(),
             record,
+            served: Served::default(),
             environ: environ.clone().unbind(),
             chunks: chunks.unbind(),
             head,
@@ -274,6 +275,7 @@ fn with_exit(py: Python<'_>, error: PyErr, ended: PyResult<()>) -> PyErr {
 struct Call {
     middleware: Py<WsgiMiddleware>,
     record: Record,
+    served: Served,
     environ: Py<PyDict>,
     chunks: Py<PyList>,
     head: RequestHead,
@@ -299,7 +301,7 @@ impl Call {
 
     /// What runs from here on runs while this call is served.
     fn serving<'py>(&self, py: Python<'py>) -> PyResult<Serving<'py>> {
-        Ok(Serving::enter(py, &self.middleware.get().configured()?.client, &self.record))
+        Ok(self.served.enter(py, &self.middleware.get().configured()?.client, &self.record))
     }
 
     fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
