@@ -148,6 +148,8 @@ def test_one_that_is_never_read_is_recorded_when_it_is_closed(api: Api, recorder
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 200
     assert "body" not in event["response"]
+    assert event["response"]["content_length"] == len(TEXT)
+    assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
 def test_one_that_is_let_go_is_freed_at_once_and_recorded(api: Api, recorder: Recorder, capture: Capture) -> None:
@@ -277,6 +279,16 @@ def _collected_while_read(answer: list[Any]) -> None:
     _collected(answer)
 
 
+def _collected_half_read(answer: list[Any]) -> None:
+    response = answer.pop()
+    chunks = response.iter_content(1)
+    next(chunks)
+    cycle = [chunks]
+    cycle.append(cycle)
+    del chunks, cycle
+    gc.collect()
+
+
 def _closed_by_a_finaliser(answer: list[Any]) -> None:
     class Client:
         def __init__(self, answer: Any) -> None:
@@ -290,6 +302,8 @@ def _closed_by_a_finaliser(answer: list[Any]) -> None:
     gc.collect()
 
 
+LET_GO = [_freed, _collected, _collected_while_read, _collected_half_read, _closed_by_a_finaliser]
+
 ORDINARY: dict[str, Callable[[Api], Any]] = {
     "a call": lambda api: requests.get(f"{api.uri}/next", timeout=20),
     "a flush": lambda _api: moesif.flush(0),
@@ -299,7 +313,7 @@ ORDINARY: dict[str, Callable[[Api], Any]] = {
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the collector may come to the socket first
 @pytest.mark.parametrize("path", ["large?100000", "chunked"])
-@pytest.mark.parametrize("let_go", [_freed, _collected, _collected_while_read, _closed_by_a_finaliser])
+@pytest.mark.parametrize("let_go", LET_GO)
 def test_no_finaliser_calls_a_function(
     api: Api, recorder: Recorder, capture: Capture, let_go: Callable[[list[Any]], None], path: str
 ) -> None:

@@ -111,7 +111,7 @@ def _is_part_of_another(session: object, request: Any) -> bool:
     A session follows redirects, and a hook that tries again sends the same once more. What it sends besides, from a
     hook or while a body is generated, are calls of their own, and so are those of other sessions.
     """
-    sending = [one for one in _SENDING.get() if not one.has_ended]
+    sending = _SENDING.get()
     if any(one.session is _OURSELVES for one in sending):
         return True
     outer = next((one for one in reversed(sending) if one.session is session), None)
@@ -203,20 +203,18 @@ atexit.register(_let_go.clear)
 
 
 class _Sending:
-    """The span in which a session, or we, are sending."""
+    """The span in which a session, or we, are sending. What has ended has no session."""
 
     def __init__(self, session: object, request: Any = None) -> None:
         self.session: object = session
         #: What it has sent last.
         self.sent = (getattr(request, "method", None), getattr(request, "url", None))
-        self.has_ended = False
         self._token: Token[tuple[_Sending, ...]] | None = None
 
     def __enter__(self) -> None:
-        self._token = _SENDING.set((*(one for one in _SENDING.get() if not one.has_ended), self))
+        self._token = _SENDING.set((*(one for one in _SENDING.get() if one.session is not None), self))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.has_ended = True
         self.session = None
         if self._token is not None:
             _SENDING.reset(self._token)
