@@ -207,6 +207,7 @@ def test_a_view_below_the_old_form_of_the_middleware(
         copy.deepcopy(request)
         middleware.process_response(request, HttpResponse())
     requests.get(f"{api.uri}/outside", timeout=20)
+    SERVING.set(None)  # what stands there has ended, and is not for other tests to find
     assert _linked(recorder, 4) == {"/a": ["items"], "/b": ["items"]}
     assert "metadata" not in another_recorder.wait_for(1)[0]
 
