@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 from moesif import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import ModuleType
 
 
@@ -41,6 +41,10 @@ class Stats(TypedDict):
     breaker: Literal["closed", "half_open", "open", "refused"]
 
 
+#: Called before a flush: what finishes the records that waited for somebody to call us.
+before_flush: list[Callable[[], None]] = []
+
+
 def flush(timeout: float | None = None) -> bool:
     """Wait until every call recorded so far in this process is delivered, or counted as lost.
 
@@ -50,6 +54,8 @@ def flush(timeout: float | None = None) -> bool:
 
     Raises ``ValueError`` for a negative or infinite timeout.
     """
+    for finish in before_flush:
+        finish()
     return _native.flush(timeout)
 
 

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from contextvars import Token
 
+    from moesif import _native
+
 __all__ = ["SERVING", "Destination", "leave"]
 
 #: The base URI of a collector, and the application id.
 Destination: TypeAlias = tuple[str, str]
 
-#: The transaction id of the call, and where its event goes.
-SERVING: ContextVar[tuple[str, Destination] | None] = ContextVar("moesif_serving", default=None)
+#: What is started meanwhile gets a copy, which may outlive the call: it tells by itself when it has ended.
+SERVING: ContextVar[_native.ServedCall | None] = ContextVar("moesif_serving", default=None)
 
 
-def leave(token: Token[tuple[str, Destination] | None] | None) -> None:
+def leave(token: Token[_native.ServedCall | None] | None) -> None:
     """End what returned the token: the call is not being served any more, in this context."""
     if token is not None:
         # In another context than it was set in, the variable has nothing to be reset.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
+import copy
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -144,6 +147,69 @@ def test_the_functions_are_those_of_outgoing_calls(project: Project, recorder: R
     assert users == {"Incoming": "ann", "Outgoing": "bob 200"}
     [outgoing] = [event for event in recorder.events if event["direction"] == "Outgoing"]
     assert outgoing["metadata"].keys() == {"a", "incoming_transaction_id"}
+
+
+@pytest.fixture
+def _another(api: Api, another_recorder: Recorder) -> None:
+    """What is not linked goes somewhere else."""
+    assert api.seen == []
+    fast = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
+    moesif.outgoing.start({"APPLICATION_ID": another_recorder.application_id, "BASE_URI": another_recorder.uri, **fast})
+
+
+@pytest.mark.usefixtures("_another")
+@pytest.mark.parametrize("kind", ["content", "stream", "failure"])
+def test_what_functions_call_is_linked(project: Project, recorder: Recorder, api: Api, kind: str) -> None:
+    def view(_request: Any) -> Any:
+        if kind == "failure":
+            raise LookupError
+        return HttpResponse() if kind == "content" else StreamingHttpResponse([b"one"])
+
+    def call(name: str) -> Any:
+        return lambda argument, *_more: requests.get(f"{api.uri}/{name}", timeout=20) and argument
+
+    project(**CAPTURED, SKIP=lambda *_: not call("skip")("asked"), MASK_EVENT_MODEL=call("mask"))
+    with contextlib.suppress(LookupError):
+        response = moesif_middleware(view)(RequestFactory().get("/a"))
+        b"".join(response)
+        response.close()
+    assert _linked(recorder, 3) == {"/a": ["skip", "mask"]}
+
+
+@pytest.mark.usefixtures("_another")
+def test_what_goes_on_after_a_call_is_not_linked_to_it(
+    project: Project, recorder: Recorder, another_recorder: Recorder, api: Api
+) -> None:
+    contexts = []
+
+    def view(_request: Any) -> HttpResponse:
+        contexts.append(contextvars.copy_context())
+        return HttpResponse()
+
+    project(**CAPTURED)
+    moesif_middleware(view)(RequestFactory().get("/a"))
+    contexts[0].run(requests.get, f"{api.uri}/after", timeout=20)
+    assert _linked(recorder, 1) == {"/a": []}
+    [event] = another_recorder.wait_for(1)
+    assert "metadata" not in event
+
+
+@pytest.mark.usefixtures("_another")
+def test_a_view_below_the_old_form_of_the_middleware(
+    project: Project, recorder: Recorder, another_recorder: Recorder, api: Api
+) -> None:
+    project(**CAPTURED)
+    middleware = moesif_middleware()
+    for path in ("/a", "/b"):
+        request = RequestFactory().get(path)
+        assert middleware.process_request(request) is None
+        requests.get(f"{api.uri}/items", timeout=20)
+        copy.deepcopy(request)
+        middleware.process_response(request, HttpResponse())
+    requests.get(f"{api.uri}/outside", timeout=20)
+    SERVING.set(None)  # what stands there has ended, and is not for other tests to find
+    assert _linked(recorder, 4) == {"/a": ["items"], "/b": ["items"]}
+    assert "metadata" not in another_recorder.wait_for(1)[0]
 
 
 def test_both_are_delivered_together(project: Project, recorder: Recorder, api: Api) -> None:

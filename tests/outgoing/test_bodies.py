@@ -5,8 +5,12 @@ from __future__ import annotations
 import array
 import base64
 import contextlib
+import copy
 import io
 import json
+import pickle
+import threading
+import tracemalloc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +72,19 @@ class _Sized:
         return iter(self._chunks)
 
 
+class _Sequence:
+    """What is iterated by its indices: it has no ``__iter__``."""
+
+    def __init__(self, _tmp_path: Path) -> None:
+        self._chunks = [DOCUMENT[:5], DOCUMENT[5:]]
+
+    def __len__(self) -> int:
+        return len(DOCUMENT)
+
+    def __getitem__(self, index: int) -> bytes:
+        return self._chunks[index]
+
+
 BODIES: dict[str, Callable[[Path], Any]] = {
     "bytes": lambda _: DOCUMENT,
     "text": lambda _: DOCUMENT.decode(),
@@ -78,6 +95,7 @@ BODIES: dict[str, Callable[[Path], Any]] = {
     "generator": _generated,
     "iterator": lambda _: iter([DOCUMENT[:5], DOCUMENT[5:]]),
     "sized iterable": _Sized,
+    "sequence": _Sequence,
     "encoder": _Encoder,
     "bytearray": lambda _: bytearray(DOCUMENT),
     "array": lambda _: array.array("b", DOCUMENT),
@@ -175,6 +193,88 @@ def test_the_request_has_its_own_body_again(api: Api, capture: Capture) -> None:
         requests.post("http://127.0.0.1:1/", data=body, timeout=20)
     assert isinstance(raised.value.request, requests.PreparedRequest)
     assert raised.value.request.body is body
+
+
+def test_the_request_has_its_own_body_again_after_too_many_redirects(api: Api, capture: Capture) -> None:
+    capture()
+    body = io.BytesIO(DOCUMENT)
+    session = requests.Session()
+    session.max_redirects = 3
+    with pytest.raises(requests.TooManyRedirects) as raised:
+        session.post(f"{api.uri}{'/redirect?' * 5}/echo", data=body, timeout=20)
+    answer = raised.value.response
+    assert answer is not None
+    held = [answer.request, *(earlier.request for earlier in answer.history)]
+    assert len(held) == 4
+    assert [one.body is body for one in held] == [True] * len(held)
+
+
+def test_a_request_that_is_sent_twice_at_once_has_its_own_body_again(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    """Whichever ends first."""
+    capture()
+    inside, may_end = threading.Event(), threading.Event()
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def send(self, *arguments: Any, **keywords: Any) -> Any:
+            answer = super().send(*arguments, **keywords)
+            inside.set()
+            may_end.wait(20)
+            return answer
+
+    body = _Sized(Path())
+    request = requests.Request("POST", f"{api.uri}/echo", data=body).prepare()
+    slow = requests.Session()
+    slow.mount("http://", Adapter())
+    thread = threading.Thread(target=slow.send, args=(request,))
+    thread.start()
+    assert inside.wait(20)
+    assert requests.Session().send(request).content == DOCUMENT
+    may_end.set()
+    thread.join()
+    assert request.body is body
+    assert [event["request"]["body"] for event in recorder.wait_for(2)] == [json.loads(DOCUMENT)] * 2
+
+
+def test_what_copies_the_request_while_it_is_sent_copies_the_body(api: Api, capture: Capture) -> None:
+    capture()
+    copies: list[Any] = []
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def send(self, request: Any, *arguments: Any, **keywords: Any) -> Any:
+            copies.extend([pickle.loads(pickle.dumps(request.body)), copy.deepcopy(request.body)])
+            return super().send(request, *arguments, **keywords)
+
+    session = requests.Session()
+    session.mount("http://", Adapter())
+    session.post(f"{api.uri}/echo", data=io.BytesIO(DOCUMENT), timeout=20)
+    assert [(type(one), one.read()) for one in copies] == [(io.BytesIO, DOCUMENT)] * 2
+
+
+def test_a_large_buffer_is_not_copied(recorder: Recorder, capture: Capture) -> None:
+    capture()
+    size = 50_000_000
+
+    class Adapter(requests.adapters.BaseAdapter):
+        def send(self, *_arguments: Any, **_keywords: Any) -> Any:
+            answer = requests.Response()
+            answer._content = b""  # noqa: SLF001 - as adapters do it
+            return answer
+
+    session = requests.Session()
+    session.mount("http://", Adapter())
+    request = requests.Request("POST", "http://api.example.com/").prepare()
+    request.body = bytearray(size)  # type: ignore[assignment] # as requests takes it
+    tracemalloc.start()
+    try:
+        session.send(request)
+        assert tracemalloc.get_traced_memory()[1] < size / 10
+    finally:
+        tracemalloc.stop()
+    [event] = recorder.wait_for(1)
+    assert event["request"]["content_length"] == size
+    assert event["request"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
 def test_a_function_is_given_the_request_with_its_own_body(api: Api, recorder: Recorder, capture: Capture) -> None:

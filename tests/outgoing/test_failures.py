@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+import moesif.outgoing
 from tests.outgoing.api import DOCUMENT
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def test_one_whose_reader_does_not_mind_is_recorded_when_it_is_let_go(
     answer.raw.enforce_content_length = False
     assert answer.content == b"only this"
     del answer
+    moesif.outgoing.stop()
     [event] = recorder.wait_for(1)
     assert base64.b64decode(event["response"]["body"]) == b"only this"
     assert event["response"]["content_length"] == 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -9,9 +11,12 @@ import pytest
 import requests
 
 import moesif
+import moesif.outgoing
 from tests.outgoing.api import DOCUMENT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.collector import Nowhere
     from tests.outgoing.api import Api
     from tests.outgoing.conftest import Capture
@@ -130,6 +135,40 @@ def test_one_that_reads_a_stream_leaves_its_content_to_the_caller(
     assert (event["metadata"], event["response"]["body"]) == ({"name": "spanner"}, DOCUMENT)
 
 
+@pytest.mark.parametrize("read", [lambda answer: answer.raw.read(4), lambda answer: next(answer.iter_content(4))])
+def test_what_one_reads_of_a_stream_is_recorded_once(
+    api: Api, recorder: Recorder, capture: Capture, read: Callable[[Any], bytes]
+) -> None:
+    capture(IDENTIFY_USER_OUTGOING=lambda _request, response: read(response).decode())
+    with requests.get(f"{api.uri}/items", stream=True, timeout=20) as answer:
+        rest = answer.raw.read()
+    [event] = recorder.wait_for(1)
+    assert (event["user_id"] + rest.decode(), event["response"]["body"]) == (json.dumps(DOCUMENT), DOCUMENT)
+    assert "X-Moesif-Body-Truncated" not in event["response"]["headers"]
+
+
+def test_of_a_stream_that_one_has_closed_what_all_said_is_recorded(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture(
+        IDENTIFY_USER_OUTGOING=lambda _request, response: response.close() or "ann",
+        GET_SESSION_TOKEN_OUTGOING=lambda _request, _response: "token",
+    )
+    requests.get(f"{api.uri}/items", stream=True, timeout=20)
+    [event] = recorder.wait_for(1)
+    assert (event["user_id"], event["session_token"]) == ("ann", "token")
+
+
+def test_what_one_of_them_starts_makes_calls_of_its_own(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """A task begun there has a copy of the context, and outlives the call."""
+    contexts = []
+    capture(IDENTIFY_USER_OUTGOING=lambda _request, _response: contexts.append(contextvars.copy_context()))
+    requests.get(f"{api.uri}/items", timeout=20)
+    contexts[0].run(requests.get, f"{api.uri}/later", timeout=20)
+    uris = [event["request"]["uri"] for event in recorder.wait_for(2)]
+    assert uris == [f"{api.uri}/items", f"{api.uri}/later"]
+
+
 MASKS: dict[str, Any] = {
     "REQUEST_HEADER_MASKS": ["x-secret"],
     "RESPONSE_HEADER_MASKS": ["X-OF-API"],
@@ -196,6 +235,7 @@ def test_when_the_masking_function_fails_nothing_it_might_hide_leaves(
     if failure != "is let go":
         assert answer.json() == {"a": "s3cr3t"}
     del answer
+    moesif.outgoing.stop()
     [event] = recorder.wait_for(1)
     assert "s3cr3t" not in str(event)
     assert event["request"]["uri"] == f"{api.uri}/echo"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import functools
 import importlib
 import inspect
@@ -161,8 +162,91 @@ def test_our_own_traffic_is_not_captured(api: Api, recorder: Recorder, capture: 
     for host in ("api.moesif.net", "collector.moesif.net:8080"):
         with pytest.raises(requests.exceptions.ProxyError):
             requests.get(f"http://{host}/v1/users", proxies={"http": "http://127.0.0.1:1"}, timeout=20)
+    requests.get(f"{recorder.uri}/health", timeout=20)
     assert moesif.stats()["captured"] == before
     _one_event_a_call(api, recorder)
+
+
+def test_what_else_is_served_where_the_collector_is_is_captured(recorder: Recorder, capture: Capture) -> None:
+    capture()
+    requests.get(f"{recorder.uri}/items/v1/health", timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["request"]["uri"] == f"{recorder.uri}/items/v1/health"
+
+
+def test_what_a_session_sends_besides_are_calls_of_their_own(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """While it generates a body, and from a hook, even behind a redirect."""
+    capture()
+    session = requests.Session()
+
+    def rows() -> Iterator[bytes]:
+        for number in range(2):
+            yield session.get(f"{api.uri}/row/{number}", timeout=20).content
+
+    def refresh(response: Any, **_keywords: object) -> None:
+        if response.url == f"{api.uri}/first":
+            session.post(f"{api.uri}/token", timeout=20)
+
+    session.post(f"{api.uri}/rows", data=rows(), timeout=20)
+    session.get(f"{api.uri}/redirect?/first", hooks={"response": refresh}, timeout=20)
+    uris = [event["request"]["uri"][len(api.uri) :] for event in recorder.wait_for(5)]
+    assert uris == ["/row/0", "/row/1", "/rows", "/token", "/redirect?/first"]
+
+
+def test_one_that_tries_again_makes_one_call(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    session = requests.Session()
+
+    def again(response: Any, **_keywords: object) -> Any:
+        if response.status_code != 404:
+            return None
+        request = response.request.copy()
+        request.deregister_hook("response", again)
+        return session.send(request, timeout=20)
+
+    for path in ("missing", "redirect?/missing"):
+        session.get(f"{api.uri}/{path}", hooks={"response": again}, timeout=20)
+    assert len(api.seen) == 5
+    uris = [event["request"]["uri"][len(api.uri) :] for event in recorder.wait_for(2)]
+    assert uris == ["/missing", "/redirect?/missing"]
+
+
+def test_what_a_hook_starts_makes_calls_of_its_own(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """Even of the same thing with the same session: the copy of the context it has outlives the call."""
+    capture()
+    contexts: list[contextvars.Context] = []
+    session = requests.Session()
+    hooks = {"response": lambda _response, **_keywords: contexts.append(contextvars.copy_context())}
+    session.get(f"{api.uri}/items", hooks=hooks, timeout=20)
+    contexts[0].run(session.get, f"{api.uri}/items", timeout=20)
+    assert len(recorder.wait_for(2)) == 2
+
+
+def test_sessions_made_before_somebody_put_a_class_of_theirs_there_are_captured(
+    api: Api, recorder: Recorder, capture: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As requests-cache does it; and that class is left as it was."""
+    early = requests.Session()
+
+    class Theirs(requests.Session):
+        pass
+
+    class OfTheirOwn(requests.Session):
+        def send(self, request: Any, **kwargs: Any) -> Any:
+            return super().send(request, **kwargs)
+
+    for kind in (Theirs, OfTheirOwn):
+        own = dict(vars(kind))
+        with monkeypatch.context() as patch:
+            patch.setattr("requests.Session", kind)
+            patch.setattr("requests.sessions.Session", kind)
+            capture()
+            before = len(recorder.events)
+            _one_event_a_call(api, recorder, early)
+            _one_event_a_call(api, recorder)
+            assert len(recorder.events) == before + 4
+            moesif.outgoing.stop()
+        assert vars(kind) == own
 
 
 def test_threads_that_share_a_session_do_not_hide_each_others_calls(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +100,27 @@ def test_once_stopped_nobody_keeps_track_of_what_is_served(wrap: Wrap) -> None:
     moesif.outgoing.stop()
     request(middleware)
     assert served == [True, False]
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_what_goes_on_after_a_call_is_not_linked_to_it(
+    api: Api, recorder: Recorder, wrap: Wrap, *, is_stream: bool
+) -> None:
+    """A task begun while it was served has a copy of the context: it is linked as long as the call is."""
+    contexts: list[contextvars.Context] = []
+
+    def application(_environ: Any, start_response: Any) -> Any:
+        contexts.append(contextvars.copy_context())
+        start_response("200 OK", [])
+        contexts[-1].run(requests.get, f"{api.uri}/while", timeout=20)
+        return iter([b"one"]) if is_stream else [b"one"]
+
+    request(wrap(application, **CAPTURED))
+    contexts[0].run(requests.get, f"{api.uri}/after", timeout=20)
+    recorder.wait_for(3)
+    events = {event["request"]["uri"].rpartition("/")[2]: event for event in recorder.events}
+    assert "incoming_transaction_id" in events["while"]["metadata"]
+    assert "metadata" not in events["after"]
 
 
 def test_an_application_that_raises_is_not_being_served_any_more(wrap: Wrap) -> None:

@@ -18,11 +18,14 @@ import pytest
 import requests
 import urllib3
 
+import moesif
+import moesif.outgoing
 from tests.outgoing.api import DOCUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.conftest import RunProgram
     from tests.outgoing.api import Api
     from tests.outgoing.conftest import Capture
     from tests.recorder import Recorder
@@ -145,6 +148,8 @@ def test_one_that_is_never_read_is_recorded_when_it_is_closed(api: Api, recorder
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 200
     assert "body" not in event["response"]
+    assert event["response"]["content_length"] == len(TEXT)
+    assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
 def test_one_that_is_let_go_is_freed_at_once_and_recorded(api: Api, recorder: Recorder, capture: Capture) -> None:
@@ -225,6 +230,134 @@ def test_one_whose_start_a_hook_has_read_is_recorded_without_its_body(
     [event] = recorder.wait_for(1)
     assert "body" not in event["response"]
     assert event["response"]["content_length"] == len(TEXT)
+
+
+class _Wrapping:
+    """What CacheControl puts in the place of the source: what it has not itself it finds in the other."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_source"], name)
+
+    def read(self, *arguments: Any) -> Any:
+        return self._source.read(*arguments)
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_source_that_another_library_has_wrapped_is_closed_as_it_would_be(
+    api: Api, recorder: Recorder, capture: Capture, *, is_read: bool
+) -> None:
+    capture()
+
+    def wrap(response: Any, **_keywords: object) -> None:
+        response.raw._fp = _Wrapping(response.raw._fp)  # noqa: SLF001 - as it does
+
+    with requests.get(f"{api.uri}/items", stream=True, hooks={"response": wrap}, timeout=20) as answer:
+        if is_read:
+            assert answer.json() == DOCUMENT
+    del answer
+    [event] = recorder.wait_for(1)
+    assert event["response"].get("body") == (DOCUMENT if is_read else None)
+
+
+def _freed(answer: list[Any]) -> None:
+    answer.clear()
+
+
+def _collected(answer: list[Any]) -> None:
+    answer.append(answer)
+    del answer
+    gc.collect()
+
+
+def _collected_while_read(answer: list[Any]) -> None:
+    chunks = answer[0].iter_content(1)
+    next(chunks)
+    answer.append(chunks)
+    _collected(answer)
+
+
+def _collected_half_read(answer: list[Any]) -> None:
+    response = answer.pop()
+    chunks = response.iter_content(1)
+    next(chunks)
+    cycle = [chunks]
+    cycle.append(cycle)
+    del chunks, cycle
+    gc.collect()
+
+
+def _closed_by_a_finaliser(answer: list[Any]) -> None:
+    class Client:
+        def __init__(self, answer: Any) -> None:
+            self.answer = answer
+            self.itself = self
+
+        def __del__(self) -> None:
+            self.answer.close()
+
+    Client(answer.pop())
+    gc.collect()
+
+
+LET_GO = [_freed, _collected, _collected_while_read, _collected_half_read, _closed_by_a_finaliser]
+
+ORDINARY: dict[str, Callable[[Api], Any]] = {
+    "a call": lambda api: requests.get(f"{api.uri}/next", timeout=20),
+    "a flush": lambda _api: moesif.flush(0),
+    "the end of capturing": lambda _api: moesif.outgoing.stop(),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the collector may come to the socket first
+@pytest.mark.parametrize("path", ["large?100000", "chunked"])
+@pytest.mark.parametrize("let_go", LET_GO)
+def test_no_finaliser_calls_a_function(
+    api: Api, recorder: Recorder, capture: Capture, let_go: Callable[[list[Any]], None], path: str
+) -> None:
+    """It may run below any lock. What it would have masked is masked as soon as we are called."""
+    masked: list[str] = []
+
+    def mask(event: Any) -> Any:
+        masked.append(event.request.uri)
+        event.session_token = "masked"
+        return event
+
+    for go_on in ORDINARY.values():
+        capture(MASK_EVENT_MODEL=mask)
+        masked.clear()
+        before = len(recorder.events)
+        gc.disable()
+        try:
+            answer = [requests.get(f"{api.uri}/{path}", stream=True, timeout=20)]
+            let_go(answer)
+            del answer
+            gc.collect()
+        finally:
+            gc.enable()
+        assert masked == []
+        go_on(api)
+        assert masked[0] == f"{api.uri}/{path}"
+        event = recorder.wait_for(before + len(masked))[before]
+        assert event["response"]["status"] == 200
+        assert event["session_token"] == "masked"
+
+
+def test_at_the_end_of_the_process_one_that_waits_for_its_mask_leaves_without_what_it_might_hide(
+    api: Api, recorder: Recorder, run_program: RunProgram
+) -> None:
+    source = f"""
+        import requests, moesif.outgoing
+        moesif.outgoing.start({{"MASK_EVENT_MODEL": print}})
+        answer = requests.get({api.uri!r} + "/items?key=s3cr3t", stream=True, timeout=20)
+        del answer
+    """
+    ended = run_program(source, to=recorder)
+    assert (ended.code, ended.output, ended.errors) == (0, "", "")
+    [event] = recorder.events
+    assert event["request"]["uri"] == f"{api.uri}/items"
 
 
 def test_elapsed_is_what_requests_measured(api: Api, capture: Capture) -> None:

@@ -35,7 +35,7 @@ mod _native {
     #[pymodule_export]
     use crate::outgoing::{OutgoingCall, OutgoingCapture};
     #[pymodule_export]
-    use crate::serving::link_outgoing_calls;
+    use crate::serving::{ServedCall, link_outgoing_calls};
     #[pymodule_export]
     use crate::wsgi::WsgiMiddleware;
 

@@ -99,13 +99,16 @@ impl Client {
         self.here().pipeline.count_lost();
     }
 
-    /// Whether a call that the application makes is one to the collector: it goes there, or to the hosted service, or says
-    /// that it comes from an SDK.
+    /// Whether a call that the application makes is one to the collector: it goes to `/v1` or `/health` there, or to the
+    /// hosted service, or says that it comes from an SDK.
     #[must_use]
     pub fn is_own_traffic(&self, exchange: &Exchange) -> bool {
         const HOSTED: &str = ".moesif.net";
+        /// What a collector serves below its base URI, next to which there may be somebody else.
+        const SERVED: [&str; 2] = ["v1", "health"];
         let host = host(exchange.uri()).to_ascii_lowercase();
-        is_under(self.delivery.endpoint.base_uri(), exchange.uri())
+        let base = self.delivery.endpoint.base_uri().trim_end_matches('/');
+        SERVED.iter().any(|path| is_under(&format!("{base}/{path}"), exchange.uri()))
             || host.ends_with(HOSTED)
             || [header::APPLICATION_ID, header::SDK]
                 .iter()

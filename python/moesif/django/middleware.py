@@ -103,9 +103,10 @@ class MoesifMiddleware(ProfileUpdates):
             call.fail()
             self._guarded(self._failed(call, request))
             raise
+        else:
+            self._guarded(self._respond(call, request, response))
         finally:
             leave(serving)
-        self._guarded(self._respond(call, request, response))
         return response
 
     async def _serve(self, request: Request) -> Response:
@@ -132,9 +133,10 @@ class MoesifMiddleware(ProfileUpdates):
             call.fail()
             await self._guarded_async(self._failed(call, request))
             raise
+        else:
+            await self._guarded_async(self._respond(call, request, response))
         finally:
             leave(serving)
-        await self._guarded_async(self._respond(call, request, response))
         return response
 
     # What belongs to a request is kept on that request: the object is shared by all threads.
@@ -143,7 +145,11 @@ class MoesifMiddleware(ProfileUpdates):
         """Begin the record of a request, in ``MIDDLEWARE_CLASSES``. Return the answer of a rule, where one answers."""
         call = self._begin(request)
         setattr(request, self._attribute, call)
-        if call is None or not call.is_governed:
+        if call is None:
+            return None
+        # Whoever answers, the end of its record ends that too: nothing has to be kept that would.
+        call.enter()
+        if not call.is_governed:
             return None
         self._guarded(self._functions.identify_early(call, request))
         return answer_of_rules(call, request)

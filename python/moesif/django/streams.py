@@ -40,9 +40,14 @@ class _Ending:
         self._has_ended = False
 
     def close(self) -> None:
-        if not self._has_ended:
-            self._has_ended = True
+        if self._has_ended:
+            return
+        self._has_ended = True
+        serving = self._call.enter()
+        try:
             self._end()
+        finally:
+            leave(serving)
 
 
 class _Stream(_Ending):

@@ -8,6 +8,7 @@ holds, and whatever it reads with, stays as it is.
 from __future__ import annotations
 
 import functools
+import gc
 import io
 import sys
 import weakref
@@ -19,43 +20,66 @@ if TYPE_CHECKING:
 
     from moesif import _native
 
-    #: Called with the call, and ``is_whole``: whether all of its response has been read.
+    #: Called with the call, ``is_whole``: whether all of its response has been read, and ``is_let_go``: whether this
+    #: may be in a finaliser.
     Ended = Callable[..., None]
 
 __all__ = ["RecordedRequest", "record_response"]
 
 
 class RecordedRequest:
-    """A ``PreparedRequest`` whose body is recorded while it is sent."""
+    """A ``PreparedRequest`` whose body is recorded while it is sent.
 
-    def __init__(self, call: _native.OutgoingCall, request: Any, *, is_body_wanted: bool) -> None:
+    ``body_limit`` is how many bytes of it are kept, ``None`` where bodies are not recorded.
+    """
+
+    def __init__(self, call: _native.OutgoingCall, request: Any, *, body_limit: int | None) -> None:
         self.call = call
         self.request = request
-        self._body = getattr(request, "body", None)
-        self._standing_in = _standing_in(call, self._body) if is_body_wanted else None
-        if self._standing_in is not None:
-            request.body = self._standing_in
-
-    def restore(self, *outcomes: Any) -> None:
-        """Give the body back to the request, and to the copies of it in responses or in an exception."""
-        if self._standing_in is None:
+        if body_limit is None:
             return
-        known = [getattr(outcome, name, None) for outcome in outcomes for name in ("request", "_next")]
-        for request in (self.request, *known):
-            if getattr(request, "body", None) is self._standing_in:
-                request.body = self._body
+        # One that is being sent already, by another thread, has something in the place of its body.
+        body = _without_standing_in(getattr(request, "body", None))
+        standing_in = _standing_in(call, body, body_limit)
+        if standing_in is not None:
+            request.body = standing_in
+
+    def restore(self, outcome: Any) -> None:
+        """Give the body back to the request, and to the copies of it in a response or in an exception."""
+        known = [self.request]
+        for one in (outcome, getattr(outcome, "response", None)):
+            history = getattr(one, "history", None)
+            for answer in (one, *(history if isinstance(history, list) else ())):
+                known += [getattr(answer, "request", None), getattr(answer, "_next", None)]
+        for request in known:
+            body = getattr(request, "body", None)
+            if issubclass(type(body), _RecordedBody):
+                request.body = _without_standing_in(body)
 
 
-def _standing_in(call: _native.OutgoingCall, body: Any) -> Any:
+def _without_standing_in(body: Any) -> Any:
+    while issubclass(type(body), _RecordedBody):
+        body = body._moesif_body  # noqa: SLF001 - ours
+    return body
+
+
+def _standing_in(call: _native.OutgoingCall, body: Any, limit: int) -> Any:
     """Return what to send in the place of a body, if not the body itself."""
     if body is None or isinstance(body, (bytes, str)):
         return None
     if not hasattr(body, "read"):
-        # What is sent of a buffer is the buffer.
         with suppress(TypeError):
-            call.request_chunk(0, bytes(memoryview(body)))
+            _record_buffer(call, memoryview(body), limit)
             return None
     return _recording_body(type(body))(call, body)  # type: ignore[arg-type] # a class is hashable
+
+
+def _record_buffer(call: _native.OutgoingCall, buffer: memoryview, limit: int) -> None:
+    """Record the start of a buffer, which is sent as it is, and how large it is."""
+    if buffer.c_contiguous:
+        content = buffer.cast("B")
+        call.request_chunk(0, bytes(content[:limit]))
+        call.request_chunk(content.nbytes, b"")
 
 
 class _RecordedBody:
@@ -76,6 +100,10 @@ class _RecordedBody:
         if name in {"read", "read1", "readline", "readall"}:
             return functools.partial(self._moesif_read, found)
         return functools.partial(self._moesif_seek, found) if name == "seek" else found
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # What is copied or pickled is the body.
+        return self._moesif_body.__reduce_ex__(protocol)
 
     def _moesif_read(self, read: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
         chunk = read(*arguments, **keywords)
@@ -126,6 +154,9 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
 def _recording_body(kind: type) -> type[_RecordedBody]:
     """Return the class that stands in for such bodies: Python looks for special methods on classes only."""
     methods = {name: method for name, method in _SPECIAL.items() if hasattr(kind, name)}
+    if hasattr(kind, "__getitem__"):
+        # Python iterates a sequence without asking for more.
+        methods["__iter__"] = _iterate
     return type(kind.__name__, (_RecordedBody,), methods)
 
 
@@ -137,39 +168,53 @@ def _position(body: Any) -> int | None:
     return position if isinstance(position, int) else None
 
 
-def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> None:
-    """Record the body of a ``Response`` as it is read. ``ended`` is called once: it is read, or closed, or given up."""
+def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> Recording:
+    """Record the body of a ``Response`` as it is read. ``ended`` is called once: it is read, or closed, or let go."""
+    recording = Recording(call, response, ended)
+    source = getattr(response.raw, "_fp", None)
     if response._content_consumed:  # noqa: SLF001 - nothing else tells
         call.content(response.content if isinstance(response._content, bytes) else b"")  # noqa: SLF001
-        ended(call, is_whole=True)
-        return
-    source = getattr(response.raw, "_fp", None)
-    if source is None or _is_closed(source) or getattr(source, "length", None) == 0:
-        ended(call, is_whole=True)
-        return
-    if _position(response.raw):
+        recording.end(is_whole=True)
+    elif source is None or _is_closed(source) or getattr(source, "length", None) == 0:
+        recording.end(is_whole=True)
+    elif _position(response.raw):
         # A hook of the application has read its start, which is gone.
-        ended(call, is_whole=False)
-        return
-    tee = _Tee(call, response.raw, ended)
-    try:
-        source._moesif_tee = tee  # noqa: SLF001 - ours
-        source.__class__ = _recording_source(type(source))  # type: ignore[arg-type] # the same
-    except (AttributeError, TypeError):
-        # An object of a kind that cannot be watched, as some libraries for tests put there.
-        tee.end(is_whole=True)
+        recording.end(is_whole=False)
+    else:
+        recording.watch(source, response.raw)
+    return recording
 
 
-class _Tee:
-    """Records what is read from a source, and notices its end."""
+class Recording:
+    """Records what is read from a source, and notices its end, of which nobody is told before it is released."""
 
-    def __init__(self, call: _native.OutgoingCall, raw: Any, ended: Ended) -> None:
+    def __init__(self, call: _native.OutgoingCall, response: Any, ended: Ended) -> None:
         self._call = call
-        self._raw = weakref.ref(raw)
+        self._response = weakref.ref(response)
+        self._raw: Callable[[], Any] = lambda: None
         self._ended = ended
+        self._is_held = True
         self._is_reading = False
         self._has_ended = False
+        self._is_whole = False
         self._is_chunk_read = False
+
+    def watch(self, source: Any, raw: Any) -> None:
+        """Record what ``raw`` reads from ``source`` from now on."""
+        self._raw = weakref.ref(raw)
+        try:
+            source._moesif_recording = self  # noqa: SLF001 - ours
+            source.__class__ = _recording_source(type(source))  # type: ignore[arg-type] # the same
+        except (AttributeError, TypeError):
+            # An object of a kind that cannot be watched, as some libraries for tests put there.
+            self.end(is_whole=True)
+
+    def release(self, *, is_wanted: bool) -> None:
+        """Go on by itself, or not at all."""
+        self._is_held = False
+        if self._has_ended and is_wanted:
+            self._ended(self._call, is_whole=self._is_whole, is_let_go=False)
+        self._has_ended = self._has_ended or not is_wanted
 
     def read(self, source: Any, name: str, read: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
         # Methods of a source read with others of its methods.
@@ -205,18 +250,29 @@ class _Tee:
             # The connection ended before the body did: urllib3 raises, and closes it once more.
             return
         # urllib3 takes the chunks of a chunked body apart by itself, and closes the source behind the last one.
-        is_last_chunk = getattr(self._raw(), "chunk_left", None) == 0
-        self.end(is_whole=is_last_chunk or getattr(source, "length", None) == 0)
+        raw = self._raw()
+        is_whole = getattr(raw, "chunk_left", None) == 0 or getattr(source, "length", None) == 0
+        # Whoever closes it may be a finaliser: of what it is a part of, or of a generator that reads it.
+        is_let_go = self._response() is None or raw is None or gc.is_finalized(raw) or type(error) is GeneratorExit
+        self.end(is_whole=is_whole, is_let_go=is_let_go and not is_whole)
 
-    def end(self, *, is_whole: bool) -> None:
-        if not self._has_ended:
-            self._has_ended = True
-            self._ended(self._call, is_whole=is_whole)
-
-    def __del__(self) -> None:
+    def let_go(self) -> None:
+        """Notice that a source is about to be freed."""
         # When an interpreter ends, the call is recorded as it is let go.
         if not sys.is_finalizing():
-            self.end(is_whole=False)
+            self.end(is_whole=False, is_let_go=True)
+
+    def end(self, *, is_whole: bool, is_let_go: bool = False) -> None:
+        """End the record, if it has not ended."""
+        if self._has_ended:
+            return
+        self._has_ended = True
+        self._is_whole = is_whole
+        if not self._is_held:
+            self._ended(self._call, is_whole=is_whole, is_let_go=is_let_go)
+
+    def __del__(self) -> None:
+        self.let_go()
 
 
 def _recording_method(kind: type, name: str) -> Callable[..., Any]:
@@ -224,7 +280,7 @@ def _recording_method(kind: type, name: str) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def read(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        return self._moesif_tee.read(self, name, functools.partial(method, self), arguments, keywords)
+        return self._moesif_recording.read(self, name, functools.partial(method, self), arguments, keywords)
 
     return read
 
@@ -234,13 +290,23 @@ def _recording_source(kind: type) -> type:
     """Return the class of such sources that record."""
 
     def close(self: Any) -> None:
-        self._moesif_tee.close(self)
+        self._moesif_recording.close(self)
         kind.close(self)  # type: ignore[attr-defined]
+
+    def let_go(self: Any) -> None:
+        self._moesif_recording.let_go()
+        kind.__del__(self)  # type: ignore[attr-defined]
 
     names = ("read", "read1", "readinto", "readline", "_safe_read")
     methods = {name: _recording_method(kind, name) for name in names if hasattr(kind, name)}
+    if hasattr(kind, "close"):
+        # Others, which wrap a source, find it in what they wrap.
+        methods["close"] = close
+    if hasattr(kind, "__del__"):
+        # What it does is to close.
+        methods["__del__"] = let_go
     more = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__slots__": ()}
-    return type(kind.__name__, (kind,), {**methods, "close": close, **more})
+    return type(kind.__name__, (kind,), {**methods, **more})
 
 
 def _is_closed(source: Any) -> bool:

@@ -74,6 +74,7 @@ def stop() -> None:
         _captures = _Captures()
         _native.link_outgoing_calls(are_captured=False)
         hook.remove()
+    hook.finish_those_let_go()
 
 
 class StartCapture:
@@ -99,7 +100,6 @@ def _capture_here() -> tuple[_native.OutgoingCapture | None, str | None]:
     """Return whose settings apply to a call made here, and the id of the call that is being served, if one is."""
     captures = _captures
     serving = SERVING.get()
-    if serving is None:
+    if serving is None or serving.has_ended:
         return captures.last, None
-    transaction_id, destination = serving
-    return captures.of_middlewares.get(destination, captures.own), transaction_id
+    return captures.of_middlewares.get(serving.destination, captures.own), serving.transaction_id

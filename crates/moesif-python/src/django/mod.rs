@@ -22,7 +22,7 @@ use pyo3::types::{PyBytes, PyNone, PyTuple, PyType};
 use crate::api::{self, ApiCall};
 use crate::guard::{guarded, raising};
 use crate::record::Record;
-use crate::serving::Serving;
+use crate::serving::Served;
 use crate::wsgi::input::Lending;
 use crate::{convert, json, log, mask, settings};
 
@@ -108,6 +108,7 @@ impl DjangoCapture {
         let asks_early = is_about(|rules| rules.needs_user_id() || rules.needs_company_id());
         let call = DjangoCall {
             record: Record::new(exchange),
+            served: Served::default(),
             shared: Arc::clone(&self.shared),
             rules,
             rule_headers: OnceLock::new(),
@@ -143,6 +144,7 @@ impl DjangoCapture {
 #[pyclass(frozen, module = "moesif._native")]
 pub(crate) struct DjangoCall {
     record: Record,
+    served: Served,
     shared: Arc<Shared>,
     /// The governance rules in force, if there are any.
     rules: Option<Arc<Governance>>,
@@ -205,9 +207,9 @@ impl DjangoCall {
     }
 
     /// From here on the call is being served: what the project calls meanwhile is linked to it. Returns what ends that, or
-    /// `None` while nobody looks at it.
+    /// `None` while nobody looks at it. It ends everywhere when the record is handed over.
     fn enter<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        Serving::enter(py, &self.shared.client, &self.record).token()
+        self.served.enter(py, &self.shared.client, &self.record).token()
     }
 
     /// Lets the rules decide about the call. Returns status and body where one of them answers it; the headers that are to
@@ -372,6 +374,7 @@ impl DjangoCall {
     }
 
     fn settle(&self, hand_over: impl FnOnce(&Client)) {
+        self.served.end();
         if guarded(|| hand_over(&self.shared.client)).is_none() {
             self.shared.client.lose();
         }

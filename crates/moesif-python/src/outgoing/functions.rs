@@ -1,11 +1,11 @@
 //! The application's functions that are asked about an outgoing call.
 
-use moesif::Exchange;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
 use crate::callbacks::Callback;
+use crate::record::Record;
 use crate::{convert, json, python};
 
 /// Those of one set of settings.
@@ -42,7 +42,7 @@ impl Functions {
     /// Raises only what is not an `Exception`.
     pub(super) fn ask(
         &self,
-        exchange: &mut Exchange,
+        record: &Record,
         request: &Bound<'_, PyAny>,
         response: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
@@ -56,22 +56,22 @@ impl Functions {
         if let Some(function) = &self.identify_user
             && let Some(id) = function.call(py, &both, convert::id_text)?
         {
-            exchange.set_user_id(id);
+            record.update(|exchange| exchange.set_user_id(id));
         }
         if let Some(function) = &self.identify_company
             && let Some(id) = function.call(py, &both, convert::id_text)?
         {
-            exchange.set_company_id(id);
+            record.update(|exchange| exchange.set_company_id(id));
         }
         if let Some(function) = &self.get_metadata
             && let Some(metadata) = function.call(py, &both, json::metadata)?
         {
-            exchange.set_metadata(metadata);
+            record.update(|exchange| exchange.set_metadata(metadata));
         }
         if let Some(function) = &self.get_session_token
             && let Some(token) = function.call(py, &both, convert::token_text)?
         {
-            exchange.set_session_token(token);
+            record.update(|exchange| exchange.set_session_token(token));
         }
         Ok(true)
     }

@@ -56,10 +56,11 @@ impl OutgoingCapture {
         self.client.destination()
     }
 
-    /// Whether bodies are recorded.
+    /// How many bytes of a request body are kept, `None` where bodies are not recorded.
     #[getter]
-    fn log_body(&self) -> bool {
-        self.client.policy().log_body
+    fn body_limit(&self) -> Option<usize> {
+        let policy = self.client.policy();
+        policy.log_body.then_some(policy.request_max_body_size)
     }
 
     /// Starts the record of a call, made while the call of this transaction id is served if there is one. `None` when it is not to
@@ -170,6 +171,13 @@ impl OutgoingCall {
         });
     }
 
+    /// The response was let go, and ends here, whenever the record does. Returns whether a function of the application is to
+    /// mask the event.
+    fn let_go(&self) -> bool {
+        self.record.update(Exchange::finish);
+        self.capture.get().functions.mask_event_model.is_some()
+    }
+
     /// Ends the record; `is_whole` tells whether all of the response body has come.
     ///
     /// Raises only what is not an `Exception`, met in `MASK_EVENT_MODEL`.
@@ -198,19 +206,20 @@ impl OutgoingCall {
     }
 
     /// Asks the application's functions. Returns whether the call is wanted; where it is not, or one of them exits, it is over.
+    /// What they read of the response is recorded meanwhile.
     fn ask(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<bool> {
-        // Python is run: the exchange is out of its lock meanwhile.
+        let wanted = self.capture.get().functions.ask(&self.record, request, response);
+        if matches!(wanted, Ok(true)) {
+            return wanted;
+        }
         let Some(mut exchange) = self.record.take() else {
-            return Ok(false);
+            return wanted;
         };
-        let wanted = self.capture.get().functions.ask(&mut exchange, request, response);
-        match wanted {
-            Ok(true) => self.record.put_back(exchange),
-            Ok(false) => self.settle(|client| client.skip(exchange)),
-            Err(_) => {
-                self.complete(&mut exchange, false);
-                self.settle(|client| client.record(exchange));
-            }
+        if wanted.is_ok() {
+            self.settle(|client| client.skip(exchange));
+        } else {
+            self.complete(&mut exchange, false);
+            self.settle(|client| client.record(exchange));
         }
         wanted
     }

@@ -28,7 +28,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 use crate::api::{self, ApiCall, ApiClient};
 use crate::guard::guarded;
 use crate::record::Record;
-use crate::serving::Serving;
+use crate::serving::{Served, Serving};
 use crate::{log, python, settings};
 use environ::RequestHead;
 use input::ReadAhead;
@@ -118,7 +118,7 @@ impl WsgiMiddleware {
             let app = configured.app.bind(py);
             return python::call(app, &PyTuple::new(py, [environ, start_response])?, None);
         };
-        let serving = Serving::enter(py, &configured.client, &call.record);
+        let serving = call.served.enter(py, &configured.client, &call.record);
         let result = configured.serve(call, rules.as_deref(), environ, start_response);
         serving.leave();
         result
@@ -167,6 +167,7 @@ impl Configured {
         let call = Call {
             middleware: middleware.clone().unbind(),
             record,
+            served: Served::default(),
             environ: environ.clone().unbind(),
             chunks: chunks.unbind(),
             head,
@@ -280,6 +281,7 @@ fn with_exit(py: Python<'_>, error: PyErr, ended: PyResult<()>) -> PyErr {
 struct Call {
     middleware: Py<WsgiMiddleware>,
     record: Record,
+    served: Served,
     environ: Py<PyDict>,
     chunks: Py<PyList>,
     head: RequestHead,
@@ -305,7 +307,7 @@ impl Call {
 
     /// What runs from here on runs while this call is served.
     fn serving<'py>(&self, py: Python<'py>) -> PyResult<Serving<'py>> {
-        Ok(Serving::enter(py, &self.middleware.get().configured()?.client, &self.record))
+        Ok(self.served.enter(py, &self.middleware.get().configured()?.client, &self.record))
     }
 
     fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

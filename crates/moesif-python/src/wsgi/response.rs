@@ -94,6 +94,7 @@ impl ResponseIterator {
         };
         let closed = close();
         serving.leave();
+        self.call.served.end();
         match closed {
             Ok(()) => finished,
             Err(error) => Err(super::with_exit(py, error, finished)),

@@ -573,7 +573,10 @@ impl Exchange {
         let limit = self.policy.response_max_body_size;
         let mut view = match self.response_read {
             ResponseRead::Transferred => self.response_body.view(encoding, None, limit),
-            ResponseRead::InPart => self.response_body.view(encoding, announced(), limit),
+            // Even if the part is none at all.
+            ResponseRead::InPart => {
+                BodyView { truncated: true, ..self.response_body.view(encoding, announced(), limit) }
+            }
             ResponseRead::Decoded => {
                 let view = self.response_body.view(None, None, limit);
                 if encoding.is_some() { BodyView { content_length: announced(), ..view } } else { view }
