@@ -1,55 +1,7 @@
 """The import path of the moesifapi package: ``from moesifapi import MoesifAPIClient``."""
 
-from moesifapi.moesif_api_client import (
-    ApiController,
-    APIException,
-    APIHelper,
-    BaseController,
-    BaseModel,
-    CampaignModel,
-    CompanyModel,
-    Configuration,
-    EventModel,
-    EventRequestModel,
-    EventResponseModel,
-    HealthController,
-    HttpCallBack,
-    HttpClient,
-    HttpContext,
-    HttpMethodEnum,
-    HttpRequest,
-    HttpResponse,
-    MoesifAPIClient,
-    RequestsClient,
-    StatusModel,
-    SubscriptionModel,
-    UserModel,
-    lazy_property,
-)
+from moesifapi import moesif_api_client
+from moesifapi.moesif_api_client import *  # noqa: F403 - its names, all of them, are these
 
-__all__ = [
-    "APIException",
-    "APIHelper",
-    "ApiController",
-    "BaseController",
-    "BaseModel",
-    "CampaignModel",
-    "CompanyModel",
-    "Configuration",
-    "EventModel",
-    "EventRequestModel",
-    "EventResponseModel",
-    "HealthController",
-    "HttpCallBack",
-    "HttpClient",
-    "HttpContext",
-    "HttpMethodEnum",
-    "HttpRequest",
-    "HttpResponse",
-    "MoesifAPIClient",
-    "RequestsClient",
-    "StatusModel",
-    "SubscriptionModel",
-    "UserModel",
-    "lazy_property",
-]
+__all__ = []
+__all__ += moesif_api_client.__all__

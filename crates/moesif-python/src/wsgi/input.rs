@@ -37,9 +37,7 @@ pub(super) fn record_input(
 /// A stream that records what is read from this one.
 pub(crate) fn recorded<'py>(stream: Bound<'py, PyAny>, record: &Record) -> PyResult<Bound<'py, PyAny>> {
     let py = stream.py();
-    let recorded =
-        RecordedInput { inner: stream.unbind(), record: record.clone(), position: AtomicU64::new(0) };
-    Ok(Bound::new(py, recorded)?.into_any())
+    Ok(Bound::new(py, RecordedInput::of(stream, record))?.into_any())
 }
 
 /// The same of a stream that is going to be closed. That its attributes are forwarded would be enough, but is slow.
@@ -51,9 +49,7 @@ pub(crate) fn recorded_closable<'py>(
     if python::optional_attribute(&stream, intern!(py, "close"))?.is_none() {
         return recorded(stream, record);
     }
-    let recorded =
-        RecordedInput { inner: stream.unbind(), record: record.clone(), position: AtomicU64::new(0) };
-    let closable = PyClassInitializer::from(recorded).add_subclass(ClosableInput);
+    let closable = PyClassInitializer::from(RecordedInput::of(stream, record)).add_subclass(ClosableInput);
     Ok(Bound::new(py, closable)?.into_any())
 }
 
@@ -241,6 +237,10 @@ struct RecordedInput {
 }
 
 impl RecordedInput {
+    fn of(stream: Bound<'_, PyAny>, record: &Record) -> Self {
+        Self { inner: stream.unbind(), record: record.clone(), position: AtomicU64::new(0) }
+    }
+
     fn record(&self, data: &Bound<'_, PyAny>) {
         if let Ok(data) = data.cast::<PyBytes>() {
             let data = data.as_bytes();

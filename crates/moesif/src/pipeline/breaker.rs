@@ -13,6 +13,7 @@ const FIRST_STOP: Duration = Duration::from_secs(5);
 const LONGEST_STOP: Duration = Duration::from_secs(600);
 /// Outages are told at most once in this time: a collector that fails now and then is not worth a line each time.
 const QUIET: Duration = Duration::from_secs(60);
+
 /// Why nothing is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
