@@ -5,11 +5,11 @@
     reason = "what goes wrong in a test fails it; the server's threads are part of the test"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod http;
+
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use moesif::api::{Outcome, Problem, Request};
@@ -19,38 +19,14 @@ const LONG: Duration = Duration::from_secs(30);
 
 /// Answers each request with the next head, and with the last one from then on. Returns the API and how often it was asked.
 fn collector(heads: &'static [&'static str]) -> (Api, Arc<AtomicUsize>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, count) = (stream.unwrap(), Arc::clone(&count));
-            thread::spawn(move || {
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                loop {
-                    let mut head = String::new();
-                    while !head.ends_with("\r\n\r\n") {
-                        if reader.read_line(&mut head).unwrap_or(0) == 0 {
-                            return;
-                        }
-                    }
-                    let head = head.to_ascii_lowercase();
-                    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-                    let length = length.map_or(0, |length| length.parse().unwrap());
-                    reader.read_exact(&mut vec![0; length]).unwrap();
-                    let number = count.fetch_add(1, Ordering::Relaxed);
-                    let head = heads.get(number).or(heads.last()).unwrap();
-                    let reply =
-                        format!("HTTP/1.1 {head}\r\nX-Number: {number}\r\nContent-Length: 2\r\n\r\n{{}}");
-                    if stream.write_all(reply.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
+    let uri = http::serve(move |_head, _body| {
+        let number = count.fetch_add(1, Ordering::Relaxed);
+        let head = heads.get(number).or(heads.last()).unwrap();
+        format!("HTTP/1.1 {head}\r\nX-Number: {number}\r\nContent-Length: 2\r\n\r\n{{}}")
     });
-    (api(&format!("http://{address}")), asked)
+    (api(&uri), asked)
 }
 
 fn api(base_uri: &str) -> Api {

@@ -5,10 +5,9 @@
     reason = "what goes wrong in a test fails it; the server's threads are part of the test"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+mod http;
+
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::Duration;
 
 use moesif::{Client, Integration, Settings, process};
@@ -19,49 +18,26 @@ type Accepted = Arc<Mutex<Vec<(String, Vec<serde_json::Value>)>>>;
 /// Answers each request with the next status; then with 413 if it holds more than two events, and with 201 if not. Returns its
 /// base URI.
 fn collector(statuses: &[u16]) -> (String, Accepted) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
     let accepted = Accepted::default();
-    let statuses = Arc::new(Mutex::new(statuses.to_vec()));
+    let statuses = Mutex::new(statuses.to_vec());
     let kept = Arc::clone(&accepted);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (statuses, kept, mut stream) = (Arc::clone(&statuses), Arc::clone(&kept), stream.unwrap());
-            thread::spawn(move || {
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                loop {
-                    let mut head = String::new();
-                    while !head.ends_with("\r\n\r\n") {
-                        if reader.read_line(&mut head).unwrap_or(0) == 0 {
-                            return;
-                        }
-                    }
-                    let head = head.to_ascii_lowercase();
-                    if head.starts_with("get ") {
-                        stream.write_all(b"HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n").unwrap();
-                        continue;
-                    }
-                    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-                    let mut body = vec![0; length.parse().unwrap()];
-                    reader.read_exact(&mut body).unwrap();
-                    let events: Vec<serde_json::Value> =
-                        serde_json::from_reader(flate2::read::GzDecoder::new(&*body)).unwrap();
-                    let status = {
-                        let mut statuses = statuses.lock().unwrap();
-                        let settled = if events.len() > 2 { 413 } else { 201 };
-                        if statuses.is_empty() { settled } else { statuses.remove(0) }
-                    };
-                    if status == 201 {
-                        kept.lock().unwrap().push((head, events));
-                    }
-                    let reply =
-                        format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: 2\r\n\r\n{{}}");
-                    stream.write_all(reply.as_bytes()).unwrap();
-                }
-            });
+    let uri = http::serve(move |head, body| {
+        if head.starts_with("get ") {
+            return "HTTP/1.1 404 X\r\nContent-Length: 0\r\n\r\n".to_owned();
         }
+        let events: Vec<serde_json::Value> =
+            serde_json::from_reader(flate2::read::GzDecoder::new(body)).unwrap();
+        let status = {
+            let mut statuses = statuses.lock().unwrap();
+            let settled = if events.len() > 2 { 413 } else { 201 };
+            if statuses.is_empty() { settled } else { statuses.remove(0) }
+        };
+        if status == 201 {
+            kept.lock().unwrap().push((head.to_owned(), events));
+        }
+        format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: 2\r\n\r\n{{}}")
     });
-    (format!("http://{address}/prefix"), accepted)
+    (format!("{uri}/prefix"), accepted)
 }
 
 fn client(base_uri: &str) -> Client {
