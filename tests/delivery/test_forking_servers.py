@@ -5,6 +5,7 @@ Every call is delivered once, by whichever process served it.
 
 from __future__ import annotations
 
+import math
 import textwrap
 import time
 from collections import Counter
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from tests.collector import Collector
     from tests.conftest import RunProgram, Serve
     from tests.recorder import Recorder
+    from tests.server import Server
 
 UWSGI = ("--master", "--processes", "2", "--worker-reload-mercy", "30")
+RECYCLING = (*UWSGI, "--max-requests", "20", "--min-worker-lifetime", "0")
 
 
 @pytest.mark.parametrize(
@@ -28,7 +31,7 @@ UWSGI = ("--master", "--processes", "2", "--worker-reload-mercy", "30")
         ("gunicorn-gthread", ("--workers", "2", "--preload")),
         ("uwsgi", UWSGI),
         ("uwsgi", (*UWSGI, "--enable-threads", "--threads", "4")),
-        ("uwsgi", (*UWSGI, "--max-requests", "20", "--min-worker-lifetime", "0")),
+        ("uwsgi", RECYCLING),
         ("hypercorn", ("--workers", "2")),
     ],
     ids=["gunicorn", "gunicorn-gthread", "uwsgi", "uwsgi-threads", "uwsgi-recycled", "hypercorn"],
@@ -42,7 +45,9 @@ def test_workers_deliver_each_event_once(
         "plain:pid", server, to=collector, arguments=arguments, FLUSH_TIMEOUT=20, EVENT_BATCH_TIMEOUT=seconds
     )
     with ThreadPoolExecutor(4) as clients:
-        list(clients.map(lambda number: running.get(f"/{number}"), range(120)))
+        answered = Counter(clients.map(lambda number: _process(running, number), range(120)))
+    if server == "uwsgi":
+        _await_workers(running, answered, most=20 if arguments == RECYCLING else math.inf)
     if server == "hypercorn":
         collector.wait_for(120)
     # The last worker may be told to end while it is busy: in uWSGI, no exit handler of Python runs then.
@@ -51,28 +56,46 @@ def test_workers_deliver_each_event_once(
     assert "Segmentation" not in log, log
     assert "Traceback" not in log, log
     paths = Counter(event["uri"].rpartition("/")[2] for event in collector.events())
-    assert paths == Counter(str(number) for number in range(120)), log
+    assert paths == Counter(str(number) for number in range(answered.total())), log
 
 
 def test_workers_that_skip_their_exit_lose_only_what_they_had_no_time_to_send(
     serve: Serve, collector: Collector
 ) -> None:
     # Such a worker ends with `_exit`, right after the answer to its last request: nobody can do anything any more.
-    arguments = (*UWSGI, "--skip-atexit", "--max-requests", "20", "--min-worker-lifetime", "0")
-    server = serve("plain:pid", "uwsgi", to=collector, arguments=arguments, EVENT_BATCH_TIMEOUT=0)
+    server = serve("plain:pid", "uwsgi", to=collector, arguments=(*RECYCLING, "--skip-atexit"), EVENT_BATCH_TIMEOUT=0)
+    answered: Counter[str] = Counter()
     lost = 0
     for number in range(100):
-        server.get(f"/{number}")
+        answered[_process(server, number)] += 1
         deadline = time.monotonic() + 1
         while len(collector.events()) < number + 1 - lost:
             if time.monotonic() > deadline:
                 lost += 1
                 break
+    _await_workers(server, answered, most=20)
     server.stop(60)
     paths = Counter(event["uri"].rpartition("/")[2] for event in collector.events())
     assert max(paths.values()) == 1
     assert lost <= 100 / 20
-    assert len(paths) >= 100 - lost
+    assert len(paths.keys() & {str(number) for number in range(100)}) >= 100 - lost
+
+
+def _process(server: Server, number: int) -> str:
+    return server.get(f"/{number}").body.decode()
+
+
+def _await_workers(server: Server, answered: Counter[str], *, most: float) -> None:
+    """Ask until two workers have answered that have calls left to answer.
+
+    One that is still starting when uWSGI is told to end may never hear of it (2.0.31, without us as well).
+    """
+    deadline = time.monotonic() + 60
+    while sum(answers < most for answers in answered.values()) < 2:
+        assert time.monotonic() < deadline, answered
+        with ThreadPoolExecutor(2) as clients:
+            number = answered.total()
+            answered.update(clients.map(lambda number: _process(server, number), (number, number + 1)))
 
 
 def _run_with_children(run_program: RunProgram, source: str, method: str, **options: Any) -> None:
