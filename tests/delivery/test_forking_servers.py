@@ -181,18 +181,22 @@ def test_a_thousand_forks_from_a_thread_while_others_serve_and_none_hangs(
 ) -> None:
     ended = run_program(
         """
-        import os, signal, threading, time
+        import faulthandler, os, signal, threading, time
         import moesif
         from moesifwsgi import MoesifMiddleware
         from tests.gateway import hello, make_environ, request
 
         application = MoesifMiddleware(hello, {})
         done = threading.Event()
+        faulthandler.register(signal.SIGALRM, chain=True)
 
         def serve():
             while not done.is_set():
                 request(application, make_environ(path="/parent"))
                 time.sleep(0.0005)
+                # None of them is to be lost for want of room.
+                while moesif.stats()["queued"] > 1_000:
+                    time.sleep(0.005)
 
         threads = [threading.Thread(target=serve) for _ in range(3)]
         for thread in threads:
@@ -219,7 +223,7 @@ def test_a_thousand_forks_from_a_thread_while_others_serve_and_none_hangs(
         for thread in threads:
             thread.join()
         assert not failures, failures
-        assert moesif.flush(30)
+        assert moesif.flush(30), moesif.stats()
         print(moesif.stats()["captured"])
         """,
         to=recorder,
