@@ -98,7 +98,7 @@ class Collector:
         actions: list[dict[str, Any]] = self._get("/api/actions")["actions"]
         return actions
 
-    def wait_for(self, count: int, timeout: float = 15) -> list[dict[str, Any]]:
+    def wait_for(self, count: int, timeout: float = 30) -> list[dict[str, Any]]:
         """Wait until at least this many events are stored."""
         deadline = time.monotonic() + timeout
         while len(rows := self.events()) < count:
@@ -118,5 +118,5 @@ class Collector:
         return profile
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(self.uri + path, timeout=10) as answer:
+        with urllib.request.urlopen(self.uri + path, timeout=30) as answer:
             return json.load(answer)

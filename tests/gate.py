@@ -48,7 +48,7 @@ def read_through(connection: HTTPConnection, gate: Gate, path: str = "/") -> HTT
 def pass_gate() -> None:
     """Stand in front of the gate of this process's environment until it opens."""
     host, _, port = os.environ["GATE"].rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=10) as arrived:
+    with socket.create_connection((host, int(port)), timeout=30) as arrived:
         if not arrived.recv(1):
             message = "the gate is gone"
             raise EOFError(message)

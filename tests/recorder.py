@@ -122,7 +122,7 @@ class Recorder:
         with self._changed:
             return list(self._fetches)
 
-    def wait_for_fetches(self, count: int, path: str = "/v1/rules", timeout: float = 20) -> None:
+    def wait_for_fetches(self, count: int, path: str = "/v1/rules", timeout: float = 30) -> None:
         """Wait until this document has been asked for so many times."""
         self._wait(lambda: self.fetches.count(path) >= count, f"{count} GETs of {path}", timeout)
 
@@ -135,12 +135,12 @@ class Recorder:
         """The events of requests that were answered 2xx."""
         return [event for delivery in self.accepted for event in delivery.events]
 
-    def wait_for(self, count: int, timeout: float = 15) -> list[Event]:
+    def wait_for(self, count: int, timeout: float = 30) -> list[Event]:
         """Wait until at least this many events have been accepted."""
         self._wait(lambda: len(self.events) >= count, f"{count} events", timeout)
         return self.events
 
-    def wait_for_deliveries(self, count: int, timeout: float = 15) -> list[Delivery]:
+    def wait_for_deliveries(self, count: int, timeout: float = 30) -> list[Delivery]:
         """Wait until at least this many requests have come, answered or not."""
         self._wait(lambda: len(self.deliveries) >= count, f"{count} requests", timeout)
         return self.deliveries

@@ -77,10 +77,10 @@ class Server:
             time.sleep(0.01)
         raise AssertionError(self.output())
 
-    def connect(self, timeout: float = 10) -> socket.socket:
+    def connect(self, timeout: float = 30) -> socket.socket:
         return socket.create_connection(self.address, timeout)
 
-    def connection(self, timeout: float = 20) -> http.client.HTTPConnection:
+    def connection(self, timeout: float = 30) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(*self.address, timeout=timeout)
 
     def request(

@@ -173,7 +173,7 @@ def test_a_compression_bomb_costs_its_compressed_size(recorder: Recorder, wrap: 
     before = time.monotonic()
     request(wrap(_answering(body, ("Content-Encoding", encoding))))
     [event] = recorder.wait_for(1)
-    assert time.monotonic() - before < 5
+    assert time.monotonic() - before < 20
     assert event["response"]["transfer_encoding"] == "base64"
     assert base64.b64decode(event["response"]["body"]) == body
 

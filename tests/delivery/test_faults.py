@@ -152,7 +152,7 @@ def test_retry_after_is_understood_in_both_forms(
     stats = _run(run_program, fault(patience, then=accepting), BATCH_SIZE=100, EVENT_WORKER_COUNT=1)
     assert (stats["settled"], stats["sent"]) == (True, 60)
     # A date has no fraction of a second. Flushes asked again and again meanwhile.
-    assert 1.9 <= moments[1] - moments[0] < 15
+    assert 1.9 <= moments[1] - moments[0] < 30
 
 
 @pytest.mark.parametrize("workers", [1, 4])

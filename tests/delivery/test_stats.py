@@ -142,7 +142,7 @@ def test_flush_says_whether_everything_is_settled(run_program: RunProgram, recor
         from moesifwsgi import MoesifMiddleware
         from tests.gateway import hello, request
         request(MoesifMiddleware(hello, {}))
-        for timeout in (0, 0.3, None):
+        for timeout in (0, 0.3, 4, None):
             ticks = []
             done = threading.Event()
             def tick():
@@ -156,13 +156,15 @@ def test_flush_says_whether_everything_is_settled(run_program: RunProgram, recor
             took = time.monotonic() - before
             done.set()
             thread.join()
-            expected = 0.4 if timeout is None else timeout
-            assert expected <= took + 0.01 < expected + 0.5, (timeout, took)
+            # Both are longer than FLUSH_TIMEOUT's default.
+            expected = 3.5 if timeout is None else timeout
+            assert expected <= took + 0.01 < expected + 20, (timeout, took)
             # The interpreter was not held meanwhile.
             assert len(ticks) > expected * 20, ticks
         """,
         to=recorder,
-        FLUSH_TIMEOUT=0.4,
+        FLUSH_TIMEOUT=3.5,
+        REQUEST_TIMEOUT=100,
     )
     assert ended.code == 0, ended.errors
 
@@ -187,9 +189,9 @@ def test_an_interrupt_ends_a_flush(run_program: RunProgram, recorder: Recorder) 
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
         before = time.monotonic()
         try:
-            moesif.flush(30)
+            moesif.flush(60)
         except KeyboardInterrupt:
-            assert time.monotonic() - before < 2
+            assert time.monotonic() - before < 30
         else:
             raise AssertionError("not interrupted")
         """,

@@ -45,7 +45,7 @@ def test_a_connection_the_collector_closes_costs_nothing(recorder: Recorder, wra
     application = wrap(hello, BATCH_SIZE=1, EVENT_WORKER_COUNT=1)
     for number in range(5):
         request(application)
-        recorder.wait_for(number + 1, timeout=5)
+        recorder.wait_for(number + 1)
     assert len({delivery.connection for delivery in recorder.deliveries}) == 5
     assert len(recorder.events) == 5
 
@@ -62,7 +62,7 @@ def test_answers_that_are_long_or_odd_are_fine(recorder: Recorder, wrap: Wrap) -
     application = wrap(hello, BATCH_SIZE=1, EVENT_WORKER_COUNT=1)
     for number in range(6):
         request(application)
-        recorder.wait_for(number + 1, timeout=5)
+        recorder.wait_for(number + 1)
     assert len(recorder.deliveries) == 6
 
 

@@ -112,6 +112,6 @@ def test_first_chunk_leaves_before_second_is_made(  # noqa: PLR0913, PLR0917 - a
     running = serve("streaming:chunks", server, to=recorder, variables={**gate.environment, "CALLBACKS": callbacks})
 
     def is_governed() -> bool:
-        return bool(read_through(running.connection(timeout=5), gate).headers["X-Limit"] == "10")
+        return bool(read_through(running.connection(), gate).headers["X-Limit"] == "10")
 
     wait_until(is_governed, "the rules are in force")

@@ -41,14 +41,14 @@ def test_first_chunk_leaves_before_second_is_made(  # noqa: PLR0913, PLR0917 - a
 ) -> None:
     variables = {**gate.environment, "CALLBACKS": callbacks}
     running = serve("streaming:chunks", server, to=recorder, variables=variables, **options)
-    read_through(running.connection(timeout=5), gate)
+    read_through(running.connection(), gate)
     running.stop()
     assert len(recorder.events) == (0 if callbacks == "skip" else 1)
 
 
 def test_first_chunk_leaves_while_the_collector_is_dead(serve: Serve, nowhere: Nowhere, gate: Gate) -> None:
     running = serve("streaming:chunks", to=nowhere, variables=gate.environment, FLUSH_TIMEOUT=0.1)
-    read_through(running.connection(timeout=5), gate)
+    read_through(running.connection(), gate)
 
 
 # Not waitress: it lets an endless iterable run on after the client has left, with a middleware or without.
