@@ -14,6 +14,9 @@ use crate::capture::Exchange;
 /// The best ratio per microsecond on batches of events (docs/architecture.md).
 const GZIP_LEVEL: u32 = 4;
 
+/// Failures in a row from which on it may be for an event of the batch, or for its size, that it fails.
+const FAILURES_TO_PART: u32 = 3;
+
 /// Events that a worker has taken, or that wait to be sent again.
 #[derive(Debug)]
 pub(super) struct Batch<E> {
@@ -24,7 +27,7 @@ pub(super) struct Batch<E> {
     pub(super) attempts: u32,
     /// Whether the breaker waits for what becomes of it.
     pub(super) is_probe: bool,
-    /// Most events to send at once while an event at fault is looked for.
+    /// Most events to send at once while the batch fails, or an event at fault is looked for.
     pub(super) max_events: usize,
     /// Most bytes to send at once.
     pub(super) max_bytes: usize,
@@ -99,6 +102,9 @@ impl<E> Batch<E> {
             }
             Verdict::Retry { after } => {
                 self.attempts = self.attempts.saturating_add(1);
+                if after.is_none() && self.attempts >= FAILURES_TO_PART {
+                    self.part(written);
+                }
                 conclusion.step = Step::Pause { after: *after };
             }
             Verdict::Stop => {
@@ -126,6 +132,16 @@ impl<E> Batch<E> {
             }
         }
         conclusion
+    }
+
+    /// Keeps events that fail again and again from holding the others: sends fewer at once, and one that fails alone last.
+    fn part(&mut self, written: usize) {
+        if written > 1 {
+            self.max_events = written / 2;
+        } else if self.events.len() > 1 {
+            self.max_events = 1;
+            self.events.rotate_left(1);
+        }
     }
 }
 
@@ -240,6 +256,31 @@ mod tests {
         assert_eq!((batch.events.len(), batch.attempts), (4, 2));
         assert_eq!(conclude(&mut batch, 1, &Verdict::Split), (0, 0, 1, Step::GoOn));
         assert_eq!(batch.events, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_batch_that_goes_on_failing_is_parted_until_what_fails_is_alone() {
+        let mut batch = batch(8);
+        let mut sent = Vec::new();
+        for _ in 0..100 {
+            let written = batch.max_events.min(batch.events.len());
+            let fails = batch.events.iter().take(written).any(|event| *event == 2);
+            let verdict =
+                if fails { Verdict::Retry { after: None } } else { Verdict::Delivered { rejected: 0 } };
+            let attempt = Attempt { written, bytes: written * 100, ..Attempt::default() };
+            batch.conclude(&attempt, &verdict, &mut sent);
+        }
+        sent.sort_unstable();
+        assert_eq!((sent, batch.events), (vec![0, 1, 3, 4, 5, 6, 7], [2].into()));
+    }
+
+    #[test]
+    fn a_collector_that_asks_for_patience_is_not_sent_more_batches() {
+        let mut batch = batch(4);
+        for _ in 0..10 {
+            conclude(&mut batch, 4, &Verdict::Retry { after: Some(Duration::from_secs(1)) });
+        }
+        assert_eq!(batch.max_events, usize::MAX);
     }
 
     #[test]

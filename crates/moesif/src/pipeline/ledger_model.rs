@@ -308,3 +308,20 @@ fn an_event_that_always_fails_does_not_keep_others_from_being_sent() {
     }
     assert!(sent >= 80, "{sent} of 100 others were sent");
 }
+
+#[test]
+fn no_collector_parks_events_for_longer_than_ten_minutes() {
+    let mut world = World::new(3);
+    world.push();
+    world.ledger.request_flush(world.now);
+    let Next::Upload(mut batch) = world.ledger.next(world.now) else { panic!("{:?}", world.ledger) };
+    let attempt = Attempt { written: 1, bytes: 10, ..Attempt::default() };
+    let verdict = Verdict::Retry { after: Some(Duration::from_secs(86_400)) };
+    let conclusion = batch.conclude(&attempt, &verdict, &mut Vec::new());
+    world.ledger.settle(batch, &attempt, conclusion, world.now);
+    let Next::Wait { until: Some(until), .. } = world.ledger.next(world.now) else {
+        panic!("{:?}", world.ledger)
+    };
+    assert_eq!(until - world.now, Duration::from_secs(600));
+    assert!(matches!(world.ledger.next(until), Next::Upload(_)), "{:?}", world.ledger);
+}
