@@ -28,7 +28,7 @@ def warn_of_shared_files() -> None:
     if shared:
         logging.getLogger("moesif").warning(
             "%s and moesif-rs are installed in the same place (%s) and overwrite each other's files: "
-            "pip uninstall %s && pip install --force-reinstall --no-deps moesif-rs",
+            "pip uninstall %s, then pip install --force-reinstall --no-deps and the wheel moesif-rs came from",
             " and ".join(shared),
             place,
             " ".join(shared),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from moesif import _native
 
@@ -107,3 +107,8 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_look_after_multiprocessing, after_in_child=_native.after_fork_in_child)
 
 _look_after_multiprocessing()
+
+# Imported in such a child, we come too late for what it runs after its fork.
+_parent_process: Any = getattr(sys.modules.get("multiprocessing.process"), "parent_process", None)
+if _looked_after and _parent_process is not None and _parent_process() is not None:
+    _finish_with(cast("ModuleType", _looked_after[0]))

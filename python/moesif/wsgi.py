@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from moesif import _native
 from moesif.client import MoesifAPIClient
+from moesif.client.configuration import follow
 from moesif.lifecycle import stats
+from moesif.made_once import made_once
 from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
 
@@ -47,6 +48,7 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         self.app = app
         self.settings = settings
         self.DEBUG, self.LOG_BODY, captures_outgoing = self._configure(app, settings)
+        follow(settings)
         if captures_outgoing:
             start_for_middleware(settings, "wsgi")
 
@@ -55,7 +57,7 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         """How many calls this process has lost so far; ``moesif.stats()`` says to what."""
         return sum(stats()["dropped"].values())
 
-    @cached_property
+    @made_once
     def client(self) -> MoesifAPIClient:
         """The API of the collector of these settings, whose calls raise where the helpers log."""
         return MoesifAPIClient.over(self._api())

@@ -20,6 +20,12 @@ class ConnectAsync(Protocol):
     def __call__(self, to: Destination, **configuration: Any) -> AsyncClient: ...
 
 
+@pytest.fixture(autouse=True)
+def _no_middleware_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients send where middlewares send, those of earlier tests too."""
+    monkeypatch.setattr("moesif.client.configuration._followed", {})
+
+
 @pytest.fixture
 def connect() -> Connect:
     """Make a client of a collector."""

@@ -23,6 +23,7 @@ from moesif.client import (
     MoesifAPIClient,
 )
 from moesifapi.http.requests_client import RequestsClient
+from moesifwsgi import MoesifMiddleware
 from tests.gateway import hello
 from tests.recorder import Answer
 
@@ -124,6 +125,25 @@ def test_controllers_may_be_made_without_a_client(recorder: Recorder, monkeypatc
     with pytest.raises(moesifapi.APIException):
         HealthController().get_health_probe()
     assert recorder.fetches == ["/health/probe"]
+
+
+def test_clients_that_are_told_nothing_send_where_a_middleware_sends(
+    recorder: Recorder, another_recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = MoesifAPIClient(recorder.application_id)
+    for one in (recorder, another_recorder):
+        MoesifMiddleware(hello, {"APPLICATION_ID": one.application_id, "BASE_URI": one.uri})
+    # The one with the same id, or else the last.
+    early.api.update_user(USER)
+    another_recorder.ids.append("else")
+    MoesifAPIClient("else").api.update_user(USER)
+    assert (len(recorder.deliveries), len(another_recorder.deliveries)) == (1, 1)
+    # Whoever is told something goes there.
+    another_recorder.ids.append(recorder.application_id)
+    MoesifAPIClient(recorder.application_id, Configuration(BASE_URI=another_recorder.uri)).api.update_user(USER)
+    monkeypatch.setenv("MOESIF_BASE_URI", another_recorder.uri)
+    MoesifAPIClient(recorder.application_id).api.update_user(USER)
+    assert (len(recorder.deliveries), len(another_recorder.deliveries)) == (1, 3)
 
 
 def test_a_middlewares_api_is_that_of_its_settings(recorder: Recorder, wrap: Wrap) -> None:

@@ -149,12 +149,7 @@ if __name__ == "__main__":
     assert paths == [*(f"/child/{number}" for number in range(6)), "/parent"]
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_a_child_of_multiprocessing_delivers_when_it_ends(
-    run_program: RunProgram, recorder: Recorder, method: str
-) -> None:
-    source = """
-import multiprocessing, sys
+_LOADED_BY_THE_PARENT = """
 from moesifwsgi import MoesifMiddleware
 from tests.gateway import hello, make_environ, request
 
@@ -162,6 +157,23 @@ application = MoesifMiddleware(hello, {})
 
 def work(number):
     request(application, make_environ(path=f"/child/{number}"))
+"""
+_LOADED_BY_THE_CHILD = """
+def work(number):
+    from moesifwsgi import MoesifMiddleware
+    from tests.gateway import hello, make_environ, request
+    request(MoesifMiddleware(hello, {}), make_environ(path=f"/child/{number}"))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("loaded", [_LOADED_BY_THE_PARENT, _LOADED_BY_THE_CHILD], ids=["by parent", "by child"])
+def test_a_child_of_multiprocessing_delivers_when_it_ends(
+    run_program: RunProgram, recorder: Recorder, method: str, loaded: str
+) -> None:
+    source = f"""
+import multiprocessing, sys
+{loaded}
 
 if __name__ == "__main__":
     context = multiprocessing.get_context(sys.argv[1])

@@ -60,7 +60,7 @@ def test_a_distribution_that_owns_the_same_files_is_named(place: Path, metadata:
     output, errors = _run(sys.executable, "-c", NAMES, PYTHONPATH=str(place))
     assert str(place) in output
     assert errors.startswith("moesif WARNING ")
-    assert f"pip uninstall {named} && pip install --force-reinstall --no-deps moesif-rs" in errors
+    assert f"pip uninstall {named}, then pip install --force-reinstall --no-deps and the wheel" in errors
     assert errors.count("\n") == 1
 
 
@@ -103,7 +103,7 @@ def test_the_commands_of_the_warning_put_it_right(
         pip("install", "--no-deps", *distributions)
 
     _, errors = _run(python, "-c", "import moesif")
-    warned = re.search(r"pip (uninstall .*?) && pip (install .*) moesif-rs\n", errors)
+    warned = re.search(r"pip (uninstall .*?), then pip (install .*) and the wheel", errors)
     assert warned, errors
     uninstall, install = (command.split() for command in warned.groups())
     pip(*uninstall, "--yes")

@@ -6,11 +6,13 @@ import array
 import base64
 import contextlib
 import copy
+import gc
 import io
 import json
 import pickle
 import threading
 import tracemalloc
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -284,6 +286,22 @@ def test_a_function_is_given_the_request_with_its_own_body(api: Api, recorder: R
     requests.post(f"{api.uri}/echo", data=body, timeout=20)
     recorder.wait_for(1)
     assert [one is body for one in seen] == [True]
+
+
+def test_the_class_of_a_body_is_let_go_with_the_body(api: Api, recorder: Recorder, capture: Capture) -> None:
+    def upload() -> weakref.ref[type]:
+        class Chunks:
+            def __iter__(self) -> Iterator[bytes]:
+                yield DOCUMENT
+
+        requests.post(f"{api.uri}/echo", data=Chunks(), timeout=20)
+        return weakref.ref(Chunks)
+
+    capture()
+    classes = [upload() for _ in range(3)]
+    recorder.wait_for(3)
+    gc.collect()
+    assert [one() for one in classes] == [None] * 3
 
 
 def test_of_a_large_body_the_start_and_the_size_are_recorded(api: Api, recorder: Recorder, capture: Capture) -> None:

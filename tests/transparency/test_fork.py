@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.collector import Collector
+    from tests.collector import Collector, Nowhere
     from tests.conftest import RunProgram, Serve
     from tests.recorder import Recorder
 
@@ -121,6 +121,48 @@ def test_a_child_forked_while_other_threads_serve_works(run_program: RunProgram,
     paths = Counter(event["request"]["uri"].removeprefix("http://api.example.com") for event in recorder.events)
     assert paths.pop("/parent") == int(ended.output)
     assert paths == Counter(f"/child/{child}" for child in range(30))
+
+
+def test_a_child_forked_while_other_threads_make_clients_can_make_one(
+    run_program: RunProgram, nowhere: Nowhere
+) -> None:
+    ended = run_program(
+        """
+        import faulthandler, os, signal, threading
+        from moesifapi.moesif_api_client import MoesifAPIClient
+        from moesifapi.decorators import lazy_property
+
+        class Own:
+            @lazy_property
+            def made(self):
+                return sum(range(100))
+
+        def make():
+            Own().made
+            return MoesifAPIClient("x").api
+
+        faulthandler.register(signal.SIGALRM, chain=True)
+        done = threading.Event()
+        def hammer():
+            while not done.is_set():
+                make()
+        threads = [threading.Thread(target=hammer) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for child in range(300):
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(30)
+                make()
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0, child
+        done.set()
+        for thread in threads:
+            thread.join()
+        """,
+        to=nowhere,
+    )
+    assert ended.code == 0, ended.errors
 
 
 def test_a_multiprocessing_child_delivers_with_flush(run_program: RunProgram, recorder: Recorder) -> None:

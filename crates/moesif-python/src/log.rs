@@ -26,7 +26,9 @@ fn log(py: Python<'_>, logger: &str, level: &str, message: &str, cause: Option<&
         let logger = python::call_method(&logging, intern!(py, "getLogger"), &name)?;
         let extra = PyDict::new(py);
         if let Some(cause) = cause {
-            extra.set_item("exc_info", cause.value(py))?;
+            // Its parts: before Python 3.12, the traceback is not with the value.
+            let traceback = cause.traceback(py);
+            extra.set_item("exc_info", (cause.get_type(py), cause.value(py), traceback))?;
         }
         let method = logger.getattr(level)?;
         // The message is an argument, so that a percent sign in it is a percent sign.

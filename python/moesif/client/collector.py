@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from moesif import _native
-from moesif.client.configuration import DEFAULT_VERSION, Unset
+from moesif.client.configuration import DEFAULT_VERSION, base_uri_for
 from moesif.client.exchange import HttpMethodEnum, HttpRequest
 
 #: The longest ``timeout`` in seconds: a day.
@@ -24,7 +24,7 @@ class Collector:
         self.configuration = configuration
         self._fixed = native
         #: The way there, and what it was made of.
-        self._made: tuple[tuple[str, str | None, str], _native.ApiClient] | None = None
+        self._made: tuple[tuple[dict[str, Any], str], _native.ApiClient] | None = None
 
     def check(self) -> None:
         """Raise ``ValueError`` for a configuration that cannot be used."""
@@ -36,14 +36,11 @@ class Collector:
         if self._fixed is not None:
             return self._fixed
         configuration = self.configuration
-        base_uri = None if isinstance(configuration.BASE_URI, Unset) else configuration.BASE_URI
-        wanted = (configuration.application_id, base_uri, configuration.version)
+        settings = {"APPLICATION_ID": configuration.application_id, **base_uri_for(configuration)}
+        wanted = (settings, configuration.version)
         if self._made is None or self._made[0] != wanted:
-            application_id, base_uri, version = wanted
-            settings: dict[str, Any] = {"APPLICATION_ID": application_id}
-            if base_uri is not None:
-                settings["BASE_URI"] = base_uri
-            self._made = wanted, _native.ApiClient(settings, None if version == DEFAULT_VERSION else version)
+            version = None if configuration.version == DEFAULT_VERSION else configuration.version
+            self._made = wanted, _native.ApiClient(settings, version)
         return self._made[1]
 
     def request(self, asked: Asked) -> HttpRequest:

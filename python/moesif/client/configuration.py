@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import Final
+import os
+from typing import TYPE_CHECKING, Any, Final
 
 from moesif.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["Configuration"]
 
@@ -14,7 +18,7 @@ DEFAULT_VERSION: Final = f"moesif-rs/{__version__} (moesifapi)"
 
 
 class Unset(str):
-    """What ``BASE_URI`` is when nobody has set it: MOESIF_BASE_URI counts then.
+    """What ``BASE_URI`` is when nobody has set it: MOESIF_BASE_URI counts then, or that of a middleware.
 
     Of a type of its own, because a program may set the very same text, and means it.
     """
@@ -31,7 +35,8 @@ class Configuration:
     from the environment (docs/options.md).
     """
 
-    #: The collector. While nobody has set it, ``MOESIF_BASE_URI`` in the environment counts.
+    #: The collector. While nobody has set it, ``MOESIF_BASE_URI`` in the environment counts, then what the settings of
+    #: a middleware with the same APPLICATION_ID say, then those of the middleware that was made last.
     BASE_URI: str = Unset("https://api.moesif.net")
     #: For controllers that are made without a client. A client has its own.
     application_id: str = "SET_ME"
@@ -65,6 +70,29 @@ class Configuration:
             "pool_maxsize": pool_maxsize,
         }
         vars(self).update({name: value for name, value in given.items() if value is not None})
+
+
+#: What middlewares were told of their collectors, by application id, the last one last.
+_followed: dict[object, dict[str, Any]] = {}
+
+
+def follow(settings: Mapping[str, Any] | None) -> None:
+    """Let clients that are told nothing else send where a middleware with these settings sends, as with moesifapi."""
+    settings = settings or {}
+    told = {name: settings[name] for name in ("BASE_URI", "LOCAL_MOESIF_BASEURL") if settings.get(name)}
+    if told:
+        application_id = settings.get("APPLICATION_ID") or os.environ.get("MOESIF_APPLICATION_ID")
+        _followed.pop(application_id, None)
+        _followed[application_id] = told
+
+
+def base_uri_for(configuration: Configuration) -> dict[str, Any]:
+    """Return the settings that say where a client sends; none where the environment or the default does."""
+    if not isinstance(configuration.BASE_URI, Unset):
+        return {"BASE_URI": configuration.BASE_URI}
+    if os.environ.get("MOESIF_BASE_URI") or not _followed:
+        return {}
+    return _followed.get(configuration.application_id) or next(reversed(_followed.values()))
 
 
 def own(configuration: Configuration | None, application_id: str) -> Configuration:

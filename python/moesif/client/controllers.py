@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from moesif.client import calls
@@ -14,6 +13,7 @@ from moesif.client.documents import ACTION, COMPANY, EVENT, SUBSCRIPTION, USER
 from moesif.client.exchange import HttpContext, HttpResponse
 from moesif.client.legacy import APIHelper
 from moesif.client.waiting import wait
+from moesif.made_once import made_once
 from moesif.models.event import Headers
 
 if TYPE_CHECKING:
@@ -177,12 +177,12 @@ class MoesifAPIClient:
         client._collector = Collector(client.configuration, native)  # noqa: SLF001 - its own
         return client
 
-    @cached_property
+    @made_once
     def api(self) -> ApiController:
         """The calls."""
         return ApiController(collector=self._collector)
 
-    @cached_property
+    @made_once
     def health(self) -> HealthController:
         """The health probe."""
         return HealthController(collector=self._collector)

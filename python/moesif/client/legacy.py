@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -16,6 +15,7 @@ from moesif.client.configuration import Configuration
 from moesif.client.documents import MOST_BYTES
 from moesif.client.exchange import APIException, HttpClient, HttpContext, HttpMethodEnum, HttpRequest, HttpResponse
 from moesif.client.waiting import wait
+from moesif.made_once import made_once
 from moesif.models import BaseModel
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ __all__ = ["APIHelper", "Company", "RequestsClient", "User", "lazy_property"]
 _logger = logging.getLogger("moesif.client")
 
 #: A property that is computed once for each object.
-lazy_property = cached_property
+lazy_property = made_once
 
 
 class APIHelper:

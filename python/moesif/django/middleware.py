@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings as django_settings
@@ -17,8 +17,10 @@ from django.http import HttpResponse
 
 from moesif import _native
 from moesif.client import MoesifAPIClient
+from moesif.client.configuration import follow
 from moesif.django.functions import Functions, iscoroutinefunction, run, run_async, run_without_waiting
 from moesif.django.streams import record_stream
+from moesif.made_once import made_once
 from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
 from moesif.serving import leave
@@ -61,6 +63,7 @@ class MoesifMiddleware(ProfileUpdates):
         self.get_response = get_response
         self.settings = middleware_settings()
         self._capture = capture_of(self.settings)
+        follow(self.settings)
         self._post = self._capture.post
         self.LOG_BODY = self._capture.log_body
         if self._capture.captures_outgoing:
@@ -71,7 +74,7 @@ class MoesifMiddleware(ProfileUpdates):
         if self._is_async:
             _mark_coroutine_function(self)
 
-    @cached_property
+    @made_once
     def client(self) -> MoesifAPIClient:
         """The API of the collector of these settings, whose calls raise where the helpers log."""
         settings = self.settings or {}

@@ -71,7 +71,7 @@ def _standing_in(call: _native.OutgoingCall, body: Any, limit: int) -> Any:
         with suppress(TypeError):
             _record_buffer(call, memoryview(body), limit)
             return None
-    return _recording_body(type(body))(call, body)  # type: ignore[arg-type] # a class is hashable
+    return _recording_body(type(body))(call, body)
 
 
 def _record_buffer(call: _native.OutgoingCall, buffer: memoryview, limit: int) -> None:
@@ -150,14 +150,20 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
 }
 
 
-@functools.cache
+#: Those made so far. They know nothing of the classes they stand in for, which may be forgotten.
+_recording_bodies: weakref.WeakKeyDictionary[type, type[_RecordedBody]] = weakref.WeakKeyDictionary()
+
+
 def _recording_body(kind: type) -> type[_RecordedBody]:
     """Return the class that stands in for such bodies: Python looks for special methods on classes only."""
+    made = _recording_bodies.get(kind)
+    if made is not None:
+        return made
     methods = {name: method for name, method in _SPECIAL.items() if hasattr(kind, name)}
     if hasattr(kind, "__getitem__"):
         # Python iterates a sequence without asking for more.
         methods["__iter__"] = _iterate
-    return type(kind.__name__, (_RecordedBody,), methods)
+    return _recording_bodies.setdefault(kind, type(kind.__name__, (_RecordedBody,), methods))
 
 
 def _position(body: Any) -> int | None:
