@@ -123,6 +123,24 @@ def test_a_function_of_two_parameters_is_asked_with_two(govern: Govern) -> None:
     assert request(governed).status.startswith("402")
 
 
+@pytest.mark.parametrize("restriction", [{"applied_to_unidentified": True}, {"applied_to": "not_matching"}], ids=str)
+@pytest.mark.parametrize("kind", ["user", "company"])
+def test_who_cannot_be_asked_about_is_not_nobody(govern: Govern, kind: str, restriction: dict[str, Any]) -> None:
+    asked = Asked()
+    governed = _governed(govern, asked, [rule(kind, **restriction)])
+
+    def away(*_arguments: object) -> None:
+        message = "the database is away"
+        raise OSError(message)
+
+    blocked = {"user": None, "company": None} if "applied_to_unidentified" in restriction else {}
+    for who, result in blocked.items():
+        setattr(asked, who, lambda *_arguments, result=result: result)
+    assert request(governed).status.startswith("402")
+    setattr(asked, kind, away)
+    assert request(governed).status == "200 OK"
+
+
 def test_a_function_that_raises_costs_its_result_and_is_logged_once(
     recorder: Recorder, govern: Govern, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -131,8 +149,8 @@ def test_a_function_that_raises_costs_its_result_and_is_logged_once(
     governed = _governed(govern, asked, [rule("user", **NOBODY)])
     for _ in range(3):
         answer = request(governed, make_environ("GET", "/path"))
-        # Nobody is known: the rule for those applies.
-        assert (answer.status, answer.header("X-Nobody")) == ("200 OK", ["1"])
+        # Who it is nobody knows: that is not to be nobody.
+        assert (answer.status, answer.header("X-Nobody")) == ("200 OK", [])
     assert [event["user_id"] for event in events_of(recorder, "/path", 3)] == ["1", "1", "1"]
     messages = [record for record in caplog.records if "IDENTIFY_USER" in record.getMessage()]
     assert [record.name for record in messages] == ["moesif.callbacks"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.gateway import hello, request
+from tests.gateway import hello, make_environ, request
+from tests.governance.rules import rule
 from tests.recorder import Answer, Fault
 from tests.remote.loaded import Config, sampled_out, wait_until
 
@@ -96,6 +97,35 @@ def test_what_was_loaded_stays_when_a_fetch_fails(recorder: Recorder, wrap: Wrap
     recorder.wait_for_fetches(3, "/v1/config")
     assert config.is_in_force(application)
     assert not sampled_out(application)
+
+
+def test_rules_are_in_force_only_with_the_cohorts_they_go_by(recorder: Recorder, wrap: Wrap) -> None:
+    before, after = Config("1"), Config("2", user_rules={"ann": [{"rules": "r"}]})
+    recorder.config, recorder.rules = before.answer, Answer(200, (("X-Moesif-Rules-Tag", "r"),), b"[]")
+    application = wrap(hello, IDENTIFY_USER=lambda _app, environ, _headers: environ["HTTP_X_USER"])
+
+    def status(user: str) -> str:
+        return request(application, make_environ(HTTP_X_USER=user)).status[:3]
+
+    wait_until(lambda: status("ann") == "200" and sampled_out(application, before.probe, HTTP_X_USER="ann"), "loaded")
+    # A rule for everybody who has not paid, and who has: of these, only the first can be had.
+    blocking = [rule("user", applied_to="not_matching")]
+    recorder.config, recorder.rules = 503, Answer(200, (("X-Moesif-Rules-Tag", "s"),), json.dumps(blocking).encode())
+    recorder.reply = lambda _delivery: Answer(201, _tags("2", "s"))
+    fetched = recorder.fetches.count("/v1/rules")
+    wait_until(
+        lambda: status("ann") == "200" and recorder.fetches.count("/v1/rules") > fetched + 1, "the rule is fetched"
+    )
+    assert status("ann") == "200"
+    recorder.config = after.answer
+    wait_until(lambda: status("bob") == "402", "the rule is in force")
+    assert status("ann") == "200"
+    # A cohort that cannot be read may be that of the rule.
+    torn = Config("3", user_rules={"ann": [{"rule": "r"}]})
+    recorder.config = torn.answer
+    recorder.reply = lambda _delivery: Answer(201, _tags("3", "s"))
+    wait_until(lambda: sampled_out(application, torn.probe, HTTP_X_USER="ann"), "it is loaded")
+    assert (status("ann"), status("bob")) == ("200", "402")
 
 
 def test_a_failed_fetch_is_tried_again(recorder: Recorder, wrap: Wrap) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,6 +87,8 @@ def test_a_function_that_raises_costs_only_its_own_result(
     assert option in record.getMessage()
     assert record.exc_info
     assert "a mistake in the function" in str(record.exc_info[1])
+    assert record.exc_info[2]
+    assert Path(__file__).name in str(traceback.extract_tb(record.exc_info[2])[-1])
     events = recorder.wait_for(3)
     assert len(events) == 3
     fields = {

@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::complaint::complain;
 
 /// A file longer than this is a mistake: every client downloads it.
-const LONGEST: u64 = 16 * 1024 * 1024;
+const LONGEST: u64 = moesif_wire::limits::DOCUMENT;
 /// A file that changed this recently is read again even if it looks unchanged: the clock of a file system ticks
 /// slowly. Recently by its own time, or by ours where its time lies in the future.
 const SETTLED: Duration = Duration::from_secs(2);

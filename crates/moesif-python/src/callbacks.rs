@@ -49,16 +49,21 @@ impl Callback {
         self.isolated(py, arguments, read, |error| self.report(py, error))
     }
 
-    /// The same before the application is called, where governance rules ask for the result.
+    /// The same before the application is called, where governance rules ask for the result; `failed` is called when there is
+    /// none because of that.
     pub(crate) fn call_early<'py, T>(
         &self,
         py: Python<'py>,
         arguments: &Bound<'py, PyTuple>,
         read: impl FnOnce(&Bound<'py, PyAny>) -> PyResult<Option<T>>,
+        failed: impl FnOnce(),
     ) -> PyResult<Option<T>> {
-        const LACK: &str =
-            " before the application was called: governance rules are applied without its result";
-        self.isolated(py, arguments, read, |error| self.count(py, &self.has_failed_early, LACK, error))
+        const LACK: &str = " before the application was called: governance rules that ask for its result are not \
+                            applied to the call";
+        self.isolated(py, arguments, read, |error| {
+            self.count(py, &self.has_failed_early, LACK, error);
+            failed();
+        })
     }
 
     fn isolated<'py, T>(

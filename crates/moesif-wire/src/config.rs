@@ -1,6 +1,6 @@
 //! What `GET /v1/config` answers: sampling rates, and which governance rules' cohorts an entity is in.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde_json::value::RawValue;
@@ -18,10 +18,21 @@ pub struct Config {
     pub company_sample_rate: HashMap<String, Percent>,
     /// The same by what is asked for: the first entry that matches counts.
     pub regex_config: Vec<RegexConfig>,
-    /// Governance rules a user's cohorts refer to, in order, by user id.
-    pub user_rules: HashMap<String, Vec<RuleEntry>>,
-    /// Governance rules a company's cohorts refer to, in order, by company id.
-    pub company_rules: HashMap<String, Vec<RuleEntry>>,
+    /// Which governance rules users' cohorts refer to.
+    pub user_rules: Cohorts,
+    /// Which governance rules companies' cohorts refer to.
+    pub company_rules: Cohorts,
+}
+
+/// The rules whose cohorts entities are in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cohorts {
+    /// By the entity's id, in order.
+    pub entries: HashMap<String, Vec<RuleEntry>>,
+    /// Ids of entities that have entries which cannot be read: they may be in other cohorts as well.
+    pub incomplete: HashSet<String>,
+    /// There are cohorts, and nothing of them can be read.
+    pub is_unreadable: bool,
 }
 
 /// A share in percent, from 0 to 100, exact to a millionth of a percent.
@@ -104,8 +115,8 @@ impl Config {
         }
         config.user_sample_rate = complaints.map(&members, "user_sample_rate", Complaints::percent);
         config.company_sample_rate = complaints.map(&members, "company_sample_rate", Complaints::percent);
-        config.user_rules = complaints.map(&members, "user_rules", Complaints::entries);
-        config.company_rules = complaints.map(&members, "company_rules", Complaints::entries);
+        config.user_rules = complaints.cohorts(&members, "user_rules");
+        config.company_rules = complaints.cohorts(&members, "company_rules");
         if let Some(list) = present(&members, "regex_config") {
             config.regex_config = complaints.regex_config("regex_config", list);
         }
@@ -150,6 +161,25 @@ impl Complaints {
                 read(self, &path, value).map(|read| (id, read))
             })
             .collect()
+    }
+
+    fn cohorts(&mut self, members: &HashMap<String, &RawValue>, name: &str) -> Cohorts {
+        let mut incomplete = HashSet::new();
+        let complaints = self.0.len();
+        let entries = self.map(members, name, |complaints, path, json| {
+            let before = complaints.0.len();
+            let entries = complaints.entries(path, json);
+            if entries.is_none() || complaints.0.len() > before {
+                incomplete
+                    .extend(path.strip_prefix(name).and_then(|id| id.strip_prefix('.')).map(str::to_owned));
+            }
+            entries
+        });
+        // No members are written as a list by some.
+        let is_empty = present(members, name).and_then(array).is_some_and(|items| items.is_empty());
+        let is_unreadable =
+            entries.is_empty() && incomplete.is_empty() && self.0.len() > complaints && !is_empty;
+        Cohorts { entries, incomplete, is_unreadable }
     }
 
     fn entries(&mut self, path: &str, json: &RawValue) -> Option<Vec<RuleEntry>> {
@@ -246,12 +276,12 @@ mod tests {
         assert_eq!(config.sample_rate, Percent::new(80.0));
         assert_eq!(Some(config.user_sample_rate["u-17"]), Percent::new(10.0));
         assert_eq!(Some(config.company_sample_rate["acme"]), Percent::new(50.0));
-        let [entry] = &config.user_rules["u-17"][..] else { panic!("{:?}", config.user_rules) };
+        let [entry] = &config.user_rules.entries["u-17"][..] else { panic!("{:?}", config.user_rules) };
         assert_eq!(entry.rule, "r-quota");
         assert_eq!(entry.values["0"], "Basic");
         assert_eq!(entry.values["1"], "1000");
         assert!(!entry.values.contains_key("2"));
-        assert_eq!(config.company_rules["acme"][0].values, HashMap::new());
+        assert_eq!(config.company_rules.entries["acme"][0].values, HashMap::new());
         let condition = Condition { path: "request.route".into(), value: "^/health".into() };
         assert_eq!(
             config.regex_config,
@@ -269,7 +299,9 @@ mod tests {
         assert_eq!(config.sample_rate, Percent::new(40.0));
         assert_eq!(config.user_sample_rate.len(), 1);
         assert_eq!(config.regex_config.len(), 1);
-        assert_eq!(config.user_rules["u"], [RuleEntry { rule: "9".into(), values: HashMap::new() }]);
+        assert_eq!(config.user_rules.entries["u"], [RuleEntry { rule: "9".into(), values: HashMap::new() }]);
+        assert_eq!(config.user_rules.incomplete, HashSet::from(["u".to_owned()]));
+        assert!(!config.user_rules.is_unreadable);
         let mut complaints = complaints;
         complaints.sort();
         assert_eq!(
@@ -283,6 +315,23 @@ mod tests {
                 "user_sample_rate.a is -1, expected a number from 0 to 100",
             ]
         );
+    }
+
+    #[test]
+    fn whoever_may_be_in_a_cohort_that_cannot_be_read_is_known() {
+        let cohorts = |json: &str| parse(&format!(r#"{{"user_rules":{json}}}"#)).0.user_rules;
+        for json in ["null", "{}", "[]", r#"{"u":null}"#, r#"{"u":[]}"#] {
+            let cohorts = cohorts(json);
+            assert!(cohorts.incomplete.is_empty() && !cohorts.is_unreadable, "{json}");
+        }
+        for json in [r#"{"u":{"rules":"r"}}"#, r#"{"u":[{"rule":"r"}],"v":[{"rules":"r"}]}"#] {
+            let cohorts = cohorts(json);
+            assert_eq!(cohorts.incomplete, HashSet::from(["u".to_owned()]), "{json}");
+            assert!(!cohorts.is_unreadable, "{json}");
+        }
+        for json in ["7", "[7]", r#"{"\ud800":[],"u":[{"rules":"r"}]}"#] {
+            assert!(cohorts(json).is_unreadable, "{json}");
+        }
     }
 
     #[test]

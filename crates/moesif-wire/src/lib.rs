@@ -22,12 +22,13 @@ pub mod event;
 pub mod header;
 mod judge;
 mod lenient;
+pub mod limits;
 pub mod reply;
 pub mod rule;
 pub mod text;
 pub mod time;
 
-pub use config::{Complaint, Condition, Config, Percent, RegexConfig, RuleEntry};
+pub use config::{Cohorts, Complaint, Condition, Config, Percent, RegexConfig, RuleEntry};
 pub use event::{Body, Direction, Event, Headers, Request, Response};
 pub use judge::Rejection;
 pub use reply::{IngestReply, RejectedEvent};

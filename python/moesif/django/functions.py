@@ -158,42 +158,48 @@ async def _awaited(result: Any) -> object:
 
 
 class Step:
-    """A function to be asked, and what takes its answer and tells whether there was one."""
+    """A function to be asked, and what takes its answer and tells whether there was one.
 
-    __slots__ = ("accept", "arguments", "consequence", "function")
+    Asked before the view, for governance rules, it also has what is to be told when it fails.
+    """
+
+    __slots__ = ("accept", "arguments", "doubt", "function")
 
     def __init__(
         self,
         function: Function,
         arguments: tuple[object, ...],
         accept: Callable[[Any], bool],
-        consequence: str | None = None,
+        doubt: Callable[[], None] | None = None,
     ) -> None:
         self.function = function
         self.arguments = arguments
         self.accept = accept
-        self.consequence = consequence
+        self.doubt = doubt
+
+    def _failed(self, error: BaseException) -> bool:
+        self.function.report(error, _EARLY if self.doubt else None)
+        if self.doubt:
+            self.doubt()
+        return False
 
     def take(self) -> bool:
         try:
             return self.accept(self.function.call(*self.arguments))
         except (Exception, asyncio.CancelledError) as error:
-            self.function.report(error, self.consequence)
-            return False
+            return self._failed(error)
 
     async def take_async(self) -> bool:
         try:
             return self.accept(await self.function.call_async(*self.arguments))
         except Exception as error:
-            self.function.report(error, self.consequence)
-            return False
+            return self._failed(error)
         except asyncio.CancelledError as error:
             # Of the request, or only of something the function has waited for. Before Python 3.11 nobody can tell.
             task = asyncio.current_task()
             if sys.version_info < (3, 11) or task is None or task.cancelling():
                 raise
-            self.function.report(error, self.consequence)
-            return False
+            return self._failed(error)
 
 
 def run(steps: Steps) -> None:
@@ -282,22 +288,24 @@ class Functions:
             if call.needs_user_id:
                 if self.identify_user:
                     call.lend_body(request)
-                yield from self._identify_user(call, both, _EARLY)
+                yield from self._identify_user(call, both, call.doubt_user)
             if self.identify_company and call.needs_company_id:
                 call.lend_body(request)
-                yield Step(self.identify_company, both, call.set_company_id, _EARLY)
+                yield Step(self.identify_company, both, call.set_company_id, call.doubt_company)
         finally:
             call.take_body_back(request)
 
-    def _identify_user(self, call: _native.DjangoCall, both: tuple[Any, Any], consequence: str | None = None) -> Steps:
-        if self.identify_user and (yield Step(self.identify_user, both, call.set_user_id, consequence)):
+    def _identify_user(
+        self, call: _native.DjangoCall, both: tuple[Any, Any], doubt: Callable[[], None] | None = None
+    ) -> Steps:
+        if self.identify_user and (yield Step(self.identify_user, both, call.set_user_id, doubt)):
             return
         request = both[0]
         user = carried_user(request)
         if user is UNKNOWN and self._lookup and has_session(request):
-            yield Step(self._lookup, (request,), call.set_username)
+            yield Step(self._lookup, (request,), call.set_username, doubt)
         elif user is not UNKNOWN and user is not NOBODY:
-            yield Step(self._username, (user,), call.set_username)
+            yield Step(self._username, (user,), call.set_username, doubt)
 
     def end(self, call: _native.DjangoCall) -> Steps:
         """Hand a record over, masked if that is wanted."""
@@ -307,4 +315,4 @@ class Functions:
             call.deliver()
 
 
-_EARLY = " before the application was called: governance rules are applied without its result"
+_EARLY = " before the application was called: governance rules that ask for its result are not applied to the call"

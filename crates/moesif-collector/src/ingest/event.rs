@@ -5,10 +5,10 @@
 
 use std::borrow::Cow;
 
-use moesif_wire::{Body, Event, Headers, Rejection, header};
+use moesif_wire::{Body, Event, Headers, Rejection, header, limits};
 use serde_json::value::RawValue;
 
-use super::{Received, limits};
+use super::Received;
 use crate::store::EventRecord;
 
 /// An event longer than this has its bodies cut.
@@ -21,7 +21,7 @@ const CUT_BASE64: usize = CUT / 3 * 4;
 /// Judges one event.
 pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, Rejection> {
     let mut event = Event::parse(raw)?;
-    short_enough(&event)?;
+    limits::check_event(&event)?;
     if event.request.ip_address.is_none() {
         event.request.ip_address = Some(Cow::Owned(received.peer.to_string()));
     }
@@ -67,27 +67,6 @@ pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, 
         company: event.company_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
         transaction_id: event.transaction_id.map(Cow::into_owned).filter(|id| !id.is_empty()),
     })
-}
-
-/// Judges the length of every field that is listed or found by.
-fn short_enough(event: &Event<'_>) -> Result<(), Rejection> {
-    let request = &event.request;
-    let fields = [
-        ("request.uri", Some(&request.uri)),
-        ("request.verb", Some(&request.verb)),
-        ("request.api_version", request.api_version.as_ref()),
-        ("request.ip_address", request.ip_address.as_ref()),
-        ("response.ip_address", event.response.as_ref().and_then(|response| response.ip_address.as_ref())),
-        ("user_id", event.user_id.as_ref()),
-        ("company_id", event.company_id.as_ref()),
-        ("subscription_id", event.subscription_id.as_ref()),
-        ("session_token", event.session_token.as_ref()),
-        ("transaction_id", event.transaction_id.as_ref()),
-        ("blocked_by", event.blocked_by.as_ref()),
-        ("action_name", event.action_name.as_ref()),
-        ("trace_id", event.trace_id.as_ref()),
-    ];
-    fields.into_iter().try_for_each(|(name, text)| text.map_or(Ok(()), |text| limits::check(name, text)))
 }
 
 /// About how many bytes of the document are this body.

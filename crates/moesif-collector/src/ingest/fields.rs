@@ -1,10 +1,8 @@
 //! Fields of the small documents (actions and profiles), each judged on its own so that a refusal names it.
 //! Lenient where official SDKs are: a number stands for the string it is written as, null is absent.
 
-use moesif_wire::{Rejection, Timestamp};
+use moesif_wire::{Rejection, Timestamp, limits};
 use serde_json::{Map, Value, value::RawValue};
-
-use super::limits;
 
 pub(super) type Fields = Map<String, Value>;
 type Judged<T> = Result<T, Rejection>;

@@ -8,7 +8,6 @@ mod action;
 mod body;
 mod event;
 mod fields;
-mod limits;
 mod list;
 mod profile;
 mod refused;

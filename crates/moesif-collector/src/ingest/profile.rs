@@ -1,12 +1,11 @@
 //! One user, company or subscription, judged and completed: what it must have, and `modified_time`.
 
-use moesif_wire::Rejection;
+use moesif_wire::{Rejection, limits};
 use serde_json::{Value, value::RawValue};
 
 use super::{
     Received, Shape,
     fields::{Fields, object, optional_object, required_text, text, time_or, unexpected},
-    limits,
 };
 use crate::store::{ProfileKind, ProfileRecord};
 

@@ -279,6 +279,16 @@ impl DjangoCall {
         Ok(self.set(convert::id_text(value)?, Exchange::set_user_id))
     }
 
+    /// Who the user is could not be found out.
+    fn doubt_user(&self) {
+        self.record.update(Exchange::doubt_user);
+    }
+
+    /// The same of the company.
+    fn doubt_company(&self) {
+        self.record.update(Exchange::doubt_company);
+    }
+
     /// Takes the id of the company, the same way.
     fn set_company_id(&self, value: &Bound<'_, PyAny>) -> PyResult<bool> {
         Ok(self.set(convert::id_text(value)?, Exchange::set_company_id))

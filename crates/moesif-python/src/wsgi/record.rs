@@ -104,19 +104,22 @@ impl Functions {
         rewind: impl Fn(),
     ) -> PyResult<()> {
         let py = app.py();
-        let ask = |identify: &Option<Identify>, is_needed: bool| {
+        let ask = |identify: &Option<Identify>, is_needed: bool, doubt: fn(&mut Exchange)| {
             let Some(identify) = identify.as_ref().filter(|_| is_needed) else {
                 return Ok(None);
             };
             rewind();
             let no_headers = PyDict::new(py).into_any();
             let arguments = identify.arguments(app, environ, &no_headers)?;
-            identify.function.call_early(py, &arguments, convert::id_text)
+            identify.function.call_early(py, &arguments, convert::id_text, || {
+                record.update(doubt);
+            })
         };
-        if let Some(id) = ask(&self.identify_user, governance.needs_user_id())? {
+        if let Some(id) = ask(&self.identify_user, governance.needs_user_id(), Exchange::doubt_user)? {
             record.update(|exchange| exchange.set_user_id(id));
         }
-        if let Some(id) = ask(&self.identify_company, governance.needs_company_id())? {
+        let doubt = Exchange::doubt_company;
+        if let Some(id) = ask(&self.identify_company, governance.needs_company_id(), doubt)? {
             record.update(|exchange| exchange.set_company_id(id));
         }
         Ok(())

@@ -35,6 +35,13 @@ struct Span {
 /// A header's name and value.
 type Field = (Span, Span);
 
+/// Of whom the application could not say who they are.
+#[derive(Clone, Copy, Debug, Default)]
+struct Doubt {
+    user: bool,
+    company: bool,
+}
+
 /// One API call while it passes and until it is delivered.
 ///
 /// An adapter fills it on the application's thread; every method is a copy into memory that is already there.
@@ -59,6 +66,7 @@ pub struct Exchange {
     failed: bool,
     user_id: Option<String>,
     company_id: Option<String>,
+    in_doubt: Doubt,
     session_token: Option<String>,
     metadata: Option<Box<RawValue>>,
     /// The governance rule that answered.
@@ -135,6 +143,7 @@ impl Exchange {
             failed: false,
             user_id: None,
             company_id: None,
+            in_doubt: Doubt::default(),
             session_token: None,
             metadata: None,
             blocked_by: None,
@@ -299,6 +308,24 @@ impl Exchange {
     #[must_use]
     pub fn user_id(&self) -> Option<&str> {
         self.user_id.as_deref()
+    }
+
+    /// The application could not say who the user is. That is not the same as nobody.
+    pub fn doubt_user(&mut self) {
+        self.in_doubt.user = true;
+    }
+
+    /// The same for the company.
+    pub fn doubt_company(&mut self) {
+        self.in_doubt.company = true;
+    }
+
+    pub(crate) fn is_user_in_doubt(&self) -> bool {
+        self.in_doubt.user
+    }
+
+    pub(crate) fn is_company_in_doubt(&self) -> bool {
+        self.in_doubt.company
     }
 
     /// The id of the user's company, as the application names it.

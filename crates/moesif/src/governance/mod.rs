@@ -58,6 +58,10 @@ struct Governed {
 struct Cohorts {
     rules: Vec<Governed>,
     members: HashMap<String, Vec<Membership>>,
+    /// Who may be in cohorts that are not in `members`.
+    incomplete: HashSet<String>,
+    /// Everybody may be.
+    is_unreadable: bool,
 }
 
 /// That somebody is in a cohort of a rule.
@@ -113,7 +117,8 @@ impl Governance {
     }
 
     /// What rules make of a call whose request is recorded, with the ids as far as they are known. A user who has not been
-    /// named by the application is looked for in the request's headers, as for the event.
+    /// named by the application is looked for in the request's headers, as for the event. About whom the application could not
+    /// be asked ([`Exchange::doubt_user`]), and who is not named otherwise, no rule of that kind holds.
     #[must_use]
     pub fn decide(&self, exchange: &Exchange) -> Decision {
         let call = Call::new(exchange, &self.body_keys);
@@ -121,10 +126,16 @@ impl Governance {
         let mut applied: Vec<Applied<'_>> =
             self.calls.iter().filter(|rule| rule.holds(&call)).map(|rule| (rule, None)).collect();
         if self.needs_company_id() {
-            self.companies.apply(call.company_id(), &call, &mut applied);
+            let id = call.company_id();
+            if id.is_some() || !exchange.is_company_in_doubt() {
+                self.companies.apply(id, &call, &mut applied);
+            }
         }
         if self.needs_user_id() {
-            self.users.apply(call.user_id().as_deref(), &call, &mut applied);
+            let id = call.user_id();
+            if id.is_some() || !exchange.is_user_in_doubt() {
+                self.users.apply(id.as_deref(), &call, &mut applied);
+            }
         }
         let mut headers = Vec::new();
         for (rule, values) in &applied {
@@ -159,22 +170,25 @@ impl Governed {
 
 impl Cohorts {
     /// Entries for rules that are not there (turned off, or not loaded yet) are left out.
-    fn new(rules: Vec<Governed>, entries: &HashMap<String, Vec<RuleEntry>>) -> Self {
+    fn new(rules: Vec<Governed>, cohorts: &moesif_wire::Cohorts) -> Self {
         let index: HashMap<&str, usize> =
             rules.iter().enumerate().map(|(index, rule)| (&*rule.id, index)).collect();
         let membership = |entry: &RuleEntry| {
             let rule = *index.get(&*entry.rule)?;
             Some(Membership { rule, values: entry.values.clone() })
         };
-        let members = entries
+        let members = cohorts
+            .entries
             .iter()
             .map(|(id, entries)| (id.clone(), entries.iter().filter_map(membership).collect()))
             .collect();
-        Self { rules, members }
+        let incomplete = cohorts.incomplete.clone();
+        Self { rules, members, incomplete, is_unreadable: cohorts.is_unreadable }
     }
 
     /// Adds the rules that apply to somebody: those whose cohorts they are in, in the order of their entries, then those
-    /// for everybody outside of the cohorts, in the order of the rules. Without an id, those for the unidentified.
+    /// for everybody outside of the cohorts, in the order of the rules; of whom nobody knows all cohorts, nobody knows that.
+    /// Without an id, those for the unidentified.
     fn apply<'a>(&'a self, id: Option<&str>, call: &Call<'_>, applied: &mut Vec<Applied<'a>>) {
         let Some(id) = id else {
             let unidentified =
@@ -190,6 +204,9 @@ impl Cohorts {
             {
                 applied.push((rule, Some(values)));
             }
+        }
+        if self.is_unreadable || self.incomplete.contains(id) {
+            return;
         }
         for (index, rule) in self.rules.iter().enumerate() {
             if rule.applied_to == AppliedTo::NotMatching

@@ -2,7 +2,7 @@
 //!
 //! In: `GET /v1/config` and `GET /v1/rules`, fetched by a thread of the pipeline, and the versions that answers to batches
 //! show. Out: a [`Remote`] that readers load without waiting; it changes as a whole. When a fetch fails, or brings what cannot
-//! be read, what was loaded before stays.
+//! be read, what was loaded before stays; so do the rules when either document cannot be had, since they go by both.
 
 mod schedule;
 
@@ -97,6 +97,7 @@ pub(crate) fn spawn(
         diagnostics: Arc::clone(diagnostics),
         config: Loaded::default(),
         rules: Loaded::default(),
+        is_outdated: false,
         is_failing: AtomicBool::new(false),
     };
     thread::Builder::new().name("moesif-remote".to_owned()).spawn(move || loader.run()).map(drop)
@@ -109,6 +110,8 @@ struct Loader {
     diagnostics: Arc<Diagnostics>,
     config: Loaded<Config>,
     rules: Loaded<Vec<Rule>>,
+    /// What is in force is not what the documents say.
+    is_outdated: bool,
     is_failing: AtomicBool,
 }
 
@@ -145,7 +148,7 @@ impl Loader {
         }
     }
 
-    /// Fetches both documents and puts into force what is new. Returns whether both could be had.
+    /// Fetches both documents and puts into force what is new: rules only where both could be had, which is returned.
     fn refresh(&mut self, transport: &HttpTransport) -> bool {
         let config = self
             .fetch(transport, Document::Config)
@@ -165,16 +168,36 @@ impl Loader {
                 complaints.extend(found.iter().map(Complaint::to_string));
             }
         }
-        if is_new {
-            let (remote, unusable) = Remote::new(&self.config.document, &self.rules.document);
-            self.state.current.store(Arc::new(remote));
-            complaints.extend(unusable);
+        self.is_outdated |= is_new;
+        if self.is_outdated && config.is_ok() && rules.is_ok() {
+            complaints.extend(self.apply());
+        } else if let Ok(Some(_)) = &config {
+            complaints.extend(self.apply_sampling());
         }
         self.complain(&complaints);
         let failure = config.err().map(|failure| (Document::Config, failure));
         let failure = failure.or_else(|| rules.err().map(|failure| (Document::Rules, failure)));
         self.report(failure.as_ref());
         failure.is_none()
+    }
+
+    /// Puts both documents into force. Returns what of them cannot be used.
+    fn apply(&mut self) -> Vec<String> {
+        let (sampling, mut unusable) = Sampling::new(&self.config.document);
+        let (governance, unusable_rules) = Governance::new(&self.rules.document, &self.config.document);
+        unusable.extend(unusable_rules);
+        self.state.current.store(Arc::new(Remote { sampling, governance: Arc::new(governance) }));
+        self.is_outdated = false;
+        unusable
+    }
+
+    /// Puts rates into force without rules: those that are newer or older than the cohorts they go by might block whom they
+    /// are to spare.
+    fn apply_sampling(&self) -> Vec<String> {
+        let (sampling, unusable) = Sampling::new(&self.config.document);
+        let governance = Arc::clone(&self.state.current().governance);
+        self.state.current.store(Arc::new(Remote { sampling, governance }));
+        unusable
     }
 
     fn fetch(&self, transport: &HttpTransport, document: Document) -> Result<Reply, Failure> {
@@ -251,15 +274,5 @@ impl Document {
             Self::Config => "/v1/config",
             Self::Rules => "/v1/rules",
         }
-    }
-}
-
-impl Remote {
-    /// What these documents ask for, and what of it cannot be used.
-    fn new(config: &Config, rules: &[Rule]) -> (Self, Vec<String>) {
-        let (sampling, mut unusable) = Sampling::new(config);
-        let (governance, unusable_rules) = Governance::new(rules, config);
-        unusable.extend(unusable_rules);
-        (Self { sampling, governance: Arc::new(governance) }, unusable)
     }
 }

@@ -29,7 +29,7 @@ use crate::remote::Tags;
 /// Most bytes of an answer that are read: more would not be ours to understand.
 const LONGEST_REPLY: u64 = 256 * 1024;
 /// The same for a document that is asked for.
-const LONGEST_DOCUMENT: u64 = 8 * 1024 * 1024;
+const LONGEST_DOCUMENT: u64 = moesif_wire::limits::DOCUMENT;
 /// How many addresses the HTTP library has room for.
 const MOST_ADDRESSES: usize = 16;
 
