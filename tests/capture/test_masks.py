@@ -152,6 +152,14 @@ def test_numbers_a_mask_leaves_alone_are_written_as_they_were_read(recorder: Rec
     assert body in recorder.accepted[0].json.replace(b" ", b"")
 
 
+def _with(name: str, value: object) -> Any:
+    def mask(event: Any) -> Any:
+        setattr(event, name, value)
+        return event
+
+    return mask
+
+
 def _raises(_event: Any) -> Any:
     raise KeyError(SECRET)
 
@@ -166,6 +174,9 @@ def _raises(_event: Any) -> Any:
         (_without("request"), b"{}"),
         (_without("request", "time"), b"{}"),
         (_without("response", "status"), b"{}"),
+        (_with("session_token", {"token": SECRET}), b"{}"),
+        (_with("session_token", SECRET * 1000), b"{}"),
+        (_with("user_id", "u" * 1025), b"{}"),
         (documented_mask, b""),
         (documented_mask, b'["password"]'),
     ],
@@ -177,6 +188,9 @@ def _raises(_event: Any) -> Any:
         "removes the request",
         "removes its time",
         "removes the status",
+        "makes an object of a text",
+        "makes a token too long",
+        "makes an id too long",
         "documented, without a body",
         "documented, with a list",
     ],
@@ -198,6 +212,8 @@ def test_a_mask_function_that_fails_costs_the_content_and_keeps_the_call(
         assert not event["response"]["headers"]
     assert SECRET.encode() not in b"".join(batch.json for batch in recorder.accepted)
     assert len([record for record in caplog.records if "MASK_EVENT_MODEL" in record.getMessage()]) == 1
+    # What the function raises is its own.
+    assert mask is _raises or SECRET not in caplog.text
 
 
 def test_an_exit_in_another_function_does_not_let_the_unmasked_event_out(recorder: Recorder, wrap: Wrap) -> None:

@@ -29,6 +29,18 @@ struct Here {
     pid: u32,
 }
 
+impl Here {
+    /// Says what becomes of a call. Of its URI, the query stays untold.
+    fn tell(&self, exchange: &Exchange, fate: &str) {
+        self.runtime.diagnostics().debug(|| {
+            let uri = exchange.uri().split(['?', '#']).next().unwrap_or_default();
+            let status =
+                exchange.status().map_or_else(|| "no response".to_owned(), |status| status.to_string());
+            format!("{} {uri}, {status}: {fate}", exchange.verb())
+        });
+    }
+}
+
 impl Client {
     /// A client under these settings.
     #[must_use]
@@ -64,6 +76,7 @@ impl Client {
     pub fn record(&self, exchange: Box<Exchange>) {
         let here = self.here();
         if exchange.pid() == here.pid {
+            here.tell(&exchange, "recorded");
             here.pipeline.push(exchange);
         }
     }
@@ -80,6 +93,7 @@ impl Client {
     pub fn sample_out(&self, exchange: Box<Exchange>) {
         let here = self.here();
         if exchange.pid() == here.pid {
+            here.tell(&exchange, "left out by sampling");
             here.pipeline.count_sampled_out();
         }
         drop(exchange);
@@ -89,6 +103,7 @@ impl Client {
     pub fn skip(&self, exchange: Box<Exchange>) {
         let here = self.here();
         if exchange.pid() == here.pid {
+            here.tell(&exchange, "skipped");
             here.pipeline.count_skipped();
         }
         drop(exchange);

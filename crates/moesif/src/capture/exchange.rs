@@ -549,7 +549,7 @@ impl Exchange {
     }
 
     /// The status the event has.
-    fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         if self.failed { Some(500) } else { self.status }
     }
 

@@ -45,6 +45,14 @@ pub struct Diagnostic {
 /// none; a child of a fork that inherits it set finds its own ring empty.
 static WAITING: AtomicBool = AtomicBool::new(false);
 
+/// Whether messages are kept that are of use only when looking for a problem.
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// Has messages kept from now on that are of use only when looking for a problem: `DEBUG`.
+pub fn be_verbose() {
+    VERBOSE.store(true, Ordering::Relaxed);
+}
+
 /// A bounded ring of messages.
 #[derive(Debug, Default)]
 pub struct Diagnostics {
@@ -64,6 +72,18 @@ impl Diagnostics {
         }
         ring.push_back(Diagnostic { topic, severity, message });
         WAITING.store(true, Ordering::Release);
+    }
+
+    /// Keeps a message that is of use only when looking for a problem, where that is wanted and there is room: it takes the
+    /// place of no other.
+    pub(crate) fn debug(&self, message: impl FnOnce() -> String) {
+        if VERBOSE.load(Ordering::Relaxed) && self.has_room() {
+            self.report(Severity::Debug, message());
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner).len() < CAPACITY
     }
 
     fn take(&self) -> Vec<Diagnostic> {

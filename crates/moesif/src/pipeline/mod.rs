@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 pub use breaker::BreakerState;
 pub use budget::{Budget, Reservation};
-pub use diagnostics::{Diagnostic, Diagnostics, Severity, Topic, drain_diagnostics};
+pub use diagnostics::{Diagnostic, Diagnostics, Severity, Topic, be_verbose, drain_diagnostics};
 pub use stats::{DropReason, Stats};
 
 pub(crate) use batch::gzip;

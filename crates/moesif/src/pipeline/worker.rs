@@ -87,6 +87,11 @@ impl<'a> Worker<'a> {
             Ok(reply) => format!("it answered {}{}", reply.status, reasons(&reply.ingested())),
             Err(error) => error.to_string(),
         };
+        self.shared.diagnostics.debug(|| {
+            let uri = self.shared.delivery.endpoint.base_uri();
+            let outcome = if found.is_empty() { "it has them" } else { &found };
+            format!("{} events in {} bytes for {uri}: {outcome}", attempt.written, gzipped.len())
+        });
         (verdict, found)
     }
 }

@@ -188,6 +188,10 @@ impl Loader {
         unusable.extend(unusable_rules);
         self.state.current.store(Arc::new(Remote { sampling, governance: Arc::new(governance) }));
         self.is_outdated = false;
+        self.diagnostics.debug(|| {
+            let rules = self.rules.document.len();
+            format!("remote configuration of {} is in force, with {rules} rules", self.endpoint.base_uri())
+        });
         unusable
     }
 

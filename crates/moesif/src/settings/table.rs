@@ -355,8 +355,9 @@ pub const OPTIONS: &[OptionSpec] = &[
         "DEBUG",
         Kind::Flag,
         Fallback::Flag(false),
-        "Log at DEBUG on the moesif loggers, to stderr if no handler is configured, and add an X-Moesif-Wsgi-Pid header \
-         to responses.",
+        "Log at DEBUG on the moesif loggers, to stderr if no handler is configured, what becomes of each call, batch and \
+         configuration, and add an X-Moesif-Wsgi-Pid header to responses. What a process has to say at once beyond 64 \
+         messages goes untold.",
     )
     .of(&[W]),
     OptionSpec::new(
