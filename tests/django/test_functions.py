@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.http import HttpResponse
 from django.test import RequestFactory
 
 import django
@@ -218,3 +219,23 @@ def test_functions_are_asked_about_a_call_that_raises(project: Project, recorder
     (event,) = recorder.wait_for(1)
     assert asked == [("/private", None), ("/public", None)]
     assert (event["request"]["uri"], event["user_id"]) == ("http://testserver/public", "ann")
+
+
+@pytest.mark.parametrize("read", ["scheme", "content"])
+def test_an_exit_that_arrives_while_we_read_is_the_hosts(
+    project: Project, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, read: str
+) -> None:
+    def leave(_object: object) -> None:
+        raise SystemExit
+
+    project()
+    monkeypatch.setattr("django.conf.settings.SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https"))
+    middleware = moesif_middleware(lambda _request: HttpResponse("answer"))
+    request = RequestFactory().get("/plain")
+    with monkeypatch.context() as arriving:
+        of = HttpResponse if read == "content" else type(request)
+        arriving.setattr(of, read, property(leave, getattr(of, read).fset))
+        with pytest.raises(SystemExit):
+            middleware(request)
+    assert middleware(request).content == b"answer"
+    assert {event["response"]["status"] for event in recorder.wait_for(1)} == {200}

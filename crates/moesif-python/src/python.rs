@@ -13,6 +13,7 @@
 
 use std::thread;
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyString, PyTuple};
@@ -133,6 +134,16 @@ pub(crate) fn truth(object: &Bound<'_, PyAny>) -> PyResult<bool> {
         object.is_truthy()
     }
     stopping(|| enter(object))
+}
+
+/// Nothing in the place of an `Exception`. What is none (an exit, an interrupt that arrives meanwhile) is the host's, and travels
+/// on (`docs/guarantees.md`, I-19).
+pub(crate) fn if_possible<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_instance_of::<PyException>(py) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Runs one of the frames above; an unwinding that is not a panic of ours goes no further.

@@ -24,7 +24,7 @@ use crate::guard::{guarded, raising};
 use crate::record::Record;
 use crate::serving::Served;
 use crate::wsgi::input::Lending;
-use crate::{convert, json, log, mask, settings};
+use crate::{convert, json, log, mask, python, settings};
 
 /// How the calls of a Django project are captured: `DjangoCapture(settings, django_settings)`.
 ///
@@ -102,6 +102,7 @@ impl DjangoCapture {
             self.shared.client.lose();
             return Ok(None);
         };
+        let head = head?;
         let policy = self.shared.client.policy();
         let is_about = |needs: fn(&Governance) -> bool| rules.as_deref().is_some_and(needs);
         let read_first = self.shared.read_request_body_first || is_about(Governance::needs_request_body);
@@ -122,7 +123,8 @@ impl DjangoCapture {
         };
         if is_spooled
             && (read_first || asks_early)
-            && let Some(length) = guarded(|| request::spooled_length(request)).flatten()
+            && let Some(length) =
+                python::if_possible(request.py(), raising(|| request::spooled_length(request)))?
         {
             head.has_arrived(length);
         }
@@ -245,8 +247,7 @@ impl DjangoCall {
             request::record_body_that_was_read(request, &self.record);
             let rule_headers =
                 self.rules.is_some().then(|| self.rule_headers.get().map(Vec::as_slice).unwrap_or_default());
-            response::record(response, &self.record, rule_headers);
-            Ok(())
+            response::record(response, &self.record, rule_headers)
         })
     }
 

@@ -20,13 +20,18 @@ pub(super) struct Head {
 
 /// Copies the request's head from `request.META`, which is `environ` under WSGI and made by Django under ASGI. `settings` are
 /// Django's.
+///
+/// Raises only what is not an `Exception`.
 pub(super) fn read(
     request: &Bound<'_, PyAny>,
     settings: &Bound<'_, PyAny>,
     exchange: &mut Exchange,
-) -> Option<Head> {
+) -> PyResult<Option<Head>> {
     let py = request.py();
-    let meta = python::attribute(request, intern!(py, "META")).ok()?.cast_into::<PyDict>().ok()?;
+    let meta = python::if_possible(py, python::attribute(request, intern!(py, "META")))?;
+    let Some(meta) = meta.and_then(|meta| meta.cast_into::<PyDict>().ok()) else {
+        return Ok(None);
+    };
     let is_set =
         |name| python::attribute(settings, name).is_ok_and(|value| value.is_truthy().unwrap_or(true));
     let wsgi_scheme = meta.get_item(intern!(py, "wsgi.url_scheme")).ok().flatten();
@@ -34,13 +39,13 @@ pub(super) fn read(
     let scheme = match wsgi_scheme {
         Some(scheme) if !is_set(intern!(py, "SECURE_PROXY_SSL_HEADER")) => Some(scheme),
         // Knows about that setting, and raises when it is nonsense.
-        _ => python::attribute(request, intern!(py, "scheme")).ok(),
+        _ => python::if_possible(py, python::attribute(request, intern!(py, "scheme")))?,
     };
     let scheme = scheme.and_then(|scheme| with_text(&scheme, str::to_owned)).unwrap_or_default();
     // What `get_host()` checks, unchecked.
     let host = if is_set(intern!(py, "USE_X_FORWARDED_HOST")) || is_set(intern!(py, "USE_X_FORWARDED_PORT")) {
-        let host = python::call_method(request, intern!(py, "_get_raw_host"), &PyTuple::empty(py)).ok();
-        host.and_then(|host| with_text(&host, str::to_owned))
+        let host = python::call_method(request, intern!(py, "_get_raw_host"), &PyTuple::empty(py));
+        python::if_possible(py, host)?.and_then(|host| with_text(&host, str::to_owned))
     } else {
         None
     };
@@ -65,21 +70,21 @@ pub(super) fn read(
             .and_then(|method| with_text(&method, |method| !matches!(method, "GET" | "HEAD" | "OPTIONS")))
             .unwrap_or(false);
     }
-    Some(Head { request: head, is_spooled: !is_wsgi })
+    Ok(Some(Head { request: head, is_spooled: !is_wsgi }))
 }
 
-/// The length of a body that is in a file.
-pub(super) fn spooled_length(request: &Bound<'_, PyAny>) -> Option<u64> {
+/// The length of a body that is in a file. Raises what its methods raise.
+pub(super) fn spooled_length(request: &Bound<'_, PyAny>) -> PyResult<u64> {
     let py = request.py();
-    let stream = python::attribute(request, intern!(py, "_stream")).ok()?;
+    let stream = python::attribute(request, intern!(py, "_stream"))?;
     let none = PyTuple::empty(py);
-    let seek =
-        |to: (i64, u8)| python::call_method(&stream, intern!(py, "seek"), &to.into_pyobject(py).ok()?).ok();
-    let begin: i64 = python::call_method(&stream, intern!(py, "tell"), &none).ok()?.extract().ok()?;
+    let tell = || python::call_method(&stream, intern!(py, "tell"), &none)?.extract::<u64>();
+    let seek = |to: (u64, u8)| python::call_method(&stream, intern!(py, "seek"), &to.into_pyobject(py)?);
+    let begin = tell()?;
     seek((0, 2))?;
-    let end: i64 = python::call_method(&stream, intern!(py, "tell"), &none).ok()?.extract().ok()?;
+    let end = tell()?;
     seek((begin, 0))?;
-    u64::try_from(end - begin).ok()
+    Ok(end.saturating_sub(begin))
 }
 
 /// Whether somebody has begun to read the body.

@@ -16,20 +16,23 @@ const ADDED: &str = "_moesif_added";
 
 /// Records status, headers, cookies and content. A streaming response has no content yet.
 /// `rule_headers` are what rules set on it, where rules are in force.
+///
+/// Raises only what is not an `Exception`.
 pub(super) fn record(
     response: &Bound<'_, PyAny>,
     record: &Record,
     rule_headers: Option<&[(String, String)]>,
-) {
+) -> PyResult<()> {
     let py = response.py();
     let id = record.update(|exchange| exchange.response_transaction_id().map(str::to_owned)).flatten();
-    drop(Additions::to(response, rule_headers.is_none() && id.is_some()).and_then(|additions| {
+    let added = Additions::to(response, rule_headers.is_none() && id.is_some()).and_then(|additions| {
         for (name, value) in rule_headers.unwrap_or_default() {
             additions.set(name, value)?;
         }
         id.map_or(Ok(()), |id| additions.add_transaction_id(&id))
-    }));
-    let fields = headers(response);
+    });
+    python::if_possible(py, added)?;
+    let fields = headers(response)?;
     let status = python::attribute(response, intern!(py, "status_code"))
         .and_then(|status| status.extract::<u16>())
         .ok();
@@ -45,21 +48,22 @@ pub(super) fn record(
     let is_streaming = python::attribute(response, intern!(py, "streaming"))
         .is_ok_and(|streaming| streaming.is_truthy().unwrap_or(true));
     if !is_streaming
-        && let Ok(content) = python::attribute(response, intern!(py, "content"))
+        && let Some(content) = python::if_possible(py, python::attribute(response, intern!(py, "content")))?
         && let Ok(content) = content.cast::<PyBytes>()
     {
         record.update(|exchange| exchange.append_response_body(content.as_bytes()));
     }
+    Ok(())
 }
 
 type Field<'py> = (Bound<'py, PyString>, Bound<'py, PyString>);
 
 /// The headers as they will be sent, cookies included.
-fn headers<'py>(response: &Bound<'py, PyAny>) -> Vec<Field<'py>> {
+fn headers<'py>(response: &Bound<'py, PyAny>) -> PyResult<Vec<Field<'py>>> {
     let py = response.py();
     let mut fields: Vec<Field<'py>> = match store(response) {
         Some(store) => store.values().iter().filter_map(|field| field.extract().ok()).collect(),
-        None => items(response).unwrap_or_default(),
+        None => python::if_possible(py, items(response))?.unwrap_or_default(),
     };
     let mut cookies = || -> PyResult<()> {
         let cookies = python::attribute(response, intern!(py, "cookies"))?;
@@ -73,8 +77,9 @@ fn headers<'py>(response: &Bound<'py, PyAny>) -> Vec<Field<'py>> {
         }
         Ok(())
     };
-    drop(cookies());
-    fields
+    let found = cookies();
+    python::if_possible(py, found)?;
+    Ok(fields)
 }
 
 fn items<'py>(response: &Bound<'py, PyAny>) -> PyResult<Vec<Field<'py>>> {

@@ -9,7 +9,13 @@ use crate::convert::with_text;
 use crate::python;
 
 /// Copies a `requests.PreparedRequest`, and its body where that is bytes or text and is to be recorded.
-pub(super) fn read_request(request: &Bound<'_, PyAny>, log_body: bool, exchange: &mut Exchange) {
+///
+/// Raises only what is not an `Exception`.
+pub(super) fn read_request(
+    request: &Bound<'_, PyAny>,
+    log_body: bool,
+    exchange: &mut Exchange,
+) -> PyResult<()> {
     let py = request.py();
     let get = |name| python::attribute(request, name).ok();
     if let Some(method) = get(intern!(py, "method")) {
@@ -18,7 +24,7 @@ pub(super) fn read_request(request: &Bound<'_, PyAny>, log_body: bool, exchange:
     if let Some(url) = get(intern!(py, "url")) {
         with_text(&url, |url| exchange.set_url(url));
     }
-    for (name, value) in headers(request) {
+    for (name, value) in headers(request)? {
         if name.eq_ignore_ascii_case("Content-Length")
             && let Ok(length) = value.trim().parse()
         {
@@ -29,6 +35,7 @@ pub(super) fn read_request(request: &Bound<'_, PyAny>, log_body: bool, exchange:
     if log_body && let Some(body) = get(intern!(py, "body")) {
         with_bytes(&body, |body| exchange.record_request_body(0, body));
     }
+    Ok(())
 }
 
 /// What a response says before its body.
@@ -37,11 +44,11 @@ pub(super) struct Head {
     headers: Vec<(String, String)>,
 }
 
-/// Reads it from a `requests.Response`.
-pub(super) fn head(response: &Bound<'_, PyAny>) -> Head {
+/// Reads it from a `requests.Response`. Raises only what is not an `Exception`.
+pub(super) fn head(response: &Bound<'_, PyAny>) -> PyResult<Head> {
     let py = response.py();
     let status = python::attribute(response, intern!(py, "status_code")).ok();
-    Head { status: status.and_then(|status| status.extract().ok()), headers: headers(response) }
+    Ok(Head { status: status.and_then(|status| status.extract().ok()), headers: headers(response)? })
 }
 
 impl Head {
@@ -65,10 +72,10 @@ pub(super) fn with_bytes(chunk: &Bound<'_, PyAny>, read: impl FnOnce(&[u8])) {
 }
 
 /// The headers of a message, in the case and order they have there.
-fn headers(message: &Bound<'_, PyAny>) -> Vec<(String, String)> {
+fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    let py = message.py();
     let mut fields = Vec::new();
-    let _: PyResult<()> = (|| {
-        let py = message.py();
+    let read = (|| {
         let headers = python::attribute(message, intern!(py, "headers"))?;
         let items = python::call_method(&headers, intern!(py, "items"), &PyTuple::empty(py))?;
         let mut items = python::iterate(&items)?;
@@ -80,7 +87,8 @@ fn headers(message: &Bound<'_, PyAny>) -> Vec<(String, String)> {
         }
         Ok(())
     })();
-    fields
+    python::if_possible(py, read)?;
+    Ok(fields)
 }
 
 /// A name or value of a header, which may be given as bytes.

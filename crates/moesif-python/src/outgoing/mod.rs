@@ -65,11 +65,13 @@ impl OutgoingCapture {
 
     /// Starts the record of a call, made while the call of this transaction id is served if there is one. `None` when it is not to
     /// be recorded: it is one to the collector, or cannot be.
+    ///
+    /// Raises only what is not an `Exception`.
     fn begin(
         slf: &Bound<'_, Self>,
         request: &Bound<'_, PyAny>,
         incoming: Option<String>,
-    ) -> Option<OutgoingCall> {
+    ) -> PyResult<Option<OutgoingCall>> {
         log::drain(request.py());
         let Self { client, functions } = slf.get();
         let begun = guarded(|| {
@@ -77,19 +79,20 @@ impl OutgoingCapture {
             if functions.mask_event_model.is_some() {
                 exchange.strip_content();
             }
-            message::read_request(request, client.policy().log_body, &mut exchange);
-            exchange
+            let read = message::read_request(request, client.policy().log_body, &mut exchange);
+            (exchange, read)
         });
-        let Some(exchange) = begun else {
+        let Some((exchange, read)) = begun else {
             client.lose();
-            return None;
+            return Ok(None);
         };
+        read?;
         // A call to the collector is nobody's: neither recorded nor counted.
         if guarded(|| client.is_own_traffic(&exchange)).unwrap_or(false) {
-            return None;
+            return Ok(None);
         }
         let capture = slf.clone().unbind();
-        Some(OutgoingCall { record: Record::new(exchange), capture, incoming, error: OnceLock::new() })
+        Ok(Some(OutgoingCall { record: Record::new(exchange), capture, incoming, error: OnceLock::new() }))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -128,7 +131,7 @@ impl OutgoingCall {
     fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<bool> {
         raising(|| {
             // Python is run to read it: the record is not locked meanwhile.
-            let head = message::head(response);
+            let head = message::head(response)?;
             self.record.update(|exchange| head.record(exchange));
             self.ask(request, response)
         })
