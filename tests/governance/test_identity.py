@@ -139,6 +139,8 @@ def test_who_cannot_be_asked_about_is_not_nobody(govern: Govern, kind: str, rest
     assert request(governed).status.startswith("402")
     setattr(asked, kind, away)
     assert request(governed).status == "200 OK"
+    # The headers name somebody, in a way that rules may know nothing of.
+    assert request(governed, make_environ(HTTP_AUTHORIZATION="Basic YW5uOng=")).status == "200 OK"
 
 
 def test_a_function_that_raises_costs_its_result_and_is_logged_once(

@@ -72,27 +72,28 @@ class Configuration:
         vars(self).update({name: value for name, value in given.items() if value is not None})
 
 
-#: What middlewares were told of their collectors, by application id, the last one last.
+#: What middlewares were told of their collectors, by application id, the last one last. Replaced as a whole.
 _followed: dict[object, dict[str, Any]] = {}
 
 
 def follow(settings: Mapping[str, Any] | None) -> None:
     """Let clients that are told nothing else send where a middleware with these settings sends, as with moesifapi."""
+    global _followed  # noqa: PLW0603 - read by other threads meanwhile
     settings = settings or {}
     told = {name: settings[name] for name in ("BASE_URI", "LOCAL_MOESIF_BASEURL") if settings.get(name)}
-    if told:
-        application_id = settings.get("APPLICATION_ID") or os.environ.get("MOESIF_APPLICATION_ID")
-        _followed.pop(application_id, None)
-        _followed[application_id] = told
+    application_id = settings.get("APPLICATION_ID") or os.environ.get("MOESIF_APPLICATION_ID")
+    others = {key: value for key, value in _followed.items() if key != application_id}
+    _followed = {**others, application_id: told}
 
 
 def base_uri_for(configuration: Configuration) -> dict[str, Any]:
     """Return the settings that say where a client sends; none where the environment or the default does."""
     if not isinstance(configuration.BASE_URI, Unset):
         return {"BASE_URI": configuration.BASE_URI}
-    if os.environ.get("MOESIF_BASE_URI") or not _followed:
+    followed = _followed
+    if os.environ.get("MOESIF_BASE_URI") or not followed:
         return {}
-    return _followed.get(configuration.application_id) or next(reversed(_followed.values()))
+    return followed.get(configuration.application_id, next(reversed(followed.values())))
 
 
 def own(configuration: Configuration | None, application_id: str) -> Configuration:

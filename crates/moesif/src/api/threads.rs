@@ -258,7 +258,7 @@ impl Job {
             self.end(result);
             return None;
         }
-        let Verdict::Retry { after } = verdict(&result) else {
+        let Verdict::Retry { after, .. } = verdict(&result) else {
             self.end(result);
             return None;
         };

@@ -100,9 +100,9 @@ impl<E> Batch<E> {
                 conclusion.rejected = (*rejected).min(written);
                 conclusion.sent = written - conclusion.rejected;
             }
-            Verdict::Retry { after } => {
+            Verdict::Retry { after, may_be_batch } => {
                 self.attempts = self.attempts.saturating_add(1);
-                if after.is_none() && self.attempts >= FAILURES_TO_PART {
+                if *may_be_batch && self.attempts >= FAILURES_TO_PART {
                     self.part(written);
                 }
                 conclusion.step = Step::Pause { after: *after };
@@ -216,6 +216,10 @@ mod tests {
         (sent, rejected, refused, step)
     }
 
+    fn retry(after: Option<Duration>) -> Verdict {
+        Verdict::Retry { after, may_be_batch: false }
+    }
+
     fn isolate(culprits: &[usize], count: usize) -> Verdict {
         Verdict::Isolate { culprits: culprits.to_vec(), count }
     }
@@ -250,7 +254,7 @@ mod tests {
     fn nothing_is_lost_to_a_pause_a_stop_or_a_split() {
         let mut batch = batch(4);
         let after = Some(Duration::from_secs(1));
-        assert_eq!(conclude(&mut batch, 4, &Verdict::Retry { after }), (0, 0, 0, Step::Pause { after }));
+        assert_eq!(conclude(&mut batch, 4, &retry(after)), (0, 0, 0, Step::Pause { after }));
         assert_eq!(conclude(&mut batch, 4, &Verdict::Stop), (0, 0, 0, Step::Stop));
         assert_eq!(conclude(&mut batch, 4, &Verdict::Split), (0, 0, 0, Step::Shrink { max_bytes: 201 }));
         assert_eq!((batch.events.len(), batch.attempts), (4, 2));
@@ -263,10 +267,10 @@ mod tests {
         let mut batch = batch(8);
         let mut sent = Vec::new();
         for _ in 0..100 {
+            let failing = Verdict::Retry { after: None, may_be_batch: true };
             let written = batch.max_events.min(batch.events.len());
             let fails = batch.events.iter().take(written).any(|event| *event == 2);
-            let verdict =
-                if fails { Verdict::Retry { after: None } } else { Verdict::Delivered { rejected: 0 } };
+            let verdict = if fails { failing } else { Verdict::Delivered { rejected: 0 } };
             let attempt = Attempt { written, bytes: written * 100, ..Attempt::default() };
             batch.conclude(&attempt, &verdict, &mut sent);
         }
@@ -275,10 +279,10 @@ mod tests {
     }
 
     #[test]
-    fn a_collector_that_asks_for_patience_is_not_sent_more_batches() {
+    fn a_collector_that_is_busy_or_away_is_not_sent_more_batches() {
         let mut batch = batch(4);
         for _ in 0..10 {
-            conclude(&mut batch, 4, &Verdict::Retry { after: Some(Duration::from_secs(1)) });
+            conclude(&mut batch, 4, &retry(None));
         }
         assert_eq!(batch.max_events, usize::MAX);
     }

@@ -68,22 +68,22 @@ impl Diagnostics {
     pub(crate) fn report_on(&self, topic: Topic, severity: Severity, message: String) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if ring.len() == CAPACITY {
-            ring.pop_front();
+            // Those that only help to look for a problem cost no other its place.
+            let oldest = ring.iter().position(|kept| kept.severity == Severity::Debug);
+            match oldest {
+                None if severity == Severity::Debug => return,
+                oldest => ring.remove(oldest.unwrap_or(0)),
+            };
         }
         ring.push_back(Diagnostic { topic, severity, message });
         WAITING.store(true, Ordering::Release);
     }
 
-    /// Keeps a message that is of use only when looking for a problem, where that is wanted and there is room: it takes the
-    /// place of no other.
+    /// Keeps a message that is of use only when looking for a problem, where that is wanted.
     pub(crate) fn debug(&self, message: impl FnOnce() -> String) {
-        if VERBOSE.load(Ordering::Relaxed) && self.has_room() {
+        if VERBOSE.load(Ordering::Relaxed) {
             self.report(Severity::Debug, message());
         }
-    }
-
-    fn has_room(&self) -> bool {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner).len() < CAPACITY
     }
 
     fn take(&self) -> Vec<Diagnostic> {

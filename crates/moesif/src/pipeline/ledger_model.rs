@@ -194,7 +194,7 @@ impl World {
         while let Some(index) = self.uploads.iter().position(|upload| upload.ends <= self.now) {
             let mut upload = self.uploads.swap_remove(index);
             let decides = upload.batch.is_probe || self.ledger.breaker() != BreakerState::HalfOpen;
-            if let (true, Verdict::Retry { after: Some(after) }) = (decides, &upload.verdict) {
+            if let (true, Verdict::Retry { after: Some(after), .. }) = (decides, &upload.verdict) {
                 self.asked_until = self.asked_until.max(self.now + *after);
             }
             let conclusion = upload.batch.conclude(&upload.attempt, &upload.verdict, &mut Vec::new());
@@ -299,8 +299,8 @@ fn an_event_that_always_fails_does_not_keep_others_from_being_sent() {
                 Next::Wait { .. } => break,
             };
             let fails = batch.events.iter().any(|call| call.number == 0);
-            let verdict =
-                if fails { Verdict::Retry { after: None } } else { Verdict::Delivered { rejected: 0 } };
+            let failing = Verdict::Retry { after: None, may_be_batch: true };
+            let verdict = if fails { failing } else { Verdict::Delivered { rejected: 0 } };
             let conclusion = batch.conclude(&attempt, &verdict, &mut Vec::new());
             ledger.settle(batch, &attempt, conclusion, now);
             sent += u32::from(!fails);
@@ -316,7 +316,7 @@ fn no_collector_parks_events_for_longer_than_ten_minutes() {
     world.ledger.request_flush(world.now);
     let Next::Upload(mut batch) = world.ledger.next(world.now) else { panic!("{:?}", world.ledger) };
     let attempt = Attempt { written: 1, bytes: 10, ..Attempt::default() };
-    let verdict = Verdict::Retry { after: Some(Duration::from_secs(86_400)) };
+    let verdict = Verdict::Retry { after: Some(Duration::from_secs(86_400)), may_be_batch: false };
     let conclusion = batch.conclude(&attempt, &verdict, &mut Vec::new());
     world.ledger.settle(batch, &attempt, conclusion, world.now);
     let Next::Wait { until: Some(until), .. } = world.ledger.next(world.now) else {

@@ -9,8 +9,9 @@ use crate::transport::{Reply, TransportError};
 pub(crate) enum Verdict {
     /// Nothing more: the events are kept, but for this many.
     Delivered { rejected: usize },
-    /// Try again, after a pause of our own or the one the collector asks for.
-    Retry { after: Option<Duration> },
+    /// Try again, after a pause of our own or the one the collector asks for. It may be for an event of the batch, or for its
+    /// size, that it failed: not where the collector says it is busy, or is not there.
+    Retry { after: Option<Duration>, may_be_batch: bool },
     /// Leave the collector alone for a long time: it does not know this client, or is not there.
     Stop,
     /// Send less at once: the batch is too large.
@@ -21,12 +22,16 @@ pub(crate) enum Verdict {
 }
 
 pub(crate) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
-    let Ok(reply) = result else {
-        return Verdict::Retry { after: None };
+    let reply = match result {
+        Ok(reply) => reply,
+        Err(error) => return Verdict::Retry { after: None, may_be_batch: error.took_too_long() },
     };
     match reply.status {
         200..=299 => Verdict::Delivered { rejected: reply.ingested().not_kept() },
-        408 | 429 | 500..=599 => Verdict::Retry { after: reply.retry_after },
+        429 | 503 => Verdict::Retry { after: reply.retry_after, may_be_batch: false },
+        408 | 500..=599 => {
+            Verdict::Retry { after: reply.retry_after, may_be_batch: reply.retry_after.is_none() }
+        }
         413 => Verdict::Split,
         300..=399 | 401 | 403 => Verdict::Stop,
         _ => {
@@ -60,8 +65,8 @@ mod tests {
         // A collector lists so many at most; the count is what is true.
         let cut = r#"{"rejected":[{"index":3}],"rejected_count":1700}"#;
         assert_eq!(answered(201, cut), Verdict::Delivered { rejected: 1700 });
-        for status in [408, 429, 500, 503] {
-            assert_eq!(answered(status, LIST), Verdict::Retry { after: None });
+        for (status, may_be_batch) in [(408, true), (429, false), (500, true), (503, false), (504, true)] {
+            assert_eq!(answered(status, LIST), Verdict::Retry { after: None, may_be_batch });
         }
         for status in [302, 304, 401, 403] {
             assert_eq!(answered(status, ""), Verdict::Stop);
@@ -78,6 +83,6 @@ mod tests {
     fn the_patience_a_collector_asks_for_is_kept() {
         let after = Some(Duration::from_secs(7));
         let reply = Reply { status: 429, retry_after: after, ..Reply::default() };
-        assert_eq!(verdict(&Ok(reply)), Verdict::Retry { after });
+        assert_eq!(verdict(&Ok(reply)), Verdict::Retry { after, may_be_batch: false });
     }
 }

@@ -169,10 +169,12 @@ impl Loader {
             }
         }
         self.is_outdated |= is_new;
-        if self.is_outdated && config.is_ok() && rules.is_ok() {
-            complaints.extend(self.apply());
-        } else if let Ok(Some(_)) = &config {
-            complaints.extend(self.apply_sampling());
+        let is_config_new = matches!(&config, Ok(Some(_)));
+        if is_config_new || self.is_outdated && config.is_ok() && rules.is_ok() {
+            let (unusable_rates, unusable_rules) = self.apply(rules.is_ok());
+            // Once for each document.
+            complaints.extend(unusable_rates.into_iter().filter(|_| is_config_new));
+            complaints.extend(unusable_rules);
         }
         self.complain(&complaints);
         let failure = config.err().map(|failure| (Document::Config, failure));
@@ -181,27 +183,29 @@ impl Loader {
         failure.is_none()
     }
 
-    /// Puts both documents into force. Returns what of them cannot be used.
-    fn apply(&mut self) -> Vec<String> {
-        let (sampling, mut unusable) = Sampling::new(&self.config.document);
-        let (governance, unusable_rules) = Governance::new(&self.rules.document, &self.config.document);
-        unusable.extend(unusable_rules);
-        self.state.current.store(Arc::new(Remote { sampling, governance: Arc::new(governance) }));
-        self.is_outdated = false;
-        self.diagnostics.debug(|| {
-            let rules = self.rules.document.len();
-            format!("remote configuration of {} is in force, with {rules} rules", self.endpoint.base_uri())
-        });
-        unusable
-    }
-
-    /// Puts rates into force without rules: those that are newer or older than the cohorts they go by might block whom they
-    /// are to spare.
-    fn apply_sampling(&self) -> Vec<String> {
-        let (sampling, unusable) = Sampling::new(&self.config.document);
-        let governance = Arc::clone(&self.state.current().governance);
+    /// Puts the documents into force. Returns what of them cannot be used: rates, and rules.
+    ///
+    /// Without the rules that go by this configuration, rates only: rules that are newer or older than their cohorts might
+    /// block whom they are to spare.
+    fn apply(&mut self, has_rules: bool) -> (Vec<String>, Vec<String>) {
+        let (sampling, unusable_rates) = Sampling::new(&self.config.document);
+        let (governance, unusable_rules) = if has_rules {
+            self.is_outdated = false;
+            let (governance, unusable) = Governance::new(&self.rules.document, &self.config.document);
+            (Arc::new(governance), unusable)
+        } else {
+            (Arc::clone(&self.state.current().governance), Vec::new())
+        };
         self.state.current.store(Arc::new(Remote { sampling, governance }));
-        unusable
+        self.diagnostics.debug(|| {
+            let what = if has_rules {
+                format!("{} rules", self.rules.document.len())
+            } else {
+                "the rules of before".to_owned()
+            };
+            format!("remote configuration of {} is in force, with {what}", self.endpoint.base_uri())
+        });
+        (unusable_rates, unusable_rules)
     }
 
     fn fetch(&self, transport: &HttpTransport, document: Document) -> Result<Reply, Failure> {
@@ -241,8 +245,12 @@ impl Loader {
                     Failure::Status(status) => format!("it answered {status}"),
                     Failure::Unreadable(expected) => format!("what it answered is not {expected}"),
                 };
+                let what = match document {
+                    Document::Config => "sampling and rules",
+                    Document::Rules => "rules",
+                };
                 let message = format!(
-                    "cannot load remote configuration from {base}{path}: {found}; sampling and rules stay as they are"
+                    "cannot load remote configuration from {base}{path}: {found}; {what} stay as they are"
                 );
                 (Severity::Warning, message)
             }

@@ -67,18 +67,26 @@ impl Reply {
 
 /// No complete answer came back.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct TransportError(String);
+#[error("{message}")]
+pub struct TransportError {
+    message: String,
+    took_too_long: bool,
+}
 
 impl TransportError {
     pub(crate) fn new(message: &str) -> Self {
-        Self(message.to_owned())
+        Self { message: message.to_owned(), took_too_long: false }
+    }
+
+    /// Whether the time ran out after the connection was made: less might have been in time.
+    pub(crate) fn took_too_long(&self) -> bool {
+        self.took_too_long
     }
 
     /// Whether the collector's certificate was not accepted: the library says so in these words, wrapped now in one error and
     /// now in another.
     pub(crate) fn is_about_certificates(&self) -> bool {
-        self.0.contains("invalid peer certificate")
+        self.message.contains("invalid peer certificate")
     }
 }
 
@@ -320,7 +328,10 @@ impl Transport for HttpTransport {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
 fn failed(error: ureq::Error) -> TransportError {
-    TransportError(error.to_string())
+    use ureq::Timeout::{Connect, Resolve};
+    let took_too_long =
+        matches!(&error, ureq::Error::Timeout(timeout) if !matches!(timeout, Connect | Resolve));
+    TransportError { message: error.to_string(), took_too_long }
 }
 
 /// The head of an answer, and its body: the connection can be used again only after the whole of it has been read.
