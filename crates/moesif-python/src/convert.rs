@@ -10,7 +10,7 @@ use pyo3::types::PyString;
 use crate::python;
 
 /// Longest session token in bytes.
-const MAX_TOKEN_BYTES: usize = 4096;
+const MAX_TOKEN_BYTES: usize = moesif_wire::limits::TOKEN;
 
 /// The text of an id: text as it is, anything else as `str()` gives it. `None` for what Python takes as false. Raises
 /// `ValueError` for a text longer than an id can be.

@@ -11,9 +11,9 @@ const URI: usize = 64 * 1024;
 /// Bytes of a method.
 const VERB: usize = 64;
 /// Bytes of an id, an address, a name.
-const ID: usize = 1024;
+pub const ID: usize = 1024;
 /// Bytes of a session token: signed ones are long.
-const TOKEN: usize = 4 * 1024;
+pub const TOKEN: usize = 4 * 1024;
 
 /// The limit of a field, by the last part of its path.
 fn limit(field: &str) -> usize {

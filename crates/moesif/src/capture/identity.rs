@@ -11,7 +11,7 @@ use moesif_wire::Headers;
 use serde_json::value::RawValue;
 
 /// Longest id in bytes: what is longer is no id, and is not recorded.
-pub const MAX_ID_BYTES: usize = 1024;
+pub const MAX_ID_BYTES: usize = moesif_wire::limits::ID;
 
 /// The user id in the first of `names` that yields one.
 ///
