@@ -50,8 +50,8 @@ target/release/moesif-collector: $(RUST_SOURCES)
 	cargo build --quiet --release --locked -p moesif-collector
 	@touch $@
 
-target/release/examples/pattern: $(RUST_SOURCES)
-	cargo build --quiet --release --locked -p moesif --example pattern
+target/release/xtask: $(RUST_SOURCES)
+	cargo build --quiet --release --locked -p xtask
 	@touch $@
 
 build: $(VENV)/.built target/release/moesif-collector ## Build the packages into .venv and the collector into target/release
@@ -64,7 +64,7 @@ test: test-rust test-python test-django ## Run every test
 test-rust:
 	cargo test --quiet --locked --workspace
 
-test-python: build target/release/examples/pattern $(VENV)/.servers $(UPSTREAM)/.installed
+test-python: build target/release/xtask $(VENV)/.servers $(UPSTREAM)/.installed
 	$(BIN)/python -m pytest
 
 test-django: build ## Run the tests of Django on every Django, where their Pythons are (DJANGO=4.2,5.2 chooses)
@@ -90,7 +90,7 @@ format: $(VENV)/.linters ## Format the sources
 	$(BIN)/ruff check --fix
 
 docs: ## Write what is derived from the option table
-	cargo run --quiet --locked -p moesif --example reference
+	cargo xtask options
 
 bench: build $(VENV)/.servers $(UPSTREAM)/.installed ## Measure against PyPI's moesifwsgi and moesifdjango
 	$(BIN)/python benches/side_by_side.py

@@ -37,7 +37,7 @@ mod client;
 mod exit;
 pub mod governance;
 pub mod mask;
-pub mod pattern;
+mod pattern;
 pub mod pipeline;
 pub mod process;
 mod process_id;

@@ -3,7 +3,7 @@
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
 use super::{Characters, Instruction, Program, Set};
-use crate::pattern::syntax::{Look, Mode, Node, Repetition, Syntax};
+use crate::syntax::{Look, Mode, Node, Repetition, Syntax};
 
 pub(super) fn compile(syntax: &Syntax) -> Program {
     let mut compiler =

@@ -5,8 +5,8 @@ use regex_syntax::hir::ClassUnicode;
 use super::Parser;
 use super::flags::Flags;
 use super::tokens::Token;
-use crate::pattern::syntax::{Assertion, Node};
-use crate::pattern::{PatternError, characters};
+use crate::syntax::{Assertion, Node};
+use crate::{PatternError, characters};
 
 /// An escape that has the same meaning in a set as outside.
 pub(super) enum Escape {

@@ -2,9 +2,9 @@
 
 use super::trail::{Frame, Loop, Place, Trail};
 use super::{Characters, Instruction, Program};
-use crate::pattern::GaveUp;
-use crate::pattern::characters::lower;
-use crate::pattern::syntax::{Assertion, Case, Mode, Reference};
+use crate::GaveUp;
+use crate::characters::lower;
+use crate::syntax::{Assertion, Case, Mode, Reference};
 
 pub(super) struct Search<'a> {
     program: &'a Program,

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{GaveUp, Pattern, PatternError};
+use python_re::{GaveUp, Pattern, PatternError};
+
 use crate::pipeline::{Severity, Topic};
 use crate::process::runtime;
 

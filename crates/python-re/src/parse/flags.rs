@@ -2,8 +2,8 @@
 
 use super::Parser;
 use super::tokens::Token;
-use crate::pattern::PatternError;
-use crate::pattern::syntax::Case;
+use crate::PatternError;
+use crate::syntax::Case;
 
 /// The flags that are on at some place of a pattern.
 #[derive(Clone, Copy, Default)]

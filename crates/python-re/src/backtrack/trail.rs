@@ -1,7 +1,7 @@
 //! What a search has done: the ways it has not tried, and what must be undone on the way back to them.
 
 use super::Program;
-use crate::pattern::GaveUp;
+use crate::GaveUp;
 
 /// Most steps of a search. A step is three to twelve nanoseconds.
 const MOST_STEPS: usize = 1_000_000;

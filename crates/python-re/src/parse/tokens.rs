@@ -1,6 +1,6 @@
 //! A pattern cut into characters and escapes.
 
-use crate::pattern::PatternError;
+use crate::PatternError;
 
 /// A character, or a backslash with the character behind it.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,8 @@
 use super::Parser;
 use super::flags::{Flags, Scope};
 use super::tokens::Token;
-use crate::pattern::PatternError;
-use crate::pattern::syntax::{Condition, Look, Node, Reference, Width};
+use crate::PatternError;
+use crate::syntax::{Condition, Look, Node, Reference, Width};
 
 /// The groups that capture, so far.
 #[derive(Default)]

@@ -6,8 +6,8 @@ use super::Parser;
 use super::escape::Escape;
 use super::flags::Flags;
 use super::tokens::Token;
-use crate::pattern::PatternError;
-use crate::pattern::syntax::Node;
+use crate::PatternError;
+use crate::syntax::Node;
 
 impl Parser {
     /// Reads a set, whose bracket has been read.
