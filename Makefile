@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UPSTREAM := .venv-upstream
 
-RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' -o -path '*/web/*' -type f) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find crates -path '*/fuzz' -prune -o \( -name '*.rs' -o -name 'Cargo.toml' -o -name 'README.md' \
+	-o -path '*/web/*' \) -type f -print) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 
 .DEFAULT_GOAL := help
@@ -96,4 +97,4 @@ bench: build $(VENV)/.servers $(UPSTREAM)/.installed ## Measure against PyPI's m
 	$(BIN)/python benches/side_by_side.py
 
 clean: ## Remove what the commands above have made
-	rm -rf $(VENV) $(UPSTREAM) .venvs dist target
+	rm -rf $(VENV) $(UPSTREAM) .venvs dist target crates/python-re/fuzz/target

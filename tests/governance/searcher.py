@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Found: TypeAlias = "bool | str | dict[str, str]"
-"""Whether it was found, ``"gave up"``, or ``{"error": why the pattern cannot be used}``."""
+"""Whether it was found, ``"limit exceeded"``, or ``{"error": why the pattern cannot be used}``."""
 
 
 def xtask_binary() -> Path:

@@ -1,7 +1,7 @@
 //! `cargo xtask pattern`: searches for patterns, so that the Python tests can compare the results with those of `re`.
 //!
 //! Each line of input is a question, `{"pattern": …, "text": …}`. Each line of output is an answer, `{"result": …}`.
-//! The result is true, false, `"gave up"`, or `{"error": …}` with the reason why the pattern is refused.
+//! The result is true, false, `"limit exceeded"`, or `{"error": …}` with the reason why the pattern is refused.
 
 use std::io::{self, BufRead, Write};
 
@@ -36,7 +36,7 @@ pub(crate) fn answer_all(questions: impl BufRead, answers: impl Write) -> io::Re
 fn answer(pattern: &Result<Pattern, PatternError>, text: &str) -> Value {
     match pattern.as_ref().map(|pattern| pattern.is_match(text)) {
         Ok(Ok(found)) => found.into(),
-        Ok(Err(_)) => "gave up".into(),
+        Ok(Err(_)) => "limit exceeded".into(),
         Err(error) => json!({ "error": error.to_string() }),
     }
 }

@@ -1,91 +1,98 @@
-//! Searches by trying one way after the other, as Python does: for what no automaton can decide. Every search has a number
-//! of steps it may take, because the number of ways can grow exponentially with the text.
+//! Search by backtracking, for patterns that the automaton does not support.
+//!
+//! A program tries one alternative after the other, as Python does. The number of alternatives can grow exponentially
+//! with the length of the text, so every search has a limit of steps and a limit of memory. The README of this crate
+//! explains the engine and proves that its cost is bounded.
 
 mod compile;
 mod search;
-mod trail;
+mod state;
 
 use regex_syntax::hir::ClassUnicode;
 
 use self::search::Search;
-use super::GaveUp;
-use super::syntax::{Assertion, Mode, Reference, Syntax};
+use crate::error::LimitExceeded;
+use crate::syntax::{Assertion, Backreference, Mode, Syntax};
 
-/// A compiled pattern: instructions, of which the first is where a search begins; going past the last is a match.
+/// A compiled pattern. A search begins at the first instruction. It has found a match when it passes the last one.
 pub(super) struct Program {
     instructions: Vec<Instruction>,
-    sets: Vec<Set>,
-    /// How many of each there are, group 0 included.
+    sets: Vec<CharSet>,
+    /// Number of groups, including group 0.
     groups: usize,
     loops: usize,
-    cuts: usize,
-    /// The characters that a match can begin with. `None` when it can be empty.
-    first: Option<Set>,
+    regions: usize,
+    /// The characters that a match can begin with. `None` if the pattern matches the empty string.
+    first: Option<CharSet>,
 }
 
+/// One instruction. Unless its documentation says otherwise, the search continues with the next instruction.
+#[derive(Debug)]
 enum Instruction {
-    /// Takes a character.
-    One(Characters),
-    /// Takes many characters, one after the other.
+    /// Consumes one character.
+    Char(Matcher),
+    /// Consumes `min` to `max` characters.
     Run {
-        of: Characters,
-        least: u32,
-        most: u32,
+        matcher: Matcher,
+        min: u32,
+        max: u32,
         mode: Mode,
     },
     Assert(Assertion),
-    /// Goes on with the next instruction, and if that leads nowhere with another.
-    OrElse(usize),
+    /// Continues with the next instruction. If that fails, continues with the other one.
+    Split(usize),
     Jump(usize),
     GroupStart(usize),
     GroupEnd(usize),
-    /// Takes what a group has captured.
-    Reference(Reference),
-    /// Goes on with the next instruction if a group has captured something, else with another.
+    /// Consumes the text that a group has captured.
+    Backreference(Backreference),
+    /// Continues with the next instruction if a group has captured something, else with the other one.
     IfGroup {
         group: usize,
         otherwise: usize,
     },
-    /// Begins to count. The next instruction is the loop's `LoopTest`.
+    /// Resets the counter of a loop. The next instruction is its `LoopTest`.
     LoopStart(usize),
-    /// Goes through the body again, or beyond the loop. The next instruction is the loop's `LoopEnter`.
+    /// Begins another round of the loop, or leaves it. The next instruction is its `LoopOptional`.
     LoopTest {
         id: usize,
-        least: u32,
-        most: u32,
+        min: u32,
+        max: u32,
         lazy: bool,
-        beyond: usize,
+        exit: usize,
     },
-    /// Goes through the body although it need not. The next instruction is the first of the body.
-    LoopEnter(usize),
-    /// The end of the body.
-    LoopAgain {
+    /// Begins a round beyond the minimum. The next instruction is the first one of the body.
+    LoopOptional(usize),
+    /// Ends a round: counts it and goes back to the test.
+    LoopEnd {
         id: usize,
         test: usize,
     },
-    /// Remembers the position, and which ways there are.
-    CutStart(usize),
-    /// Forgets the ways that were found since the start.
-    Cut(usize),
-    /// As `Cut`, and returns to the position of the start.
-    CutAndReturn(usize),
-    /// Undoes everything since the start, and fails.
-    CutAndFail(usize),
-    /// Goes back by so many characters.
-    Back(usize),
+    /// Begins an atomic region: remembers the position and the height of the stack.
+    RegionStart(usize),
+    /// Ends an atomic region: drops the alternatives inside it.
+    RegionEnd(usize),
+    /// Ends a look-around: as `RegionEnd`, and returns to the position where the region began.
+    LookEnd(usize),
+    /// Ends the body of a negative look-around: undoes everything since the region began, then fails.
+    NegativeLookEnd(usize),
+    /// Goes back by a number of characters.
+    StepBack(usize),
 }
 
-#[derive(Clone, Copy)]
-enum Characters {
-    Only(char),
-    /// Of `Program::sets`.
-    In(usize),
+/// A test for one character.
+#[derive(Clone, Copy, Debug)]
+enum Matcher {
+    Char(char),
+    /// An index into `Program::sets`.
+    Set(usize),
 }
 
-/// Some characters.
-struct Set {
-    /// A bit for each character of ASCII.
+/// A set of characters.
+struct CharSet {
+    /// One bit for each character of ASCII.
     ascii: u128,
+    /// Sorted ranges of all characters, without overlaps.
     ranges: Vec<(char, char)>,
 }
 
@@ -94,21 +101,21 @@ impl Program {
         compile::compile(syntax)
     }
 
-    pub(super) fn is_match(&self, text: &str) -> Result<bool, GaveUp> {
-        Search::new(self, text).anywhere()
+    pub(super) fn is_match(&self, text: &str) -> Result<bool, LimitExceeded> {
+        Search::new(self, text).search()
     }
 
-    /// Whether a match can only begin where the text does.
+    /// Returns whether a match can begin only at the start of the text.
     fn is_anchored(&self) -> bool {
         matches!(self.instructions.first(), Some(Instruction::Assert(Assertion::TextStart)))
     }
 }
 
-impl Set {
+impl CharSet {
     fn new(set: &ClassUnicode) -> Self {
         let ranges: Vec<_> = set.iter().map(|range| (range.start(), range.end())).collect();
         let ascii = (0..128u8)
-            .filter(|&byte| within(&ranges, byte.into()))
+            .filter(|&byte| contains(&ranges, byte.into()))
             .fold(0, |bits, byte| bits | 1u128 << byte);
         Self { ascii, ranges }
     }
@@ -117,12 +124,12 @@ impl Set {
         if character.is_ascii() {
             self.ascii >> u32::from(character) & 1 == 1
         } else {
-            within(&self.ranges, character)
+            contains(&self.ranges, character)
         }
     }
 }
 
-fn within(ranges: &[(char, char)], character: char) -> bool {
+fn contains(ranges: &[(char, char)], character: char) -> bool {
     let index = ranges.partition_point(|&(_, end)| end < character);
     ranges.get(index).is_some_and(|&(start, _)| start <= character)
 }

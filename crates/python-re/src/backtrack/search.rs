@@ -1,233 +1,243 @@
-//! One search: follows the instructions, and goes back to the last way not tried when they lead nowhere.
+//! Runs a program. When an instruction fails, the search goes back to the last alternative that it has not tried.
 
-use super::trail::{Frame, Loop, Place, Trail};
-use super::{Characters, Instruction, Program};
-use crate::GaveUp;
+use super::state::{Cursor, Frame, Loop, State};
+use super::{Instruction, Matcher, Program};
 use crate::characters::lower;
-use crate::syntax::{Assertion, Case, Mode, Reference};
+use crate::error::LimitExceeded;
+use crate::syntax::{Assertion, Backreference, Case, Mode};
 
 pub(super) struct Search<'a> {
     program: &'a Program,
     text: &'a str,
-    trail: Trail,
+    state: State,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(program: &'a Program, text: &'a str) -> Self {
-        Self { program, text, trail: Trail::new(program) }
+        Self { program, text, state: State::new(program) }
     }
 
-    /// Whether there is a match that begins anywhere.
-    pub(super) fn anywhere(mut self) -> Result<bool, GaveUp> {
+    /// Returns whether the program matches anywhere in the text.
+    pub(super) fn search(mut self) -> Result<bool, LimitExceeded> {
         if self.program.is_anchored() {
-            return self.at(0);
+            return self.matches_at(0);
         }
         let mut next = Some(0);
-        while let Some(start) = next.and_then(|from| self.candidate(from)) {
-            if self.at(start)? {
+        while let Some(start) = next.and_then(|from| self.next_start(from)) {
+            if self.matches_at(start)? {
                 return Ok(true);
             }
-            next = self.after(start).map(|character| start + character.len_utf8());
+            next = self.char_after(start).map(|character| start + character.len_utf8());
         }
         Ok(false)
     }
 
-    /// The first position, from one on, where a match can begin.
-    fn candidate(&self, from: usize) -> Option<usize> {
+    /// Returns the first position, at or after `from`, where a match can begin.
+    fn next_start(&self, from: usize) -> Option<usize> {
         let Some(first) = &self.program.first else { return Some(from) };
         let (offset, _) = self.text.get(from..)?.char_indices().find(|&(_, c)| first.contains(c))?;
         Some(from + offset)
     }
 
-    fn at(&mut self, start: usize) -> Result<bool, GaveUp> {
+    fn matches_at(&mut self, start: usize) -> Result<bool, LimitExceeded> {
         let program = self.program;
-        let mut place = Place { instruction: 0, position: start };
-        while let Some(instruction) = program.instructions.get(place.instruction) {
-            self.trail.spend(1)?;
-            let next = match self.follow(instruction, place)? {
+        let mut cursor = Cursor { instruction: 0, position: start };
+        while let Some(instruction) = program.instructions.get(cursor.instruction) {
+            self.state.charge(1)?;
+            let next = match self.execute(instruction, cursor)? {
                 Some(next) => Some(next),
-                None => self.another_way()?,
+                None => self.backtrack()?,
             };
             match next {
-                Some(next) => place = next,
+                Some(next) => cursor = next,
                 None => return Ok(false),
             }
         }
         Ok(true)
     }
 
-    /// Follows one instruction. `None`: it leads nowhere.
-    fn follow(&mut self, instruction: &Instruction, place: Place) -> Result<Option<Place>, GaveUp> {
-        let position = place.position;
-        let next = Place { instruction: place.instruction + 1, position };
-        let to = |instruction| Some(Place { instruction, position });
-        let behind = |position| Place { position, ..next };
+    /// Executes one instruction. Returns where to continue, or `None` if the instruction fails.
+    fn execute(
+        &mut self,
+        instruction: &Instruction,
+        cursor: Cursor,
+    ) -> Result<Option<Cursor>, LimitExceeded> {
+        let position = cursor.position;
+        let next = Cursor { instruction: cursor.instruction + 1, position };
+        let jump = |instruction| Some(Cursor { instruction, position });
+        let next_at = |position| Cursor { position, ..next };
         let next = match *instruction {
-            Instruction::One(characters) => self.take(characters, position).map(behind),
-            Instruction::Run { of, least, most, mode } => return self.run(place, of, least, most, mode),
+            Instruction::Char(matcher) => self.consume(matcher, position).map(next_at),
+            Instruction::Run { matcher, min, max, mode } => return self.run(cursor, matcher, min, max, mode),
             Instruction::Assert(assertion) => self.holds(assertion, position).then_some(next),
-            Instruction::OrElse(instruction) => {
-                self.trail.push(Frame::Way(Place { instruction, position }))?;
+            Instruction::Split(instruction) => {
+                self.state.push(Frame::Resume(Cursor { instruction, position }))?;
                 Some(next)
             }
-            Instruction::Jump(instruction) => to(instruction),
+            Instruction::Jump(instruction) => jump(instruction),
             Instruction::GroupStart(group) => {
-                self.trail.start_group(group, position)?;
+                self.state.start_group(group, position)?;
                 Some(next)
             }
             Instruction::GroupEnd(group) => {
-                self.trail.end_group(group, position)?;
+                self.state.end_group(group, position)?;
                 Some(next)
             }
-            Instruction::Reference(reference) => self.repeat(reference, position)?.map(behind),
+            Instruction::Backreference(reference) => self.consume_captured(reference, position)?.map(next_at),
             Instruction::IfGroup { group, otherwise } => {
-                if self.trail.group(group).is_some() {
+                if self.state.group(group).is_some() {
                     Some(next)
                 } else {
-                    to(otherwise)
+                    jump(otherwise)
                 }
             }
             Instruction::LoopStart(id) => {
-                self.trail.set_loop(id, Loop::default())?;
+                self.state.set_loop(id, Loop::default())?;
                 Some(next)
             }
-            Instruction::LoopTest { id, least, most, lazy, beyond } => {
-                let Loop { rounds, entered } = self.trail.loop_state(id);
-                let beyond = Place { instruction: beyond, position };
-                if rounds < least {
-                    // A round that is necessary does not count as one that was entered.
-                    to(next.instruction + 1)
-                } else if rounds == most || entered == Some(position) {
-                    Some(beyond)
+            Instruction::LoopTest { id, min, max, lazy, exit } => {
+                let Loop { rounds, last_start } = self.state.loop_state(id);
+                let exit = Cursor { instruction: exit, position };
+                if rounds < min {
+                    // Skips `LoopOptional`.
+                    jump(next.instruction + 1)
+                } else if rounds == max || last_start == Some(position) {
+                    Some(exit)
                 } else {
-                    let (first, second) = if lazy { (beyond, next) } else { (next, beyond) };
-                    self.trail.push(Frame::Way(second))?;
+                    let (first, second) = if lazy { (exit, next) } else { (next, exit) };
+                    self.state.push(Frame::Resume(second))?;
                     Some(first)
                 }
             }
-            Instruction::LoopEnter(id) => {
-                let state = self.trail.loop_state(id);
-                self.trail.set_loop(id, Loop { entered: Some(position), ..state })?;
+            Instruction::LoopOptional(id) => {
+                let state = self.state.loop_state(id);
+                self.state.set_loop(id, Loop { last_start: Some(position), ..state })?;
                 Some(next)
             }
-            Instruction::LoopAgain { id, test } => {
-                let state = self.trail.loop_state(id);
-                self.trail.set_loop(id, Loop { rounds: state.rounds.saturating_add(1), ..state })?;
-                to(test)
+            Instruction::LoopEnd { id, test } => {
+                let state = self.state.loop_state(id);
+                self.state.set_loop(id, Loop { rounds: state.rounds.saturating_add(1), ..state })?;
+                jump(test)
             }
-            Instruction::CutStart(id) => {
-                self.trail.start_cut(id, position);
+            Instruction::RegionStart(id) => {
+                self.state.start_region(id, position);
                 Some(next)
             }
-            Instruction::Cut(id) => {
-                self.trail.cut(id)?;
+            Instruction::RegionEnd(id) => {
+                self.state.end_region(id)?;
                 Some(next)
             }
-            Instruction::CutAndReturn(id) => Some(behind(self.trail.cut(id)?)),
-            Instruction::CutAndFail(id) => {
-                self.trail.undo(id)?;
+            Instruction::LookEnd(id) => Some(next_at(self.state.end_region(id)?)),
+            Instruction::NegativeLookEnd(id) => {
+                self.state.undo_region(id)?;
                 None
             }
-            Instruction::Back(characters) => {
-                self.trail.spend(characters.min(position))?;
-                self.back(position, characters).map(behind)
+            Instruction::StepBack(characters) => {
+                self.state.charge(characters.min(position))?;
+                self.step_back(position, characters).map(next_at)
             }
         };
         Ok(next)
     }
 
-    /// Goes back to the last way that was not tried.
-    fn another_way(&mut self) -> Result<Option<Place>, GaveUp> {
-        while let Some(frame) = self.trail.pop()? {
+    /// Pops frames until one of them offers an alternative. Returns where to continue, or `None` if nothing is left.
+    fn backtrack(&mut self) -> Result<Option<Cursor>, LimitExceeded> {
+        while let Some(frame) = self.state.pop()? {
             match frame {
-                Frame::Way(place) => return Ok(Some(place)),
-                Frame::Shorter { mut place, least } => {
-                    place.position -= self.before(place.position).map_or(0, char::len_utf8);
-                    if place.position > least {
-                        self.trail.push(Frame::Shorter { place, least })?;
+                Frame::Resume(cursor) => return Ok(Some(cursor)),
+                Frame::GiveBack { mut next, min_end } => {
+                    next.position -= self.char_before(next.position).map_or(0, char::len_utf8);
+                    if next.position > min_end {
+                        self.state.push(Frame::GiveBack { next, min_end })?;
                     }
-                    return Ok(Some(place));
+                    return Ok(Some(next));
                 }
-                Frame::Longer { place, more } => {
-                    if let Some(Instruction::Run { of, .. }) =
-                        self.program.instructions.get(place.instruction)
-                        && let Some(position) = self.take(*of, place.position)
+                Frame::TakeMore { run, more } => {
+                    if let Some(Instruction::Run { matcher, .. }) =
+                        self.program.instructions.get(run.instruction)
+                        && let Some(position) = self.consume(*matcher, run.position)
                     {
                         if more > 1 {
-                            let place = Place { position, ..place };
-                            self.trail.push(Frame::Longer { place, more: more - 1 })?;
+                            let run = Cursor { position, ..run };
+                            self.state.push(Frame::TakeMore { run, more: more - 1 })?;
                         }
-                        return Ok(Some(Place { instruction: place.instruction + 1, position }));
+                        return Ok(Some(Cursor { instruction: run.instruction + 1, position }));
                     }
                 }
-                Frame::Slot { .. } | Frame::Loop { .. } => {}
+                Frame::RestoreSlot { .. } | Frame::RestoreLoop { .. } => {}
             }
         }
         Ok(None)
     }
 
+    /// Executes `Instruction::Run`. Charges one step for each character that it consumes.
     fn run(
         &mut self,
-        place: Place,
-        of: Characters,
-        least: u32,
-        most: u32,
+        cursor: Cursor,
+        matcher: Matcher,
+        min: u32,
+        max: u32,
         mode: Mode,
-    ) -> Result<Option<Place>, GaveUp> {
-        let wanted = if mode == Mode::Lazy { least } else { most };
-        let mut position = place.position;
-        let mut shortest = position;
-        let mut taken = 0;
-        while taken < wanted
-            && let Some(behind) = self.take(of, position)
+    ) -> Result<Option<Cursor>, LimitExceeded> {
+        let wanted = if mode == Mode::Lazy { min } else { max };
+        let mut position = cursor.position;
+        let mut min_end = position;
+        let mut consumed = 0;
+        while consumed < wanted
+            && let Some(after) = self.consume(matcher, position)
         {
-            self.trail.spend(1)?;
-            position = behind;
-            taken += 1;
-            if taken == least {
-                shortest = position;
+            self.state.charge(1)?;
+            position = after;
+            consumed += 1;
+            if consumed == min {
+                min_end = position;
             }
         }
-        if taken < least {
+        if consumed < min {
             return Ok(None);
         }
-        let next = Place { instruction: place.instruction + 1, position };
+        let next = Cursor { instruction: cursor.instruction + 1, position };
         match mode {
-            Mode::Greedy if position > shortest => {
-                self.trail.push(Frame::Shorter { place: next, least: shortest })?;
+            Mode::Greedy if position > min_end => {
+                self.state.push(Frame::GiveBack { next, min_end })?;
             }
-            Mode::Lazy if most > least => {
-                self.trail.push(Frame::Longer { place: Place { position, ..place }, more: most - least })?;
+            Mode::Lazy if max > min => {
+                self.state.push(Frame::TakeMore { run: Cursor { position, ..cursor }, more: max - min })?;
             }
             _ => {}
         }
         Ok(Some(next))
     }
 
-    /// The position behind a character, if it is one of these.
-    fn take(&self, characters: Characters, position: usize) -> Option<usize> {
-        let character = self.after(position)?;
-        let found = match characters {
-            Characters::Only(only) => only == character,
-            Characters::In(set) => self.is_in(set, character),
+    /// Returns the position after the next character, if the character matches.
+    fn consume(&self, matcher: Matcher, position: usize) -> Option<usize> {
+        let character = self.char_after(position)?;
+        let found = match matcher {
+            Matcher::Char(expected) => expected == character,
+            Matcher::Set(set) => self.is_in(set, character),
         };
         found.then(|| position + character.len_utf8())
     }
 
-    /// The position behind a repetition of what the group has captured.
-    fn repeat(&mut self, reference: Reference, position: usize) -> Result<Option<usize>, GaveUp> {
-        let captured = self.trail.group(reference.group).and_then(|(start, end)| self.text.get(start..end));
+    /// Returns the position after the text that a group has captured, if that text comes next.
+    fn consume_captured(
+        &mut self,
+        reference: Backreference,
+        position: usize,
+    ) -> Result<Option<usize>, LimitExceeded> {
+        let captured = self.state.group(reference.group).and_then(|(start, end)| self.text.get(start..end));
         let Some(captured) = captured else { return Ok(None) };
         let rest = self.text.get(position..).unwrap_or_default();
         let fold: fn(char) -> char = match reference.case {
             Case::Exact => {
-                self.trail.spend(captured.len() / 8)?;
+                // Comparing eight bytes takes less time than a step.
+                self.state.charge(captured.len() / 8)?;
                 return Ok(rest.starts_with(captured).then(|| position + captured.len()));
             }
             Case::IgnoreAscii => |character| character.to_ascii_lowercase(),
             Case::Ignore => lower,
         };
-        self.trail.spend(captured.len())?;
+        self.state.charge(captured.len())?;
         let mut end = position;
         let mut rest = rest.chars();
         for expected in captured.chars() {
@@ -240,7 +250,7 @@ impl<'a> Search<'a> {
     }
 
     fn holds(&self, assertion: Assertion, position: usize) -> bool {
-        let (before, after) = (self.before(position), self.after(position));
+        let (before, after) = (self.char_before(position), self.char_after(position));
         match assertion {
             Assertion::TextStart => before.is_none(),
             Assertion::TextEnd => after.is_none(),
@@ -254,16 +264,16 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn before(&self, position: usize) -> Option<char> {
+    fn char_before(&self, position: usize) -> Option<char> {
         self.text.get(..position)?.chars().next_back()
     }
 
-    fn after(&self, position: usize) -> Option<char> {
+    fn char_after(&self, position: usize) -> Option<char> {
         self.text.get(position..)?.chars().next()
     }
 
-    /// The position so many characters before another.
-    fn back(&self, position: usize, characters: usize) -> Option<usize> {
+    /// Returns the position that is a number of characters before another one.
+    fn step_back(&self, position: usize, characters: usize) -> Option<usize> {
         let Some(index) = characters.checked_sub(1) else { return Some(position) };
         let (position, _) = self.text.get(..position)?.char_indices().rev().nth(index)?;
         Some(position)
