@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Found: TypeAlias = "bool | str | dict[str, str]"
-"""Whether it was found, ``"limit exceeded"``, or ``{"error": why the pattern cannot be used}``."""
+"""Whether the pattern matches, ``"limit exceeded"``, or ``{"error": reason why the pattern is refused}``."""
 
 
 def xtask_binary() -> Path:
@@ -27,7 +27,7 @@ def xtask_binary() -> Path:
 
 
 def search(questions: Iterable[tuple[str, str]]) -> list[Found]:
-    """Look for each pattern in its text."""
+    """Search for each pattern in its text. Return the results in the same order."""
     lines = [json.dumps({"pattern": pattern, "text": text}) for pattern, text in questions]
     ended = subprocess.run(
         [xtask_binary(), "pattern"], input="\n".join(lines), capture_output=True, text=True, timeout=90, check=False

@@ -234,10 +234,13 @@ def test_what_others_fail_on(govern: Govern, case: str) -> None:
     ("pattern", "reason"),
     [
         ("GE(T", "the pattern of request.route cannot be used: the group has no closing parenthesis, at position 2"),
-        (r"\N{SOLIDUS}", r"the pattern of request.route cannot be used: \N{…}, a character by its name, is not supported"),
+        (r"\N{SOLIDUS}", r"the pattern of request.route cannot be used: \N{…} is not supported, at position 0"),
         ("(" * 10_000, "the pattern of request.route cannot be used: the pattern is longer than 8192 bytes"),
-        # Invalid for nobody, but the path is long.
-        (r"^/(a|a)*\1$", "the pattern of request.route is too expensive: a search was stopped and the condition did not match"),
+        # Valid, but the search is too expensive.
+        (
+            r"^/(a|a)*\1$",
+            "the pattern of request.route is too expensive: a search was stopped and the condition did not match",
+        ),
     ],
     ids=["malformed", "unsupported", "too long", "too slow"],
 )

@@ -22,7 +22,7 @@ pub enum PatternError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxError {
     /// `\N{BULLET}`. Python accepts it. This crate does not know the names of characters.
-    #[error(r"\N{{…}}, a character by its name, is not supported")]
+    #[error(r"\N{{…}} is not supported")]
     NamedCharacter,
     /// Python accepts deeper groups. This crate limits the depth, because each level needs stack.
     #[error("groups are nested more than {MAX_GROUP_DEPTH} deep")]

@@ -63,7 +63,7 @@ fn error_names_the_construct_and_its_position() {
         (r"\U00110000", r"escape \U is greater than \U0010FFFF, at position 0"),
         (r"\400", r"the octal escape is greater than \377, at position 0"),
         (r"\p{Nonsense}", "unknown Unicode property \"Nonsense\", at position 0"),
-        (r"\N{BULLET}", r"\N{…}, a character by its name, is not supported, at position 0"),
+        (r"\N{BULLET}", r"\N{…} is not supported, at position 0"),
         ("(a(?(1)b))", "a condition inside the group that it tests is not supported, at position 2"),
         (
             r"(a)++\1",
