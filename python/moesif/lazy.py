@@ -1,7 +1,7 @@
-"""A property that is made when it is first asked for, without a lock.
+"""A property that is computed on first access and then kept. It takes no lock.
 
-Up to Python 3.11, ``functools.cached_property`` has one that all objects share: the child of a fork would inherit it
-as some thread of its parent held it, and wait for ever (docs/guarantees.md, I-4).
+``functools.cached_property`` takes a lock up to Python 3.11. After a fork the child could inherit that lock
+while a thread of the parent held it, and would wait forever (docs/guarantees.md, I-4).
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class made_once(Generic[T]):  # noqa: N801 - a decorator, like ``property``
-    """Keeps what the method returns in the object's ``__dict__``. Threads that race may each make one; one is kept."""
+class lazy_property(Generic[T]):  # noqa: N801 - a decorator, like ``property``
+    """Stores the result of the method in the object's ``__dict__``.
 
-    def __init__(self, make: Callable[[Any], T]) -> None:
-        """Wrap a method without arguments."""
-        self._make = make
-        self.__doc__ = make.__doc__
+    Threads that race may each call the method. All of them get the result that was stored first.
+    """
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        """Wrap a method that takes no arguments."""
+        self._compute = compute
+        self.__doc__ = compute.__doc__
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -36,5 +39,5 @@ class made_once(Generic[T]):  # noqa: N801 - a decorator, like ``property``
     def __get__(self, instance: object | None, owner: type) -> Self | T:
         if instance is None:
             return self
-        made: T = vars(instance).setdefault(self._name, self._make(instance))
-        return made
+        value: T = vars(instance).setdefault(self._name, self._compute(instance))
+        return value

@@ -69,7 +69,7 @@ def test_settings_are_taken_from_a_dotted_path(collector: Collector, tmp_path: P
         ("project_settings.MOESIF", "expected a dictionary"),
         ("project_settings.NOTHING", "has no attribute"),
         ("no_such_project.settings.X", "No module named"),
-        ("MOESIF_MIDDLEWARE", "no dictionary in a module"),
+        ("MOESIF_MIDDLEWARE", "contains no dot"),
     ):
         code, lines, output = check(None, "--settings", path, variables=variables)
         assert (code, lines) == (1, [("FAILED", "settings"), *BAD_END])
@@ -131,7 +131,7 @@ def test_a_certificate_of_an_unknown_authority_is_named(
     [
         (401, "set APPLICATION_ID to the Collector Application ID"),
         (402, "subscription"),
-        (404, "BASE_URI leads to a server that is no collector"),
+        (404, "BASE_URI leads to a server that is not a collector"),
         (503, "look at its log"),
         (Answer(302, (("Location", "https://elsewhere.example/"),)), "https://elsewhere.example/"),
         (Answer(400, body=b'{"rejected": [{"index": 0, "field": "request", "error": "odd"}]}'), "request: odd"),
@@ -161,8 +161,8 @@ def test_a_web_server_is_no_collector(recorder: Recorder, config: Answer) -> Non
     recorder.config = config
     code, lines, output = check(recorder)
     assert (code, lines) == (1, [*GOOD, ("FAILED", "answer"), *BAD_END])
-    assert "like a web server, not like a collector" in output
-    assert "BASE_URI leads to a server that is no collector" in output
+    assert "looks like a web server, not a collector" in output
+    assert "BASE_URI leads to a server that is not a collector" in output
     assert recorder.deliveries == []
 
 
@@ -170,12 +170,12 @@ def test_a_server_that_answers_200_to_an_event_is_no_collector(recorder: Recorde
     recorder.answer_with(then=200)
     code, lines, output = check(recorder)
     assert (code, lines) == (1, [*GOOD, ("ok", "answer"), ("FAILED", "event"), *BAD_END])
-    assert "like a web server, not like a collector" in output
+    assert "looks like a web server, not a collector" in output
 
 
 @pytest.mark.parametrize(
     ("config", "said"),
-    [(401, "set APPLICATION_ID"), (404, "no collector"), (503, "look at its log")],
+    [(401, "set APPLICATION_ID"), (404, "not a collector"), (503, "look at its log")],
 )
 def test_what_a_collector_says_of_the_configuration_is_told(recorder: Recorder, config: int, said: str) -> None:
     recorder.config = config
@@ -194,11 +194,11 @@ def test_a_certificate_is_not_blamed_where_there_is_none(recorder: Recorder) -> 
 @pytest.mark.parametrize(
     ("scheme", "code", "step", "said"),
     [
-        ("https", 407, "TLS", "does not let this through"),
-        ("https", 403, "TLS", "does not let this through"),
-        ("http", 407, "answer", "does not let this through"),
-        ("http", 403, "answer", "if it is the proxy that refuses"),
-        ("http", 502, "answer", "that does not reach it"),
+        ("https", 407, "TLS", "refuses this connection"),
+        ("https", 403, "TLS", "refuses this connection"),
+        ("http", 407, "answer", "refuses this connection"),
+        ("http", 403, "answer", "If the proxy sent this answer"),
+        ("http", 502, "answer", "cannot reach the collector"),
     ],
 )
 def test_a_proxy_that_refuses_is_named(recorder: Recorder, scheme: str, code: int, step: str, said: str) -> None:
@@ -226,7 +226,7 @@ def test_the_proxy_is_looked_for_in_place_of_the_collector(recorder: Recorder, n
     away = Nowhere("http://collector.invalid", recorder.application_id)
     code, lines, output = check(away, variables=variables)
     assert (code, lines[:3]) == (0, GOOD)
-    assert "the proxy to collector.invalid, 127.0.0.1" in output
+    assert "the proxy for collector.invalid, 127.0.0.1" in output
     code, lines, output = check(away, variables=variables | {"http_proxy": nowhere.uri})
     assert (code, lines) == (1, [*GOOD[:2], ("FAILED", "connection"), *BAD_END])
 

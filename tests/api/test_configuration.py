@@ -140,7 +140,7 @@ def test_clients_that_are_told_nothing_send_where_a_middleware_sends(
     assert (len(recorder.deliveries), len(another_recorder.deliveries)) == (1, 1)
     # That of a middleware that is told nothing goes where it goes.
     MoesifMiddleware(hello, {"APPLICATION_ID": "bare"})
-    assert MoesifAPIClient("bare")._collector.native().base_uri == "https://api.moesif.net"  # noqa: SLF001
+    assert MoesifAPIClient("bare")._endpoint.native().base_uri == "https://api.moesif.net"  # noqa: SLF001
     # Whoever is told something goes there.
     another_recorder.ids.append(recorder.application_id)
     MoesifAPIClient(recorder.application_id, Configuration(BASE_URI=another_recorder.uri)).api.update_user(USER)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from moesif.client import APIConnectionError
-from moesif.client.turns import turns_of_process
+from moesif.client.semaphores import thread_semaphore
 from tests.recorder import Answer, Fault
 
 if TYPE_CHECKING:
@@ -357,13 +357,13 @@ def test_many_calls_to_a_collector_that_hangs_keep_none_from_another(
 
 
 def test_collectors_that_are_asked_no_more_make_room_for_others() -> None:
-    hanging = turns_of_process("http://hangs.example")
-    assert hanging.take(1)
+    hanging = thread_semaphore("http://hangs.example")
+    assert hanging.acquire(1)
     for number in range(100):
-        turns_of_process(f"http://{number}.example")
-    assert turns_of_process("http://hangs.example") is hanging
-    assert turns_of_process("http://a.example") is not turns_of_process("http://b.example")
-    hanging.give()
+        thread_semaphore(f"http://{number}.example")
+    assert thread_semaphore("http://hangs.example") is hanging
+    assert thread_semaphore("http://a.example") is not thread_semaphore("http://b.example")
+    hanging.release()
 
 
 def test_a_call_for_which_there_is_no_descriptor_is_a_failed_call(run_program: RunProgram, recorder: Recorder) -> None:

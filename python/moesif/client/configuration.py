@@ -29,21 +29,22 @@ class Unset(str):
 class Configuration:
     """Where requests go: attributes of the class are the program's, those of an instance one client's.
 
-    ``Configuration.BASE_URI = "http://127.0.0.1:9500"`` is for every client that has nothing else set, now and later;
-    ``MoesifAPIClient("id").configuration.BASE_URI = ...`` is for that client alone. Both are looked at by each call.
-    The other options of delivery that matter (CONNECT_TIMEOUT, REQUEST_TIMEOUT, proxies, certificate authorities) come
-    from the environment (docs/options.md).
+    ``Configuration.BASE_URI = "http://127.0.0.1:9500"`` is for every client that has nothing else set, now
+    and later; ``MoesifAPIClient("id").configuration.BASE_URI = ...`` is for that client alone. Both are
+    looked at by each call. The other options of delivery that matter (CONNECT_TIMEOUT, REQUEST_TIMEOUT,
+    proxies, certificate authorities) come from the environment (docs/options.md).
     """
 
-    #: The collector. While nobody has set it, ``MOESIF_BASE_URI`` in the environment counts, then what the settings of
-    #: a middleware with the same APPLICATION_ID say, then those of the middleware that was made last.
+    #: The collector. While nobody has set it, ``MOESIF_BASE_URI`` in the environment counts, then what the
+    #: settings of a middleware with the same APPLICATION_ID say, then those of the middleware that was made
+    #: last.
     BASE_URI: str = Unset("https://api.moesif.net")
     #: For controllers that are made without a client. A client has its own.
     application_id: str = "SET_ME"
     #: The header ``User-Agent``.
     version: str = DEFAULT_VERSION
-    #: How many seconds a request may take in all: attempts, each of REQUEST_TIMEOUT at most, and the pauses between
-    #: them.
+    #: How many seconds a request may take in all: attempts, each of REQUEST_TIMEOUT at most, and the pauses
+    #: between them.
     timeout: float = 30.0
     #: moesifapi's; connections are kept as they are needed.
     pool_connections: int = 10
@@ -96,8 +97,8 @@ def base_uri_for(configuration: Configuration) -> dict[str, Any]:
     return followed.get(configuration.application_id, next(reversed(followed.values())))
 
 
-def own(configuration: Configuration | None, application_id: str) -> Configuration:
-    """Return a copy of a configuration, of the same class, for a client with this id."""
-    its_own = copy.copy(configuration) if configuration is not None else Configuration()
-    its_own.application_id = application_id
-    return its_own
+def copy_for_client(configuration: Configuration | None, application_id: str) -> Configuration:
+    """Return a copy of a configuration, of the same class, for a client with this application id."""
+    copied = copy.copy(configuration) if configuration is not None else Configuration()
+    copied.application_id = application_id
+    return copied

@@ -1,4 +1,4 @@
-"""The collector of a client: where its requests go at the moment they are made."""
+"""The collector that a client sends to, resolved from its configuration at each call."""
 
 from __future__ import annotations
 
@@ -6,64 +6,66 @@ from typing import TYPE_CHECKING, Any
 
 from moesif import _native
 from moesif.client.configuration import DEFAULT_VERSION, base_uri_for
-from moesif.client.exchange import HttpMethodEnum, HttpRequest
-
-#: The longest ``timeout`` in seconds: a day.
-_LONGEST = 86_400
+from moesif.client.http import HttpMethodEnum, HttpRequest
 
 if TYPE_CHECKING:
-    from moesif.client.calls import Asked
     from moesif.client.configuration import Configuration
+    from moesif.client.operations import ApiRequest
+
+#: The longest ``timeout``, in seconds: a day.
+_MAX_TIMEOUT = 86_400
 
 
-class Collector:
-    """Makes requests as a configuration says; with ``native`` given, those of a middleware, to its collector."""
+class Endpoint:
+    """Makes requests to the collector that a configuration names, with the native client.
+
+    If ``native`` is given, requests go to that client's collector instead: it is the client of a middleware.
+    """
 
     def __init__(self, configuration: Configuration, native: _native.ApiClient | None = None) -> None:
-        """Look at nothing yet."""
+        """Read nothing from the configuration yet: it may change until the first call."""
         self.configuration = configuration
         self._fixed = native
-        #: The way there, and what it was made of.
-        self._made: tuple[tuple[dict[str, Any], str], _native.ApiClient] | None = None
+        #: The native client, with the settings and the version it was made with.
+        self._cached: tuple[tuple[dict[str, Any], str], _native.ApiClient] | None = None
 
     def check(self) -> None:
-        """Raise ``ValueError`` for a configuration that cannot be used."""
+        """Raise ``ValueError`` if the configuration cannot be used."""
         self.native()
-        _seconds(self.configuration.timeout)
+        _checked_timeout(self.configuration.timeout)
 
     def native(self) -> _native.ApiClient:
-        """Return the way there. Raises ``ValueError`` where there is none under this configuration."""
+        """Return the native client for the present configuration. Raises ``ValueError`` if it cannot be used."""
         if self._fixed is not None:
             return self._fixed
         configuration = self.configuration
         settings = {"APPLICATION_ID": configuration.application_id, **base_uri_for(configuration)}
         wanted = (settings, configuration.version)
-        if self._made is None or self._made[0] != wanted:
+        if self._cached is None or self._cached[0] != wanted:
             version = None if configuration.version == DEFAULT_VERSION else configuration.version
-            self._made = wanted, _native.ApiClient(settings, version)
-        return self._made[1]
+            self._cached = wanted, _native.ApiClient(settings, version)
+        return self._cached[1]
 
-    def request(self, asked: Asked) -> HttpRequest:
-        """Return a request as it is shown to those who look on."""
+    def http_request(self, request: ApiRequest) -> HttpRequest:
+        """Return a request as observers, exceptions and other HTTP clients see it."""
         native = self.native()
         headers = {"X-Moesif-Application-Id": native.application_id, "User-Agent": self.configuration.version}
-        url = native.base_uri + asked.path
-        if asked.document is None:
+        url = native.base_uri + request.path
+        if request.document is None:
             return HttpRequest(HttpMethodEnum.GET, url, {"accept": "application/json", **headers})
         headers = {"content-type": "application/json; charset=utf-8", **headers}
-        return HttpRequest(HttpMethodEnum.POST, url, headers, parameters=asked.document)
+        return HttpRequest(HttpMethodEnum.POST, url, headers, parameters=request.document)
 
-    def call(self, asked: Asked) -> _native.ApiCall:
-        """Return a request, to be begun by whoever waits for it."""
-        native, seconds = self.native(), _seconds(self.configuration.timeout)
-        if asked.document is None:
-            return native.get(asked.path, seconds)
-        return native.post(asked.path, asked.document, seconds)
+    def native_call(self, request: ApiRequest) -> _native.ApiCall:
+        """Return a request that the native client can execute. It is not sent yet."""
+        native, timeout = self.native(), _checked_timeout(self.configuration.timeout)
+        if request.document is None:
+            return native.get(request.path, timeout)
+        return native.post(request.path, request.document, timeout)
 
 
-def _seconds(timeout: object) -> float:
-    """Return a timeout that can be used."""
-    if isinstance(timeout, (int, float)) and 0 < timeout <= _LONGEST:
+def _checked_timeout(timeout: object) -> float:
+    if isinstance(timeout, (int, float)) and 0 < timeout <= _MAX_TIMEOUT:
         return float(timeout)
-    message = f"timeout is {timeout!r}: expected a number of seconds above 0, {_LONGEST} (a day) at most"
+    message = f"timeout is {timeout!r}: expected a number of seconds above 0, at most {_MAX_TIMEOUT} (a day)"
     raise ValueError(message)

@@ -1,6 +1,7 @@
-"""The calls of the API, as steps: each yields what is to be asked, is given what came of it, and returns a result.
+"""The operations of the API as generators that do no I/O.
 
-So that every call is written once, whoever waits: a thread, a greenlet, an event loop, or a request of the application.
+An operation yields each request it needs, receives the result of that request, and returns its own result. So
+each operation is written once, and can be driven by a thread, a greenlet or an event loop.
 """
 
 from __future__ import annotations
@@ -11,141 +12,150 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from moesif.client import documents
-from moesif.client.exchange import APIConnectionError, APIException, HttpContext, HttpResponse
-from moesif.models import StatusModel
-from moesif.models.event import Headers
+from moesif.client.errors import APIConnectionError, APIException
+from moesif.client.http import HttpContext, HttpResponse
+from moesif.models import Headers, StatusModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from typing import TypeAlias
 
     from moesif.client.documents import Document, Documents, Kind
-    from moesif.client.exchange import HttpRequest
-    from moesif.client.waiting import Outcome
+    from moesif.client.http import HttpRequest
+    from moesif.client.transport import Outcome
 
 _logger = logging.getLogger("moesif.client")
 
-#: The batch is too large.
-_TOO_LARGE = 413
+_PAYLOAD_TOO_LARGE = 413
 
 
-class Asked(NamedTuple):
-    """A request: a GET, or a POST of JSON text."""
+class ApiRequest(NamedTuple):
+    """A request to the API: a POST of JSON text, or a GET if there is no document."""
 
     path: str
     document: str | None = None
 
 
-class Told(NamedTuple):
-    """What came of a request; ``problem`` is a sentence where not all is well."""
+class ApiResult(NamedTuple):
+    """The result of a request. ``problem`` is a sentence if something went wrong."""
 
     context: HttpContext
     problem: str | None
 
     @classmethod
-    def of(cls, request: HttpRequest, outcome: Outcome) -> Told:
-        """Return what came of a request that was waited for."""
+    def of(cls, request: HttpRequest, outcome: Outcome) -> ApiResult:
+        """Return the result of a request from the outcome of its native call."""
         status, fields, body, problem = outcome
         return cls(HttpContext(request, HttpResponse.of(status, fields, body) if status else None), problem)
 
     @property
     def status(self) -> int:
-        """The status of the answer; 0 where none came."""
+        """The status of the answer, or 0 if none came."""
         return self.context.response.status_code if self.context.response else 0
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status <= 299  # noqa: PLR2004 - the range of success
+
+    @property
+    def is_partial_success(self) -> bool:
+        """Whether the collector stored only some of the documents."""
+        return self.problem is not None and self.is_success
+
     def response(self) -> HttpResponse:
-        """Return the answer of a request that has succeeded. Raises ``APIException`` for any other."""
+        """Return the answer of a request that succeeded. Raises ``APIException`` for any other."""
         response = self.context.response
         if response is None:
             raise APIConnectionError(self.problem or "no answer came", self.context)
-        if not 200 <= response.status_code <= 299:  # noqa: PLR2004 - success
-            raise APIException(self.problem or f"it answered {response.status_code}", self.context)
+        if not self.is_success:
+            raise APIException(self.problem or f"the collector answered {response.status_code}", self.context)
         if self.problem:
-            # It is answered with success and not kept, or not all of it.
+            # The answer is 2xx, but the collector did not store everything.
             raise APIException(self.problem, self.context)
         return response
-
-    @property
-    def is_partial(self) -> bool:
-        """Whether the collector has kept the documents but for some."""
-        return self.problem is not None and 200 <= self.status <= 299  # noqa: PLR2004 - success
 
 
 _Result = TypeVar("_Result")
 
 if TYPE_CHECKING:
-    Steps: TypeAlias = Generator[Asked, Told, _Result]
+    Operation: TypeAlias = Generator[ApiRequest, ApiResult, _Result]
 
 
-def run(steps: Steps[_Result], ask: Callable[[Asked], Told]) -> _Result:
-    """Make a call by asking, and waiting for, each thing in turn."""
+def run(operation: Operation[_Result], send: Callable[[ApiRequest], ApiResult]) -> _Result:
+    """Run an operation. ``send`` sends a request and waits for its result."""
     try:
-        asked = next(steps)
+        request = next(operation)
         while True:
-            asked = steps.send(ask(asked))
+            request = operation.send(send(request))
     except StopIteration as end:
         result: _Result = end.value
         return result
 
 
-def send(kind: Kind, document: Document) -> Steps[HttpResponse]:
+def send_document(kind: Kind, document: Document) -> Operation[HttpResponse]:
     """Send one document."""
-    return (yield from send_text(kind, documents.text_of(kind, document)))
+    return (yield from send_json(kind, documents.to_json(kind, document)))
 
 
-def send_text(kind: Kind, text: str) -> Steps[HttpResponse]:
+def send_json(kind: Kind, json_text: str) -> Operation[HttpResponse]:
     """Send one document that is JSON text already."""
-    return (yield Asked(kind.path, text)).response()
+    return (yield ApiRequest(kind.path, json_text)).response()
 
 
-def send_batch(kind: Kind, given: Documents) -> Steps[Headers]:
-    """Send documents, with as few requests as they fit into. Returns the headers of the last answer."""
-    return (yield from send_texts(kind, documents.texts_of(kind, given)))
+def send_batch(kind: Kind, batch: Documents) -> Operation[Headers]:
+    """Send documents with as few requests as possible. Returns the headers of the last answer."""
+    return (yield from send_json_batch(kind, documents.batch_to_json(kind, batch)))
 
 
-def send_texts(kind: Kind, texts: list[str]) -> Steps[Headers]:
-    """Send documents that are JSON text already. What is not kept of one part keeps no other from being sent."""
-    parts = deque(documents.parts_of(texts))
+def send_json_batch(kind: Kind, json_texts: list[str]) -> Operation[Headers]:
+    """Send documents that are JSON text already. Returns the headers of the last answer.
+
+    A part that the collector stores only partly does not stop the other parts. Its exception is raised at the
+    end.
+    """
+    parts = deque(documents.split_batch(json_texts))
     headers = Headers()
     sent = 0
-    partial: list[tuple[str, HttpContext]] = []
+    partial_successes: list[tuple[str, HttpContext]] = []
     try:
         while parts:
             part = parts.popleft()
-            told = yield Asked(f"{kind.path}/batch", f"[{','.join(part)}]")
-            if told.status == _TOO_LARGE and len(part) > 1:
+            result = yield ApiRequest(f"{kind.path}/batch", f"[{','.join(part)}]")
+            if result.status == _PAYLOAD_TOO_LARGE and len(part) > 1:
                 half = len(part) // 2
                 parts.extendleft((part[half:], part[:half]))
                 continue
-            if told.is_partial:
-                # A collector counts from the beginning of the part.
-                where = "" if len(part) == len(texts) else f"of elements {sent} to {sent + len(part) - 1}: "
-                partial.append((f"{where}{told.problem}", told.context))
+            if result.is_partial_success:
+                # The indexes in the collector's answer count from the beginning of the part.
+                where = "" if len(part) == len(json_texts) else f"of elements {sent} to {sent + len(part) - 1}: "
+                partial_successes.append((f"{where}{result.problem}", result.context))
             else:
-                headers = Headers(told.response().headers)
+                headers = Headers(result.response().headers)
             sent += len(part)
     except APIException:
-        for problem, _ in partial:
+        for problem, _ in partial_successes:
             _logger.error("%s", problem)  # noqa: TRY400 - the exception is about another part
         raise
-    if partial:
-        raise APIException("; ".join(problem for problem, _ in partial), partial[-1][1])
+    if partial_successes:
+        raise APIException("; ".join(problem for problem, _ in partial_successes), partial_successes[-1][1])
     return headers
 
 
-def fetch(path: str) -> Steps[HttpResponse]:
-    """Ask for a document."""
-    return (yield Asked(path)).response()
+def fetch(path: str) -> Operation[HttpResponse]:
+    """Get a document."""
+    return (yield ApiRequest(path)).response()
 
 
-def probe() -> Steps[StatusModel]:
-    """Ask the collector how it is."""
-    told = yield Asked("/health/probe")
+def probe() -> Operation[StatusModel]:
+    """Get the health of the collector."""
+    result = yield ApiRequest("/health/probe")
     try:
-        status: Any = json.loads(told.response().raw_body)
+        status: Any = json.loads(result.response().raw_body)
     except ValueError:
         status = None
     if not isinstance(status, dict):
-        message = f"{told.context.request.query_url} did not answer with a JSON object, as a collector does"
-        raise APIException(message, told.context)
+        url = result.context.request.query_url
+        message = f"{url} did not answer with a JSON object: set BASE_URI to the address of a collector"
+        raise APIException(message, result.context)
     return StatusModel.from_dictionary(status)

@@ -1,7 +1,7 @@
-"""Turns: how many requests a process, or an event loop, has begun at once.
+"""Limits how many requests to a collector are in progress at once.
 
-The others hold no descriptor while they wait. Each collector has turns of its own, so that one that hangs does not take
-those of the others.
+A request that is in progress holds two file descriptors; one that waits for a semaphore holds none. Each
+collector has its own semaphore, so a collector that hangs does not block requests to others.
 """
 
 from __future__ import annotations
@@ -16,125 +16,126 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-_Turns = TypeVar("_Turns", bound="ThreadTurns | TaskTurns")
+_Semaphore = TypeVar("_Semaphore", bound="ThreadSemaphore | TaskSemaphore")
 
-#: Requests to one collector that are begun at once, at most: by all threads and greenlets of a process, and by the
-#: tasks of each event loop.
-_MOST_BEGUN = 32
-#: Collectors with turns of their own, at most; where as many are being asked, further ones share theirs.
-_MOST_OWN = 8
+#: Requests to one collector that may be in progress at once: for all threads and greenlets of a process
+#: together, and for the tasks of each event loop.
+_MAX_IN_PROGRESS = 32
+#: Collectors that have a semaphore of their own. If more are in use at once, the others share one.
+_MAX_SEMAPHORES = 8
 
 
-class ThreadTurns:
-    """The turns of threads and greenlets.
+class ThreadSemaphore:
+    """A semaphore for threads and greenlets.
 
-    A queue of what is free: the standard library's may be used by a signal's handler as well, and where gevent has
-    patched it, it holds up nobody but the greenlet that waits.
+    It is a queue of permits. ``queue.SimpleQueue`` may be used in signal handlers, unlike
+    ``threading.Semaphore``. If gevent has patched it, waiting blocks only the greenlet.
     """
 
     def __init__(self) -> None:
-        """All are free."""
-        # Looked up now: it is what the program has made of it before its first request.
-        self._free: queue.SimpleQueue[None] = queue.SimpleQueue()
-        for _ in range(_MOST_BEGUN):
-            self._free.put(None)
+        """Create all permits."""
+        # Looked up here and not at import, because gevent may patch it after this module was imported.
+        self._permits: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(_MAX_IN_PROGRESS):
+            self._permits.put(None)
 
     @property
     def is_idle(self) -> bool:
-        """Whether all are free."""
-        return self._free.qsize() >= _MOST_BEGUN
+        """Whether no permit is in use."""
+        return self._permits.qsize() >= _MAX_IN_PROGRESS
 
-    def take(self, seconds: float) -> bool:
-        """Wait for a turn. Returns whether it came in time."""
+    def acquire(self, timeout: float) -> bool:
+        """Wait for a permit, for ``timeout`` seconds at most. Returns whether there was one."""
         try:
-            self._free.get(timeout=seconds)
+            self._permits.get(timeout=timeout)
         except queue.Empty:
             return False
         return True
 
-    def give(self) -> None:
-        """Give a turn back."""
-        self._free.put(None)
+    def release(self) -> None:
+        """Return a permit."""
+        self._permits.put(None)
 
 
-class TaskTurns:
-    """The turns of the tasks of one event loop."""
+class TaskSemaphore:
+    """A semaphore for the tasks of one event loop. Tasks get permits in the order in which they asked."""
 
     def __init__(self) -> None:
-        """All are free."""
-        self._free = _MOST_BEGUN
-        self._waiting: deque[asyncio.Future[bool]] = deque()
+        """Create all permits."""
+        self._permits = _MAX_IN_PROGRESS
+        self._waiters: deque[asyncio.Future[bool]] = deque()
 
     @property
     def is_idle(self) -> bool:
-        """Whether all are free."""
-        return self._free >= _MOST_BEGUN
+        """Whether no permit is in use."""
+        return self._permits >= _MAX_IN_PROGRESS
 
-    async def take(self, loop: asyncio.AbstractEventLoop, seconds: float) -> bool:
-        """Wait for a turn. Returns whether it came in time."""
-        if self._free:
-            self._free -= 1
+    async def acquire(self, loop: asyncio.AbstractEventLoop, timeout: float) -> bool:
+        """Wait for a permit, for ``timeout`` seconds at most. Returns whether there was one."""
+        if self._permits:
+            self._permits -= 1
             return True
-        turn: asyncio.Future[bool] = loop.create_future()
-        self._waiting.append(turn)
-        timer = loop.call_later(seconds, _miss, turn)
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiters.append(waiter)
+        timer = loop.call_later(timeout, _expire, waiter)
         try:
-            return await turn
+            return await waiter
         except BaseException:
-            if turn.done() and not turn.cancelled() and turn.result():
-                # It came while the task was being cancelled.
-                self.give()
+            if waiter.done() and not waiter.cancelled() and waiter.result():
+                # The permit came while the task was being cancelled.
+                self.release()
             raise
         finally:
             timer.cancel()
 
-    def give(self) -> None:
-        """Give a turn to the task that has waited longest, or back."""
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(True)
+    def release(self) -> None:
+        """Give a permit to the task that has waited longest, or return it if none waits."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(True)
                 return
-        self._free += 1
+        self._permits += 1
 
 
-def _miss(turn: asyncio.Future[bool]) -> None:
-    if not turn.done():
-        turn.set_result(False)
+def _expire(waiter: asyncio.Future[bool]) -> None:
+    if not waiter.done():
+        waiter.set_result(False)
 
 
-class _ByCollector(Generic[_Turns]):
-    def __init__(self, make: Callable[[], _Turns]) -> None:
-        self._make = make
-        self._turns: dict[str, _Turns] = {}
+class _SemaphoresByCollector(Generic[_Semaphore]):
+    def __init__(self, create: Callable[[], _Semaphore]) -> None:
+        self._create = create
+        self._semaphores: dict[str, _Semaphore] = {}
 
-    def of(self, collector: str) -> _Turns:
-        turns = self._turns.get(collector)
-        if turns is not None:
-            return turns
-        if len(self._turns) >= _MOST_OWN:
-            for name, idle in list(self._turns.items()):
-                if idle.is_idle:
-                    self._turns.pop(name, None)
-        name = collector if len(self._turns) < _MOST_OWN else ""
-        return self._turns.setdefault(name, self._make())
-
-
-#: By process: those of a parent stay its parent's, whose threads have some of them.
-_of_processes: dict[int, _ByCollector[ThreadTurns]] = {}
-_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _ByCollector[TaskTurns]] = WeakKeyDictionary()
+    def get(self, base_uri: str) -> _Semaphore:
+        semaphore = self._semaphores.get(base_uri)
+        if semaphore is not None:
+            return semaphore
+        if len(self._semaphores) >= _MAX_SEMAPHORES:
+            for name, other in list(self._semaphores.items()):
+                if other.is_idle:
+                    self._semaphores.pop(name, None)
+        name = base_uri if len(self._semaphores) < _MAX_SEMAPHORES else ""
+        return self._semaphores.setdefault(name, self._create())
 
 
-def turns_of_process(collector: str) -> ThreadTurns:
-    """Return the turns of this process's threads at a collector."""
+#: Keyed by process id: after a fork, permits that threads of the parent hold never come back, so the child
+#: starts afresh.
+_by_process: dict[int, _SemaphoresByCollector[ThreadSemaphore]] = {}
+_by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _SemaphoresByCollector[TaskSemaphore]] = WeakKeyDictionary()
+
+
+def thread_semaphore(base_uri: str) -> ThreadSemaphore:
+    """Return the semaphore of this process's threads for a collector."""
     process = os.getpid()
-    turns = _of_processes.get(process) or _of_processes.setdefault(process, _ByCollector(ThreadTurns))
-    return turns.of(collector)
+    semaphores = _by_process.get(process) or _by_process.setdefault(process, _SemaphoresByCollector(ThreadSemaphore))
+    return semaphores.get(base_uri)
 
 
-def turns_of_loop(loop: asyncio.AbstractEventLoop, collector: str) -> TaskTurns:
-    """Return the turns of a loop's tasks at a collector."""
-    turns = _of_loops.get(loop)
-    if turns is None:
-        turns = _of_loops[loop] = _ByCollector(TaskTurns)
-    return turns.of(collector)
+def task_semaphore(loop: asyncio.AbstractEventLoop, base_uri: str) -> TaskSemaphore:
+    """Return the semaphore of an event loop's tasks for a collector."""
+    semaphores = _by_loop.get(loop)
+    if semaphores is None:
+        semaphores = _by_loop[loop] = _SemaphoresByCollector(TaskSemaphore)
+    return semaphores.get(base_uri)

@@ -1,29 +1,37 @@
-"""Waiting for a request that native threads make: on a socket of Python's own.
+"""Executes requests on the native threads, and waits for their outcome on a socket.
 
-So greenlets of gevent and eventlet run meanwhile where a program has patched ``socket``, an event loop waits as it
-waits for anything else, and a signal's handler is run at once. A request is begun when its turn has come: each that is
-begun has two descriptors, and a program needs its own.
+The wait is on a Python socket. So other greenlets run meanwhile if gevent or eventlet has patched ``socket``,
+an event loop can wait for it, and signal handlers run at once.
+
+A request starts only after its semaphore is acquired, because each request in progress holds two file
+descriptors.
 """
 
 from __future__ import annotations
 
 import socket
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from moesif.client.turns import turns_of_loop, turns_of_process
+from moesif.client.semaphores import task_semaphore, thread_semaphore
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Iterator
 
     from moesif import _native
 
-#: How much longer than the native side anybody waits, in seconds: it keeps its time, unless it has no thread at all.
-_GRACE = 1.0
+#: Seconds that Python waits longer than the native side, which keeps the timeout itself unless it has no
+#: thread at all.
+_GRACE_PERIOD = 1.0
 
 
 class Outcome(NamedTuple):
-    """What came of a request. ``status`` is 0 where no answer came; ``problem`` is a sentence where not all is well."""
+    """The outcome of a request.
+
+    ``status`` is 0 if no answer came. ``problem`` is a sentence if something went wrong. ``fields`` are the
+    header fields of the answer.
+    """
 
     status: int
     fields: list[tuple[str, str]]
@@ -31,82 +39,86 @@ class Outcome(NamedTuple):
     problem: str | None
 
 
-def wait(call: _native.ApiCall) -> Outcome:
-    """Make a request and wait for what comes of it. Who interrupts the wait gives the request up."""
+class _NotSentError(Exception):
+    """The request was not started."""
+
+
+_NO_PERMIT = "other requests were under way"
+
+
+def execute(call: _native.ApiCall) -> Outcome:
+    """Send a request and wait for its outcome. If the wait is interrupted, no further attempt is made."""
     deadline = time.monotonic() + call.patience
-    turns = turns_of_process(call.base_uri)
-    if not turns.take(call.patience):
-        return _NO_TURN
+    semaphore = thread_semaphore(call.base_uri)
+    if not semaphore.acquire(call.patience):
+        return _not_sent(_NO_PERMIT)
     try:
-        return _wait(call, deadline - time.monotonic())
+        with _started(call, deadline) as (readable, timeout):
+            readable.settimeout(timeout)
+            readable.recv(1)
+    except _NotSentError as error:
+        return _not_sent(str(error))
+    except TimeoutError:
+        pass
     finally:
-        turns.give()
-
-
-def _wait(call: _native.ApiCall, seconds: float) -> Outcome:
-    if seconds <= 0:
-        return _NO_TURN
-    try:
-        descriptor = call.begin(seconds)
-    except OSError as error:
-        return _unsent(str(error))
-    with socket.socket(fileno=descriptor) as bell:
-        bell.settimeout(seconds + _GRACE)
-        try:
-            bell.recv(1)
-        except TimeoutError:
-            call.abandon()
-        except BaseException:
-            call.abandon()
-            raise
+        semaphore.release()
     return _outcome(call)
 
 
-async def wait_async(call: _native.ApiCall) -> Outcome:
-    """Make a request and wait on the running event loop. Who cancels the wait gives the request up."""
-    import asyncio  # noqa: PLC0415 - it takes long to import, and few programs that import this need it
+async def execute_async(call: _native.ApiCall) -> Outcome:
+    """Send a request and wait for its outcome on the running event loop.
+
+    If the wait is cancelled, no further attempt is made.
+    """
+    import asyncio  # noqa: PLC0415 - importing it is slow, and most programs that import this module do not need it
 
     loop = asyncio.get_running_loop()
-    turns = turns_of_loop(loop, call.base_uri)
+    semaphore = task_semaphore(loop, call.base_uri)
     deadline = time.monotonic() + call.patience
-    if not await turns.take(loop, call.patience):
-        return _NO_TURN
+    if not await semaphore.acquire(loop, call.patience):
+        return _not_sent(_NO_PERMIT)
     try:
-        return await _wait_async(call, deadline - time.monotonic(), loop)
+        with _started(call, deadline) as (readable, timeout):
+            readable.setblocking(False)  # noqa: FBT003 - the parameter is positional only
+            await asyncio.wait_for(loop.sock_recv(readable, 1), timeout)
+    except _NotSentError as error:
+        return _not_sent(str(error))
+    except asyncio.TimeoutError:
+        pass
     finally:
-        turns.give()
+        semaphore.release()
+    return _outcome(call)
 
 
-async def _wait_async(call: _native.ApiCall, seconds: float, loop: asyncio.AbstractEventLoop) -> Outcome:
-    import asyncio  # noqa: PLC0415 - as above
+@contextmanager
+def _started(call: _native.ApiCall, deadline: float) -> Iterator[tuple[socket.socket, float]]:
+    """Start a request. If the block raises, the request is abandoned.
 
+    Yields a socket that becomes readable when there is an outcome, and how many seconds to wait for that.
+
+    Raises ``_NotSentError`` if the deadline has passed or there are no file descriptors.
+    """
+    seconds = deadline - time.monotonic()
     if seconds <= 0:
-        return _NO_TURN
+        raise _NotSentError(_NO_PERMIT)
     try:
         descriptor = call.begin(seconds)
     except OSError as error:
-        return _unsent(str(error))
-    with socket.socket(fileno=descriptor) as bell:
-        bell.setblocking(False)  # noqa: FBT003 - it takes nothing but a position
+        raise _NotSentError(str(error)) from error
+    with socket.socket(fileno=descriptor) as readable:
         try:
-            await asyncio.wait_for(loop.sock_recv(bell, 1), seconds + _GRACE)
-        except asyncio.TimeoutError:
-            call.abandon()
+            yield readable, seconds + _GRACE_PERIOD
         except BaseException:
             call.abandon()
             raise
-    return _outcome(call)
 
 
 def _outcome(call: _native.ApiCall) -> Outcome:
-    told = call.outcome()
-    if told is None:
+    outcome = call.outcome()
+    if outcome is None:
         return Outcome(0, [], b"", f"no answer came within {call.patience:g} s")
-    return Outcome(*told)
+    return Outcome(*outcome)
 
 
-def _unsent(why: str) -> Outcome:
-    return Outcome(0, [], b"", f"never sent: {why}")
-
-
-_NO_TURN = _unsent("other requests were under way")
+def _not_sent(reason: str) -> Outcome:
+    return Outcome(0, [], b"", f"never sent: {reason}")
