@@ -1,5 +1,4 @@
-"""Who waits for the API holds up nobody else, can be interrupted, and has nothing in common with another process
-(docs/guarantees.md, I-4, I-5)."""
+"""Waiting for an API call blocks nothing else and can be interrupted (docs/guarantees.md, I-4, I-5)."""
 
 from __future__ import annotations
 
@@ -23,20 +22,20 @@ if TYPE_CHECKING:
     from tests.recorder import Delivery, Recorder
 
 
-def _answer_none_before_all_have_come(recorder: Recorder, count: int) -> None:
-    """Answer requests only when there are so many of them."""
-    here = threading.Barrier(count)
+def _answer_when_all_have_come(recorder: Recorder, count: int) -> None:
+    """Answer no request before ``count`` of them have arrived."""
+    all_have_come = threading.Barrier(count)
 
     def reply(_delivery: Delivery) -> int:
-        here.wait(20)
+        all_have_come.wait(20)
         return 201
 
     recorder.reply = reply
 
 
 @pytest.mark.parametrize("patch", ["gevent.monkey.patch_all()", "pass"], ids=["gevent", "threads"])
-def test_others_run_while_one_waits(run_program: RunProgram, recorder: Recorder, patch: str) -> None:
-    _answer_none_before_all_have_come(recorder, 6)
+def test_threads_and_greenlets_run_while_one_waits(run_program: RunProgram, recorder: Recorder, patch: str) -> None:
+    _answer_when_all_have_come(recorder, 6)
     ended = run_program(
         f"""
         import os
@@ -62,8 +61,8 @@ def test_others_run_while_one_waits(run_program: RunProgram, recorder: Recorder,
     assert [delivery.status for delivery in recorder.deliveries] == [201] * 6
 
 
-def test_an_event_loop_runs_while_tasks_wait(recorder: Recorder, connect_async: ConnectAsync) -> None:
-    _answer_none_before_all_have_come(recorder, 6)
+def test_event_loop_runs_while_tasks_wait(recorder: Recorder, connect_async: ConnectAsync) -> None:
+    _answer_when_all_have_come(recorder, 6)
     client = connect_async(recorder)
 
     async def update() -> None:
@@ -73,18 +72,18 @@ def test_an_event_loop_runs_while_tasks_wait(recorder: Recorder, connect_async: 
     assert len(recorder.accepted) == 6
 
 
-def test_more_requests_than_threads_wait_for_their_turn(recorder: Recorder, connect_async: ConnectAsync) -> None:
+def test_at_most_six_requests_to_one_collector_at_once(recorder: Recorder, connect_async: ConnectAsync) -> None:
     client = connect_async(recorder)
-    under_way = [0, 0]
+    in_progress = [0, 0]
     lock = threading.Lock()
 
     def reply(_delivery: Delivery) -> int:
         with lock:
-            under_way[0] += 1
-            under_way[1] = max(under_way)
+            in_progress[0] += 1
+            in_progress[1] = max(in_progress)
         time.sleep(0.01)
         with lock:
-            under_way[0] -= 1
+            in_progress[0] -= 1
         return 201
 
     recorder.reply = reply
@@ -94,10 +93,10 @@ def test_more_requests_than_threads_wait_for_their_turn(recorder: Recorder, conn
 
     asyncio.run(update())
     assert len(recorder.accepted) == 100
-    assert under_way[1] <= 6
+    assert in_progress[1] <= 6
 
 
-def test_a_task_that_is_cancelled_stops_waiting(recorder: Recorder, connect_async: ConnectAsync) -> None:
+def test_cancelled_task_stops_waiting(recorder: Recorder, connect_async: ConnectAsync) -> None:
     recorder.answer_with(then=Fault.HANG)
     client = connect_async(recorder, timeout=100)
 
@@ -110,7 +109,7 @@ def test_a_task_that_is_cancelled_stops_waiting(recorder: Recorder, connect_asyn
     assert time.monotonic() - begin < 30
 
 
-def test_what_is_given_up_is_not_tried_again(recorder: Recorder, connect_async: ConnectAsync) -> None:
+def test_cancelled_call_is_not_retried(recorder: Recorder, connect_async: ConnectAsync) -> None:
     tried: list[bytes] = []
     answered = threading.Event()
 
@@ -128,7 +127,7 @@ def test_what_is_given_up_is_not_tried_again(recorder: Recorder, connect_async: 
         task = asyncio.create_task(client.update_user({"user_id": "impatient"}))
         assert await asyncio.to_thread(answered.wait, 20)
         task.cancel()
-        # The second attempt of this one comes when that of the other would have come long since.
+        # Its second attempt comes after 3 s. The cancelled call would have been retried after 1 s.
         await client.update_user({"user_id": "patient"})
 
     asyncio.run(update())
@@ -165,7 +164,7 @@ def test_ctrl_c_ends_the_wait(run_program: RunProgram, recorder: Recorder, updat
     assert ended.seconds_after("interrupted") < 30
 
 
-def test_a_process_ends_while_one_waits(run_program: RunProgram, recorder: Recorder) -> None:
+def test_process_can_end_while_a_daemon_thread_waits(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=Fault.HANG)
     ended = run_program(
         """
@@ -184,7 +183,7 @@ def test_a_process_ends_while_one_waits(run_program: RunProgram, recorder: Recor
     assert ended.seconds_after("end") < 30
 
 
-def test_a_fork_in_the_middle_of_a_request_harms_neither_side(run_program: RunProgram, recorder: Recorder) -> None:
+def test_fork_during_a_request(run_program: RunProgram, recorder: Recorder) -> None:
     forked = threading.Event()
 
     def reply(delivery: Delivery) -> int:
@@ -203,17 +202,17 @@ def test_a_fork_in_the_middle_of_a_request_harms_neither_side(run_program: RunPr
 
         client = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"])
         client.api.get_app_config()
-        begun = _native.ApiClient({}).post("/v1/users", '{"user_id":"parent"}', 200)
-        bell = socket.socket(fileno=begun.begin(200))
+        call = _native.ApiClient({}).post("/v1/users", '{"user_id":"parent"}', 200)
+        readable = socket.socket(fileno=call.begin(200))
         child = os.fork()
         if not child:
             client.api.update_user({"user_id": "child"})
-            assert bell.recv(1) == b""
-            status, _, _, problem = begun.outcome()
+            assert readable.recv(1) == b""
+            status, _, _, problem = call.outcome()
             print(status, problem, flush=True)
             os._exit(0)
-        assert bell.recv(1) == b""
-        assert begun.outcome()[0] == 201
+        assert readable.recv(1) == b""
+        assert call.outcome()[0] == 201
         assert os.waitpid(child, 0)[1] == 0
         client.api.update_user({"user_id": "after"})
         """,
@@ -225,7 +224,7 @@ def test_a_fork_in_the_middle_of_a_request_harms_neither_side(run_program: RunPr
     assert sorted(delivery.json.split(b'"')[3] for delivery in recorder.accepted) == [b"after", b"child", b"parent"]
 
 
-def test_many_threads_share_one_client_and_a_few_connections(run_program: RunProgram, recorder: Recorder) -> None:
+def test_threads_share_a_client_and_a_few_connections(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import os, threading
@@ -250,7 +249,7 @@ def test_many_threads_share_one_client_and_a_few_connections(run_program: RunPro
     assert len({delivery.connection for delivery in recorder.deliveries}) <= 9
 
 
-def test_no_descriptor_is_left_open(recorder: Recorder, connect_async: ConnectAsync) -> None:
+def test_no_descriptor_leaks(recorder: Recorder, connect_async: ConnectAsync) -> None:
     client = connect_async(recorder)
 
     async def update(count: int) -> None:
@@ -258,16 +257,14 @@ def test_no_descriptor_is_left_open(recorder: Recorder, connect_async: ConnectAs
             await client.update_user({"user_id": "1"})
 
     asyncio.run(update(3))
-    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - nothing but how many
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - only their number is needed
     asyncio.run(update(50))
     assert len(os.listdir("/proc/self/fd")) <= before + 16  # noqa: PTH208 - the recorder's connections come and go
 
 
 @pytest.mark.parametrize("waits", ["asyncio", "gevent", "threads"])
-def test_calls_that_wait_take_few_descriptors_and_all_are_made(
-    run_program: RunProgram, recorder: Recorder, waits: str
-) -> None:
-    # All the others are there by the time these are answered.
+def test_waiting_calls_hold_few_descriptors(run_program: RunProgram, recorder: Recorder, waits: str) -> None:
+    # By the time these are answered, all other calls are waiting.
     recorder.answer_with(*[Answer(delay=1.5)] * 6)
     ended = run_program(
         f"""
@@ -303,7 +300,7 @@ def test_calls_that_wait_take_few_descriptors_and_all_are_made(
     assert len(recorder.accepted) == 300
 
 
-def test_a_call_whose_turn_does_not_come_is_told_so_in_time(recorder: Recorder, connect_async: ConnectAsync) -> None:
+def test_call_that_gets_no_permit_fails_at_its_timeout(recorder: Recorder, connect_async: ConnectAsync) -> None:
     recorder.answer_with(then=Fault.HANG)
     client = connect_async(recorder, timeout=3)
 
@@ -314,7 +311,7 @@ def test_a_call_whose_turn_does_not_come_is_told_so_in_time(recorder: Recorder, 
     begin = time.monotonic()
     problems = asyncio.run(update())
     assert time.monotonic() - begin < 30
-    # One whose turn comes at the very end of its time is sent, and not answered in what is left.
+    # A call that gets its permit just before its timeout is sent, but not answered in the remaining time.
     sent = [problem for problem in problems if problem.startswith(f"{recorder.uri} did not answer")]
     waited = [problem for problem in problems if "never sent" in problem and "other requests were under way" in problem]
     assert len(sent) >= 6
@@ -323,7 +320,7 @@ def test_a_call_whose_turn_does_not_come_is_told_so_in_time(recorder: Recorder, 
 
 
 @pytest.mark.parametrize("waits", ["tasks", "threads"])
-def test_many_calls_to_a_collector_that_hangs_keep_none_from_another(
+def test_hanging_collector_does_not_block_calls_to_another(
     recorder: Recorder, another_recorder: Recorder, connect: Connect, connect_async: ConnectAsync, waits: str
 ) -> None:
     recorder.answer_with(then=Fault.HANG)
@@ -356,7 +353,7 @@ def test_many_calls_to_a_collector_that_hangs_keep_none_from_another(
     assert len(recorder.deliveries) < 100
 
 
-def test_collectors_that_are_asked_no_more_make_room_for_others() -> None:
+def test_idle_semaphores_are_discarded() -> None:
     hanging = thread_semaphore("http://hangs.example")
     assert hanging.acquire(1)
     for number in range(100):
@@ -366,7 +363,7 @@ def test_collectors_that_are_asked_no_more_make_room_for_others() -> None:
     hanging.release()
 
 
-def test_a_call_for_which_there_is_no_descriptor_is_a_failed_call(run_program: RunProgram, recorder: Recorder) -> None:
+def test_call_fails_without_free_file_descriptors(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import asyncio, os, resource
