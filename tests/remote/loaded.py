@@ -1,4 +1,4 @@
-"""Remote configuration arrives when it arrives: ways to wait until it is in force."""
+"""Functions that wait until remote configuration, which is loaded in the background, is in force."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.recorder import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Calls of this path are left out by every configuration made here: how a test sees that it is in force.
+#: Start of the path that a configuration samples out, so that a test sees when it is in force.
 _PROBE = "/is-it-loaded/"
 _numbers = iter(range(10**9))
 
@@ -22,22 +22,21 @@ def wait_until(condition: Callable[[], bool], what: str, timeout: float = 30) ->
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
-        # A condition that makes calls must not fill the process's memory with their events.
+        # If the condition makes calls, this limits how many events they queue.
         time.sleep(0.005)
 
 
 def sampled_out(application: Any, path: str = "/", **environ: Any) -> bool:
-    """Make a call and say whether sampling left it out."""
+    """Make a call. Returns whether sampling left it out."""
     before = moesif.stats()["sampled_out"]
     request(application, make_environ("GET", path, **environ))
     return moesif.stats()["sampled_out"] > before
 
 
 class Config:
-    """A configuration, and a call that shows whether it is in force."""
+    """A configuration, with a path that only this configuration samples out."""
 
     def __init__(self, tag: str | None = None, **fields: Any) -> None:
-        #: The path of that call.
         self.probe = f"{_PROBE}{next(_numbers)}"
         probe = {"conditions": [{"path": "request.route", "value": f"^{self.probe}$"}], "sample_rate": 0}
         self.document = {"sample_rate": 100, **fields}
@@ -57,5 +56,5 @@ class Config:
         return sampled_out(application, self.probe)
 
     def await_in(self, application: Any) -> None:
-        """Make calls until one shows that it is in force."""
+        """Make calls until the configuration is in force."""
         wait_until(lambda: self.is_in_force(application), "the configuration is in force")
