@@ -13,7 +13,7 @@ import pytest
 import moesif
 from tests.gateway import Environ, make_environ, request
 from tests.parity.functions import documented_mask
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 from tests.gateway import hello, make_environ, request
 from tests.governance.rules import rule
 from tests.recorder import Answer, Fault
-from tests.remote.loaded import Config, sampled_out, wait_until
+from tests.remote.config import Config, sampled_out, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path

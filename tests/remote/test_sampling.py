@@ -8,7 +8,7 @@ import pytest
 
 import moesif
 from tests.gateway import hello, make_environ, request
-from tests.remote.loaded import Config, sampled_out, wait_until
+from tests.remote.config import Config, sampled_out, wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import Wrap
