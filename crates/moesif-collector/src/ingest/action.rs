@@ -1,22 +1,22 @@
 //! One action, judged and completed: `action_name`, `request` and `request.uri` are required, `request.time` and
 //! `request.ip_address` are the server's to fill in.
 
-use moesif_wire::Rejection;
+use moesif_wire::ValidationError;
 use serde_json::{Value, value::RawValue};
 
 use super::{
     Received,
-    fields::{missing, object, optional_object, required_text, text, time_or, unexpected},
+    fields::{object, optional_object, required_text, text, time_or, unexpected},
 };
 use crate::store::ActionRecord;
 
 /// Judges one action.
-pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<ActionRecord, Rejection> {
+pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<ActionRecord, ValidationError> {
     let mut fields = object(raw)?;
     let name = required_text(&mut fields, "action_name")?;
     let request = match fields.get_mut("request") {
         Some(Value::Object(request)) => request,
-        None | Some(Value::Null) => return Err(missing("request", "an object")),
+        None | Some(Value::Null) => return Err(ValidationError::missing("request", "an object")),
         Some(other) => return Err(unexpected("request", "an object", other)),
     };
     required_text(request, "request.uri")?;

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use moesif_wire::{Body, Event, Headers, Rejection, header, limits};
+use moesif_wire::{Body, Event, Headers, ValidationError, header, limits};
 use serde_json::value::RawValue;
 
 use super::Received;
@@ -19,7 +19,7 @@ const CUT: usize = 450 * 1024;
 const CUT_BASE64: usize = CUT / 3 * 4;
 
 /// Judges one event.
-pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, Rejection> {
+pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, ValidationError> {
     let mut event = Event::parse(raw)?;
     limits::check_event(&event)?;
     if event.request.ip_address.is_none() {
@@ -34,16 +34,14 @@ pub(super) fn judge(raw: &RawValue, received: &Received) -> Result<EventRecord, 
             cut(&mut response.body, &mut response.content_length, &mut response.headers);
         }
     }
-    let document = serde_json::to_string(&event).map_err(|error| Rejection {
-        field: String::new(),
-        error: format!("cannot be written down: {error}"),
-    })?;
+    let document = serde_json::to_string(&event)
+        .map_err(|error| ValidationError::unreadable("", &format_args!("cannot be written: {error}")))?;
     let bodies = written(event.request.body.as_ref())
         .saturating_add(event.response.as_ref().map_or(0, |response| written(response.body.as_ref())));
     let rest = document.len().saturating_sub(bodies);
     if rest > LONG {
-        let error = format!("expected at most {LONG} bytes besides the bodies, found {rest}");
-        return Err(Rejection { field: "event".to_owned(), error });
+        let expected = format!("at most {LONG} bytes besides the bodies");
+        return Err(ValidationError::new("event", expected, rest.to_string()));
     }
     let (origin, route, query) = parts(&event.request.uri);
     let time = event.request.time.as_millis();

@@ -1,11 +1,11 @@
 //! Fields of the small documents (actions and profiles), each judged on its own so that a refusal names it.
 //! Lenient where official SDKs are: a number stands for the string it is written as, null is absent.
 
-use moesif_wire::{Rejection, Timestamp, limits};
+use moesif_wire::{Timestamp, ValidationError, limits, time};
 use serde_json::{Map, Value, value::RawValue};
 
 pub(super) type Fields = Map<String, Value>;
-type Judged<T> = Result<T, Rejection>;
+type Judged<T> = Result<T, ValidationError>;
 
 /// An action or profile may be this long, in bytes: the contract's limit for an action. As a tree it takes many times
 /// that.
@@ -15,12 +15,12 @@ const LONGEST: usize = 1024 * 1024;
 pub(super) fn object(raw: &RawValue) -> Judged<Fields> {
     let size = raw.get().len();
     if size > LONGEST {
-        return Err(limits::too_long("", LONGEST, size));
+        return Err(ValidationError::too_long("", LONGEST, size));
     }
     match serde_json::from_str(raw.get()) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(other) => Err(unexpected("", "an object", &other)),
-        Err(error) => Err(Rejection { field: String::new(), error: format!("cannot be read: {error}") }),
+        Err(error) => Err(ValidationError::unreadable("", &format_args!("cannot be read: {error}"))),
     }
 }
 
@@ -43,12 +43,13 @@ pub(super) fn text(fields: &mut Fields, path: &str) -> Judged<Option<String>> {
 
 /// A field that must be there and not be empty.
 pub(super) fn required_text(fields: &mut Fields, path: &str) -> Judged<String> {
-    text(fields, path)?.filter(|text| !text.is_empty()).ok_or_else(|| missing(path, "a string"))
+    text(fields, path)?
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| ValidationError::missing(path, "a string"))
 }
 
 /// A date-time, filled with `now` when it is absent. What is there stays as it was written.
 pub(super) fn time_or(fields: &mut Fields, path: &str, now: i64) -> Judged<i64> {
-    const EXPECTED: &str = "an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z";
     match fields.get(last(path)) {
         None | Some(Value::Null) => {
             let text = Timestamp::from_millis(now).to_string();
@@ -59,7 +60,7 @@ pub(super) fn time_or(fields: &mut Fields, path: &str, now: i64) -> Judged<i64> 
             .as_str()
             .and_then(|text| Timestamp::parse(text).ok())
             .map(Timestamp::as_millis)
-            .ok_or_else(|| unexpected(path, EXPECTED, found)),
+            .ok_or_else(|| unexpected(path, time::EXPECTED, found)),
     }
 }
 
@@ -71,20 +72,9 @@ pub(super) fn optional_object(fields: &Fields, path: &str) -> Judged<()> {
     }
 }
 
-/// "`path`: expected a string, found nothing".
-pub(super) fn missing(path: &str, expected: &str) -> Rejection {
-    Rejection { field: path.to_owned(), error: format!("expected {expected}, found nothing") }
-}
-
-/// "`path`: expected a string, found [1, 2…".
-pub(super) fn unexpected(path: &str, expected: &str, found: &Value) -> Rejection {
-    const SHOWN: usize = 60;
-    let found = found.to_string();
-    let mut shown: String = found.chars().take(SHOWN).collect();
-    if shown.len() < found.len() {
-        shown.push('…');
-    }
-    Rejection { field: path.to_owned(), error: format!("expected {expected}, found {shown}") }
+/// The value is not what was expected.
+pub(super) fn unexpected(path: &str, expected: &'static str, found: &Value) -> ValidationError {
+    ValidationError::unexpected(path, expected, &found.to_string())
 }
 
 /// The name behind the last dot: `fields` is the object that holds it.

@@ -1,10 +1,7 @@
 //! A document as its elements. In: the decoded body. Out: one raw value, or those of an array, unread; then what
 //! each was judged to be.
 
-use std::fmt;
-
-use moesif_wire::{IngestReply, RejectedEvent, Rejection};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use moesif_wire::{IngestReply, RejectedEvent, ValidationError, raw::RawArray};
 use serde_json::value::RawValue;
 
 use super::{Shape, refused::IngestError};
@@ -17,9 +14,9 @@ pub(super) fn elements(text: &[u8], shape: Shape) -> Result<Vec<&RawValue>, Inge
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     match shape {
         Shape::Single => Ok(vec![serde_json::from_slice(text).map_err(IngestError::NotJson)?]),
-        Shape::Batch => match serde_json::from_slice::<Elements<'_>>(text) {
-            Ok(Elements { more: true, .. }) => Err(IngestError::TooMany(MOST)),
-            Ok(elements) => Ok(elements.list),
+        Shape::Batch => match serde_json::from_slice::<RawArray<'_, MOST>>(text) {
+            Ok(array) if array.is_truncated => Err(IngestError::TooMany(MOST)),
+            Ok(array) => Ok(array.items),
             Err(_) if serde_json::from_slice::<&RawValue>(text).is_ok() => Err(IngestError::NotAnArray),
             Err(error) => Err(IngestError::NotJson(error)),
         },
@@ -37,10 +34,11 @@ pub(super) struct Rejected {
 }
 
 impl Rejected {
-    pub(super) fn push(&mut self, index: usize, Rejection { field, error }: Rejection) {
+    pub(super) fn push(&mut self, index: usize, error: ValidationError) {
         self.count = self.count.saturating_add(1);
         if self.list.len() < LISTED {
-            self.list.push(RejectedEvent { index, field, error });
+            let ValidationError { field, problem } = error;
+            self.list.push(RejectedEvent { index, field, error: problem.to_string() });
         }
     }
 
@@ -59,7 +57,7 @@ impl Rejected {
 /// Judges the elements one by one, each with its place in the batch.
 pub(super) fn judge_each<'a, T>(
     elements: &[&'a RawValue],
-    judge: impl Fn(usize, &'a RawValue) -> Result<T, Rejection>,
+    judge: impl Fn(usize, &'a RawValue) -> Result<T, ValidationError>,
 ) -> (Vec<T>, Rejected) {
     let mut kept = Vec::new();
     let mut rejected = Rejected::default();
@@ -70,39 +68,4 @@ pub(super) fn judge_each<'a, T>(
         }
     }
     (kept, rejected)
-}
-
-/// An array of unread values, and whether there were more than are taken.
-struct Elements<'a> {
-    list: Vec<&'a RawValue>,
-    more: bool,
-}
-
-impl<'de> Deserialize<'de> for Elements<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Array;
-        impl<'de> Visitor<'de> for Array {
-            type Value = Elements<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {
-                let mut list = Vec::new();
-                while list.len() < MOST {
-                    match array.next_element()? {
-                        Some(raw) => list.push(raw),
-                        None => return Ok(Elements { list, more: false }),
-                    }
-                }
-                let mut more = false;
-                while array.next_element::<IgnoredAny>()?.is_some() {
-                    more = true;
-                }
-                Ok(Elements { list, more })
-            }
-        }
-        deserializer.deserialize_seq(Array)
-    }
 }

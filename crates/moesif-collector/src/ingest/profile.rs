@@ -1,6 +1,6 @@
 //! One user, company or subscription, judged and completed: what it must have, and `modified_time`.
 
-use moesif_wire::{Rejection, limits};
+use moesif_wire::{ValidationError, limits};
 use serde_json::{Value, value::RawValue};
 
 use super::{
@@ -15,7 +15,7 @@ pub(super) fn judge(
     index: usize,
     raw: &RawValue,
     received: &Received,
-) -> Result<ProfileRecord, Rejection> {
+) -> Result<ProfileRecord, ValidationError> {
     let mut fields = object(raw)?;
     let key = required_text(&mut fields, kind.key_field())?;
     match kind {
@@ -40,7 +40,7 @@ pub(super) fn judge(
 }
 
 /// Takes the session tokens out: they accumulate and are stored apart. One token or an array of them.
-fn tokens(fields: &mut Fields) -> Result<Vec<String>, Rejection> {
+fn tokens(fields: &mut Fields) -> Result<Vec<String>, ValidationError> {
     const FIELD: &str = "session_token";
     if let Some(Value::Array(list)) = fields.get(FIELD) {
         let tokens = list

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use moesif_wire::Rejection;
+use moesif_wire::ValidationError;
 use serde_json::{Map, Value};
 
 /// Bytes of a merged profile at most. Without a limit it would grow for ever, and every change costs its size.
@@ -24,17 +24,15 @@ impl Profile {
     }
 
     /// Merges `sent`, or leaves the profile as it is.
-    pub(super) fn merge(&mut self, sent: Map<String, Value>) -> Result<(), Rejection> {
+    pub(super) fn merge(&mut self, sent: Map<String, Value>) -> Result<(), ValidationError> {
         let (added, removed) = change(&self.fields, &sent);
         let size = self.size.saturating_add(added).saturating_sub(removed);
         if size > LONGEST && added > removed {
             // The largest of what was sent: most of the time it is the one to be made smaller.
             let largest =
                 sent.iter().max_by_key(|(_, value)| value_size(value)).map(|(name, _)| name.clone());
-            return Err(Rejection {
-                field: largest.unwrap_or_default(),
-                error: format!("expected the merged profile to have at most {LONGEST} bytes, found {size}"),
-            });
+            let expected = format!("the merged profile to have at most {LONGEST} bytes");
+            return Err(ValidationError::new(&largest.unwrap_or_default(), expected, size.to_string()));
         }
         self.size = size;
         merge(&mut self.fields, sent);

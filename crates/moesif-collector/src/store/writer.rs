@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fs::File, sync::mpsc as std_mpsc, thread, time::Duration};
 
-use moesif_wire::Rejection;
+use moesif_wire::ValidationError;
 use rusqlite::{Connection, OptionalExtension, Statement, params};
 use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -39,7 +39,7 @@ pub(crate) enum WriteError {
 }
 
 /// What becomes of a request: all is stored but what is listed, each with its place in the batch.
-pub(crate) type Answer = Result<Vec<(usize, Rejection)>, WriteError>;
+pub(crate) type Answer = Result<Vec<(usize, ValidationError)>, WriteError>;
 
 /// What one request wants stored.
 pub(super) struct Job {
@@ -200,7 +200,7 @@ struct Tables<'db> {
 }
 
 /// What of one job was refused.
-type Refused = Vec<(usize, Rejection)>;
+type Refused = Vec<(usize, ValidationError)>;
 
 /// The profiles of a group by whose they are: application, kind and key. Of each what was sent, in order, with the
 /// place of its job in the group and the time of that. A profile is read, merged and written once a group, however
