@@ -10,12 +10,12 @@ use axum::{
     routing::get,
 };
 use moesif_wire::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     reply::{ErrorReply, json_reply},
     state::SharedState,
-    store::{EventRow, ProfileKind, ReadError, StoredEvent},
+    store::{EventRow, ProfileKind, ReadError, StoredEvent, parse_object},
 };
 use parameters::{BadParameter, Parameters};
 
@@ -137,7 +137,7 @@ async fn actions(State(state): State<SharedState>, RawQuery(query): RawQuery) ->
     let actions: Vec<Value> = actions
         .into_iter()
         .map(|action| {
-            let mut fields = object(&action.document);
+            let mut fields = parse_object(&action.document);
             fields.insert("id".to_owned(), action.id.into());
             Value::Object(fields)
         })
@@ -157,16 +157,11 @@ async fn profile(
     parameters.done()?;
     let stored = state.store.readers().profile(kind, key.clone(), application).await?;
     let stored = stored.ok_or(QueryError::NotFound(kind.as_str(), key))?;
-    let mut profile = object(&stored.document);
+    let mut profile = parse_object(&stored.document);
     if !stored.session_tokens.is_empty() {
         profile.insert("session_token".to_owned(), stored.session_tokens.into());
     }
     Ok(ok(&Value::Object(profile)))
-}
-
-/// Parses a stored action or profile. The collector wrote it from an object, so this cannot fail.
-fn object(document: &str) -> Map<String, Value> {
-    serde_json::from_str(document).unwrap_or_default()
 }
 
 async fn stats(State(state): State<SharedState>, RawQuery(query): RawQuery) -> QueryReply {

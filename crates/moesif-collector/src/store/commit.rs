@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Statement, Transaction, TransactionBehavior, params};
-use serde_json::{Map, Value};
 
 use super::{
     blocks::Block,
     dictionary::Dictionary,
     profile::Profile,
-    record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Records, RejectedRecord},
+    record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Records, RejectedRecord, parse_object},
     writer::{Job, WriteError},
 };
 
@@ -299,10 +298,10 @@ impl<'db> ProfileTable<'db> {
     ) -> rusqlite::Result<()> {
         let stored: Option<String> =
             self.find.query_row(params![kind.as_str(), key, application], |row| row.get(0)).optional()?;
-        let mut merged = Profile::new(stored.as_deref().map(object).unwrap_or_default());
+        let mut merged = Profile::new(stored.as_deref().map(parse_object).unwrap_or_default());
         let mut accepted = Vec::new();
         for PendingProfile { job, received_at, record } in pending {
-            match merged.merge(object(&record.document)) {
+            match merged.merge(parse_object(&record.document)) {
                 Ok(()) => accepted.push((*received_at, record)),
                 Err(error) => {
                     if let Some(list) = rejected.get_mut(*job) {
@@ -329,9 +328,4 @@ impl<'db> ProfileTable<'db> {
         }
         Ok(())
     }
-}
-
-/// Parses a profile's text. This crate wrote it from an object, so this cannot fail.
-fn object(text: &str) -> Map<String, Value> {
-    serde_json::from_str(text).unwrap_or_default()
 }

@@ -24,7 +24,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(crate) use list::{Cursor, EventFilter, EventRow, StatusFilter};
 pub(crate) use reads::{ReadError, Readers, StoredEvent};
-pub(crate) use record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Records};
+pub(crate) use record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Records, parse_object};
 pub(crate) use writer::{WriteError, WriterThread};
 
 /// Name of the database file in the data directory.

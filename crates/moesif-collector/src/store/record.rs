@@ -1,6 +1,7 @@
 //! Validated records, ready to be stored.
 
 use moesif_wire::ValidationError;
+use serde_json::{Map, Value};
 
 /// One event: the columns that lists and filters use, and the document. Times are milliseconds since the Unix epoch.
 #[derive(Debug)]
@@ -107,4 +108,9 @@ impl Records {
         const BYTES_PER_RECORD: usize = 512;
         decoded_size.saturating_add(self.len().saturating_mul(BYTES_PER_RECORD))
     }
+}
+
+/// Parses the document of an action or profile. The collector wrote it from an object, so this cannot fail.
+pub(crate) fn parse_object(document: &str) -> Map<String, Value> {
+    serde_json::from_str(document).unwrap_or_default()
 }
