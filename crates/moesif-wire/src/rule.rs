@@ -19,7 +19,7 @@ pub struct Rule {
     pub block: bool,
     /// Whether the rule applies to the members of its cohorts, or to all others.
     pub applied_to: AppliedTo,
-    /// Whether the rule applies to calls without a user id or company id.
+    /// Whether a rule about users (or companies) applies to calls without a user id (or company id).
     pub applied_to_unidentified: bool,
     /// Calls the rule is restricted to. Empty means all calls.
     pub regex_config: Vec<RegexConfig>,
@@ -89,7 +89,7 @@ impl Rule {
             }
         };
         let either = |name, other| present(&members, name).or_else(|| present(&members, other));
-        // An invalid value costs the whole rule: a default could block calls that the rule does not mean.
+        // An invalid value makes the whole rule invalid: a default could block calls that the rule does not mean.
         let applied_to = match either("applied_to", "appliedTo") {
             None => AppliedTo::Matching,
             Some(value) => AppliedTo::parse(&format!("{path}.applied_to"), value, invalid)?,

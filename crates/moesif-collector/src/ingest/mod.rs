@@ -31,7 +31,7 @@ use crate::{
     clock::now_millis,
     reply::{json_reply, method_not_allowed},
     state::SharedState,
-    store::{ProfileKind, Records},
+    store::{Batch, ProfileKind, Records},
 };
 use batch::{Rejections, Shape};
 use error::IngestError;
@@ -101,7 +101,8 @@ async fn ingest(state: SharedState, request: Request, info: RequestInfo) -> Resu
         })??;
     let mut kept = records.len();
     if kept > 0 {
-        let pending = state.store.append(application, info.received_at, records, decoded_size).await?;
+        let batch = Batch { application, received_at: info.received_at, records };
+        let pending = state.store.append(batch, decoded_size).await?;
         // Other bodies are processed while this one waits for the disk. They join the same commit or the next.
         drop(permit);
         for rejected in pending.committed().await? {

@@ -1,4 +1,4 @@
-//! One transaction for a group of jobs: the statements, and what stays in memory between commits.
+//! Stores a group of batches in one transaction.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,12 @@ use super::{
     blocks::Block,
     dictionary::Dictionary,
     profile::Profile,
-    record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Records, RejectedRecord, parse_object},
-    writer::{Job, WriteError},
+    record::{
+        ActionRecord, Batch, EventRecord, ProfileKind, ProfileRecord, Records, RejectedRecord, parse_object,
+    },
 };
 
-/// Stores groups of jobs.
+/// Prepared statements, and the caches that live longer than a transaction.
 pub(super) struct Committer<'db> {
     database: &'db Connection,
     names: Dictionaries<'db>,
@@ -40,14 +41,14 @@ struct Counts {
 }
 
 /// Identifies a profile: the number of its application, its kind and its key.
-type ProfileKey<'j> = (i64, ProfileKind, &'j str);
+type ProfileKey<'b> = (i64, ProfileKind, &'b str);
 
-/// A profile of a job in the group.
-struct PendingProfile<'j> {
-    /// Position of the job in the group.
-    job: usize,
+/// A profile in one of the batches.
+struct PendingProfile<'b> {
+    /// Position of the batch in the group.
+    batch: usize,
     received_at: i64,
-    record: &'j ProfileRecord,
+    record: &'b ProfileRecord,
 }
 
 impl<'db> Committer<'db> {
@@ -66,31 +67,31 @@ impl<'db> Committer<'db> {
         })
     }
 
-    /// Stores all jobs of a group or none. Returns the rejected records of each job.
-    pub(super) fn commit(&mut self, group: &[Job]) -> Result<Vec<Vec<RejectedRecord>>, WriteError> {
+    /// Stores all batches of a group or none. Returns the rejected records of each batch.
+    pub(super) fn commit(&mut self, group: &[&Batch]) -> rusqlite::Result<Vec<Vec<RejectedRecord>>> {
         let stored = self.store(group);
         if stored.is_err() {
             // The rollback undid names that the caches hold, and the events of the open block.
             self.names.clear_cache();
             self.events.block.clear();
         }
-        stored.map_err(|error| WriteError::Database(error.to_string()))
+        stored
     }
 
-    fn store(&mut self, group: &[Job]) -> rusqlite::Result<Vec<Vec<RejectedRecord>>> {
+    fn store(&mut self, group: &[&Batch]) -> rusqlite::Result<Vec<Vec<RejectedRecord>>> {
         let transaction = Transaction::new_unchecked(self.database, TransactionBehavior::Immediate)?;
         self.events.begin(&transaction)?;
         let mut counts = Counts::default();
-        // A profile is read, merged and written once per group, however many jobs contain it.
+        // A profile is read, merged and written once per group, however many batches contain it.
         let mut profiles = BTreeMap::<ProfileKey<'_>, Vec<PendingProfile<'_>>>::new();
-        for (index, job) in group.iter().enumerate() {
-            let application = self.names.applications.id(&job.application)?;
-            match &job.records {
+        for (index, batch) in group.iter().enumerate() {
+            let application = self.names.applications.id(&batch.application)?;
+            match &batch.records {
                 Records::Events(events) => {
                     for event in events {
                         self.events.insert(
                             application,
-                            job.received_at,
+                            batch.received_at,
                             event,
                             &mut self.names,
                             &mut counts,
@@ -105,7 +106,7 @@ impl<'db> Committer<'db> {
                 Records::Profiles(records) => {
                     for record in records {
                         let key = (application, record.kind, record.key.as_str());
-                        let pending = PendingProfile { job: index, received_at: job.received_at, record };
+                        let pending = PendingProfile { batch: index, received_at: batch.received_at, record };
                         profiles.entry(key).or_default().push(pending);
                     }
                 }
@@ -288,7 +289,7 @@ impl<'db> ProfileTable<'db> {
     }
 
     /// Merges the pending profiles of one key, in order, into the stored one. Adds those that are rejected to the list of
-    /// their job.
+    /// their batch.
     fn merge(
         &mut self,
         (application, kind, key): ProfileKey<'_>,
@@ -300,11 +301,11 @@ impl<'db> ProfileTable<'db> {
             self.find.query_row(params![kind.as_str(), key, application], |row| row.get(0)).optional()?;
         let mut merged = Profile::new(stored.as_deref().map(parse_object).unwrap_or_default());
         let mut accepted = Vec::new();
-        for PendingProfile { job, received_at, record } in pending {
+        for PendingProfile { batch, received_at, record } in pending {
             match merged.merge(parse_object(&record.document)) {
                 Ok(()) => accepted.push((*received_at, record)),
                 Err(error) => {
-                    if let Some(list) = rejected.get_mut(*job) {
+                    if let Some(list) = rejected.get_mut(*batch) {
                         list.push(RejectedRecord { index: record.index, error });
                     }
                 }

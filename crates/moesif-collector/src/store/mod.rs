@@ -6,6 +6,7 @@
 mod blocks;
 mod commit;
 mod dictionary;
+mod error;
 mod list;
 mod profile;
 mod reads;
@@ -16,16 +17,19 @@ mod writer;
 use std::{
     fs::{DirBuilder, OpenOptions, TryLockError},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+pub(crate) use error::{OpenError, WriteError};
 pub(crate) use list::{Cursor, EventFilter, EventRow, StatusFilter};
 pub(crate) use reads::{ReadError, Readers, StoredEvent};
-pub(crate) use record::{ActionRecord, EventRecord, ProfileKind, ProfileRecord, Records, parse_object};
-pub(crate) use writer::{WriteError, WriterThread};
+pub(crate) use record::{
+    ActionRecord, Batch, EventRecord, ProfileKind, ProfileRecord, Records, parse_object,
+};
+pub(crate) use writer::WriterThread;
 
 /// Name of the database file in the data directory.
 const DATABASE_FILE: &str = "collector.db";
@@ -35,34 +39,6 @@ const LOCK_FILE: &str = "collector.lock";
 const MAX_QUEUED: usize = 4096;
 /// Memory for records in the writer's queue, in KiB. If it is used up, requests wait before they are queued.
 const QUEUE_KIB: u32 = 192 * 1024;
-
-/// Why a data directory cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum OpenError {
-    #[error("cannot use data directory `{path}`: {error}; choose a writable directory with --data")]
-    Directory { path: PathBuf, error: io::Error },
-    #[error(
-        "data directory `{path}` is used by another collector; stop it or choose another directory with --data"
-    )]
-    InUse { path: PathBuf },
-    #[error(
-        "cannot open database `{path}`: {error}; restore it from a backup or choose another directory with --data"
-    )]
-    Database { path: PathBuf, error: rusqlite::Error },
-    #[error(
-        "database `{path}` cannot be written; change its owner or mode, or choose another directory with --data"
-    )]
-    ReadOnly { path: PathBuf },
-    #[error("`{path}` is not a database of this collector; choose another directory with --data")]
-    Foreign { path: PathBuf },
-    #[error(
-        "database `{path}` has version {found}, but this collector supports only up to {supported}; run a newer \
-         collector or choose another directory with --data"
-    )]
-    Newer { path: PathBuf, found: i64, supported: i64 },
-    #[error("cannot start the database writer: {0}; check the limit on threads")]
-    Thread(io::Error),
-}
 
 /// An open data directory.
 pub(crate) struct Store {
@@ -100,22 +76,21 @@ impl Store {
         Ok((Self { readers: Readers::new(path), jobs, queue_memory }, writer))
     }
 
-    /// Queues the records of one request. Waits while the queue is full. `decoded_size` is the size of the request's
+    /// Queues a batch. Waits while the queue is full. `decoded_size` is the size of the request's
     /// body in bytes.
     pub(crate) async fn append(
         &self,
-        application: String,
-        received_at: i64,
-        records: Records,
+        batch: Batch,
         decoded_size: usize,
     ) -> Result<PendingCommit, WriteError> {
-        let kib = u32::try_from(records.memory(decoded_size) / 1024 + 1).unwrap_or(u32::MAX).min(QUEUE_KIB);
+        let kib =
+            u32::try_from(batch.records.memory(decoded_size) / 1024 + 1).unwrap_or(u32::MAX).min(QUEUE_KIB);
         let memory = Arc::clone(&self.queue_memory)
             .acquire_many_owned(kib)
             .await
             .map_err(|_| WriteError::WriterStopped)?;
         let (reply, outcome) = oneshot::channel();
-        let job = writer::Job { application, received_at, records, reply, memory };
+        let job = writer::Job { batch, reply, memory };
         self.jobs.send(job).await.map_err(|_| WriteError::WriterStopped)?;
         Ok(PendingCommit(outcome))
     }

@@ -85,7 +85,16 @@ pub(crate) struct RejectedRecord {
     pub(crate) error: ValidationError,
 }
 
-/// The records of one request.
+/// What one request asks to store.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) application: String,
+    /// When the request arrived, in milliseconds since the Unix epoch.
+    pub(crate) received_at: i64,
+    pub(crate) records: Records,
+}
+
+/// The records of one request. All are of one kind.
 #[derive(Debug)]
 pub(crate) enum Records {
     Events(Vec<EventRecord>),

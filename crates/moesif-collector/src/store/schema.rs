@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io, path::Path};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::OpenError;
+use super::error::OpenError;
 
 /// Version of [`TABLES`], kept in `PRAGMA user_version`.
 const VERSION: i64 = 1;
@@ -104,7 +104,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     if version > VERSION {
         return Err(OpenError::Newer { path: path.to_owned(), found: version, supported: VERSION });
     }
-    // SQLite opens a file that it may not write read-only, without an error.
+    // If the file is not writable, SQLite opens it read-only and reports no error.
     if database.is_readonly("main").map_err(failure)? {
         return Err(OpenError::ReadOnly { path: path.to_owned() });
     }

@@ -11,7 +11,8 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::{
     commit::Committer,
-    record::{Records, RejectedRecord},
+    error::WriteError,
+    record::{Batch, RejectedRecord},
 };
 use crate::log;
 
@@ -23,24 +24,12 @@ const MAX_GROUP_KIB: usize = 32 * 1024;
 /// How long the process waits for the last commit before it ends.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why records were not stored.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum WriteError {
-    #[error("the database cannot be written: {0}; nothing of this request was kept, send it again later")]
-    Database(String),
-    #[error("the database writer stopped and the collector is ending; send the request again later")]
-    WriterStopped,
-}
-
 /// Outcome of a job. All records but the listed ones are stored.
 pub(crate) type Outcome = Result<Vec<RejectedRecord>, WriteError>;
 
-/// The records of one request, to be stored.
+/// A batch in the queue.
 pub(super) struct Job {
-    pub(super) application: String,
-    /// When the request arrived, in milliseconds since the Unix epoch.
-    pub(super) received_at: i64,
-    pub(super) records: Records,
+    pub(super) batch: Batch,
     pub(super) reply: oneshot::Sender<Outcome>,
     /// Memory of the records, one permit per KiB. Returned when the job is dropped.
     pub(super) memory: OwnedSemaphorePermit,
@@ -48,7 +37,7 @@ pub(super) struct Job {
 
 /// Handle of the writer thread, for the code that ends the process.
 pub(crate) struct WriterThread {
-    /// Disconnected when the thread has ended. The same event as `stopped`, for a thread that may block.
+    /// Disconnected when the thread has ended. Like `stopped`, but can be waited for without an async runtime.
     ended: std_mpsc::Receiver<()>,
     stopped: oneshot::Receiver<()>,
 }
@@ -132,7 +121,8 @@ fn run(mut committer: Committer<'_>, queue: &mut mpsc::Receiver<Job>) {
     let mut is_failing = false;
     while let Some(first) = queue.blocking_recv() {
         let group = take_group(first, queue);
-        let outcome = committer.commit(&group);
+        let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
+        let outcome = committer.commit(&batches).map_err(|error| WriteError::Database(error.to_string()));
         // Logs only the first of a series of failures.
         if let Err(error) = &outcome
             && !is_failing
@@ -154,13 +144,13 @@ fn run(mut committer: Committer<'_>, queue: &mut mpsc::Receiver<Job>) {
 
 /// Adds the jobs that wait in the queue to `first`, up to the size of a group.
 fn take_group(first: Job, queue: &mut mpsc::Receiver<Job>) -> Vec<Job> {
-    let (mut records, mut kib) = (first.records.len(), first.memory.num_permits());
+    let (mut records, mut kib) = (first.batch.records.len(), first.memory.num_permits());
     let mut group = vec![first];
     while records < MAX_GROUP_RECORDS
         && kib < MAX_GROUP_KIB
         && let Ok(job) = queue.try_recv()
     {
-        records = records.saturating_add(job.records.len());
+        records = records.saturating_add(job.batch.records.len());
         kib = kib.saturating_add(job.memory.num_permits());
         group.push(job);
     }
