@@ -1,9 +1,10 @@
-//! `moesif-collector`: accepts the Moesif ingestion API (`docs/wire-contract.md`), stores events in SQLite and shows
-//! them on a web page.
+//! `moesif-collector`: accepts the Moesif ingestion API (`docs/wire-contract.md`), stores events in SQLite
+//! and shows them on a web page.
 //!
-//! Modules, each using only those after it: [`server`] (routes and connections), [`web`] (the page and the access
-//! check), [`query`] (the read API), [`ingest`] (the ingestion API), [`state`] (shared by all handlers), [`store`] (the
-//! database), [`remote`] (the operator's config and rules files), [`body`] (request bodies).
+//! Modules, each using only those after it: [`server`] (routes and connections), [`web`] (the page and the
+//! access check), [`query`] (the read API), [`ingest`] (the ingestion API), [`state`] (shared by all
+//! handlers), [`store`] (the database), [`remote`] (the operator's config and rules files), [`body`] (request
+//! bodies).
 
 mod body;
 mod cli;
@@ -102,7 +103,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             () = writer.stopped() => Err(Failure::WriterStopped),
         })
     });
-    // Drops the remaining requests and with them the last senders of the writer's queue, so that the writer ends.
+    // Drops the remaining requests and with them the last senders of the writer's queue, so that the writer
+    // ends.
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
     writer.finish();
     served.map_err(Failure::Runtime)?

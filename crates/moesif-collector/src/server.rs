@@ -1,7 +1,7 @@
 //! The HTTP server: routes, connections and shutdown.
 //!
-//! One port serves two groups of routes. Everyone who can connect may use the ingestion API. Routes that show captured
-//! data are behind [`guard`](crate::web::guard).
+//! One port serves two groups of routes. Everyone who can connect may use the ingestion API. Routes that show
+//! captured data are behind [`guard`](crate::web::guard).
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,7 +28,8 @@ use crate::{
 /// How long running requests may take after the stop signal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Maximum number of connections. More connections wait until one ends. A process usually has 1,024 descriptors.
+/// Maximum number of connections. More connections wait until one ends. A process usually has 1,024
+/// descriptors.
 const MAX_CONNECTIONS: usize = 900;
 /// Maximum time until the head of the next request has arrived. Also closes kept connections that are idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
@@ -49,7 +50,8 @@ fn router(state: SharedState) -> Router {
         .with_state(state)
 }
 
-/// Serves until `stop` resolves. Then closes the port and gives running requests [`SHUTDOWN_TIMEOUT`] to finish.
+/// Serves until `stop` resolves. Then closes the port and gives running requests [`SHUTDOWN_TIMEOUT`] to
+/// finish.
 pub(crate) async fn serve(
     listener: TcpListener,
     state: SharedState,
@@ -68,7 +70,8 @@ pub(crate) async fn serve(
                 sleep(ACCEPT_RETRY_PAUSE).await;
                 continue;
             };
-            // Without it, a reply may wait for the acknowledgement of its first packet. If it fails, replies are slower.
+            // Without it, a reply may wait for the acknowledgement of its first packet. If it fails, replies
+            // are slower.
             let _slower = stream.set_nodelay(true);
             let router = router.clone();
             let service = service_fn(move |mut request: hyper::Request<Incoming>| {

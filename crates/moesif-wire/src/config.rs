@@ -218,7 +218,8 @@ impl RegexConfig {
 }
 
 impl Condition {
-    /// Reads a list of conditions. `None` if one of them is invalid: without it, the others would match more calls.
+    /// Reads a list of conditions. `None` if one of them is invalid: without it, the others would match more
+    /// calls.
     fn parse_list(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<Vec<Self>> {
         let Some(items) = array(json) else {
             invalid.add(path, json, "a list of conditions");

@@ -1,5 +1,5 @@
-//! Readers for remote documents (configuration and rules), which people write by hand. An invalid part is skipped
-//! and reported; the rest of the document is used.
+//! Readers for remote documents (configuration and rules), which people write by hand. An invalid part is
+//! skipped and reported; the rest of the document is used.
 
 use std::{collections::HashMap, fmt};
 

@@ -13,7 +13,8 @@ use crate::Timestamp;
 
 /// One API call: the caller, the request and the response.
 ///
-/// Serialises to the event document of the contract. Unset fields are left out: absent and null mean the same.
+/// Serialises to the event document of the contract. Unset fields are left out: absent and null mean the
+/// same.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event<'a> {
     /// The request.
@@ -157,8 +158,8 @@ impl<'a> Headers<'a> {
         self.0.push((name.into(), value.into()));
     }
 
-    /// Adds a field. If the name is there already, the value is appended after `, `: the contract joins repeated
-    /// fields. Case of the name is ignored.
+    /// Adds a field. If the name is there already, the value is appended after `, `: the contract joins
+    /// repeated fields. Case of the name is ignored.
     pub fn append(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         let (name, value) = (name.into(), value.into());
         match self.find(&name) {

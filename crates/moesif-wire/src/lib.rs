@@ -6,8 +6,8 @@
 //!   [`InvalidField`]; the rest is used.
 //!
 //! The crate does no I/O and starts no threads. Bodies and metadata keep the JSON text they arrived in
-//! ([`serde_json::value::RawValue`]) and are never parsed into a tree. So deep nesting, large numbers and lone
-//! surrogates in them cause no error and are not altered.
+//! ([`serde_json::value::RawValue`]) and are never parsed into a tree. So deep nesting, large numbers and
+//! lone surrogates in them cause no error and are not altered.
 //!
 //! `docs/wire-contract.md` describes the contract.
 //!

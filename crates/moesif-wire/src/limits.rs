@@ -1,7 +1,7 @@
 //! Size limits of documents and fields.
 //!
-//! Fields that a list shows or that are stored as names have a limit of their own: a page of 1,000 rows repeats
-//! them.
+//! Fields that a list shows or that are stored as names have a limit of their own: a page of 1,000 rows
+//! repeats them.
 
 use crate::{Event, ValidationError};
 

@@ -1,8 +1,8 @@
 //! Validation of one received event.
 //!
-//! Each field is read on its own, so that an error names the field. Required are the request's time, URI and verb,
-//! and a response's time and status. All else may be absent or null, and values of other types are accepted where
-//! official SDKs send them (`docs/wire-contract.md`, "What a collector accepts").
+//! Each field is read on its own, so that an error names the field. Required are the request's time, URI and
+//! verb, and a response's time and status. All else may be absent or null, and values of other types are
+//! accepted where official SDKs send them (`docs/wire-contract.md`, "What a collector accepts").
 
 use std::borrow::Cow;
 
@@ -16,15 +16,15 @@ use crate::{
     time,
 };
 
-/// Maximum number of header fields, and of values of one field. Real messages have dozens. An event with more would
-/// use many times its size in memory.
+/// Maximum number of header fields, and of values of one field. Real messages have dozens. An event with more
+/// would use many times its size in memory.
 const MAX_HEADER_FIELDS: usize = 10_000;
 
 type Validated<T> = Result<T, ValidationError>;
 type Raw<'a> = Option<&'a RawValue>;
 
-/// Declares a struct that holds the known fields of a JSON object as unparsed values. Other fields are ignored, even
-/// if their names are not valid UTF-8.
+/// Declares a struct that holds the known fields of a JSON object as unparsed values. Other fields are
+/// ignored, even if their names are not valid UTF-8.
 macro_rules! known_fields {
     ($(#[$doc:meta])* $name:ident { $($field:ident),+ $(,)? }) => {
         $(#[$doc])*
@@ -225,8 +225,8 @@ fn optional_object<'a>(field: &str, raw: Raw<'a>) -> Validated<Raw<'a>> {
     }
 }
 
-/// Reads header fields. A value is a string, a number, or an array of them. An array is joined with commas, like a
-/// field that was sent more than once.
+/// Reads header fields. A value is a string, a number, or an array of them. An array is joined with commas,
+/// like a field that was sent more than once.
 fn headers<'a>(field: &str, raw: Raw<'a>) -> Validated<Headers<'a>> {
     let too_many = || ValidationError::too_many(field, MAX_HEADER_FIELDS, "header fields or values");
     let Some(raw) = present(raw) else {

@@ -5,7 +5,8 @@ use std::{fmt, marker::PhantomData};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A JSON array. Holds at most `MAX` items, so that an array of tiny items cannot use many times its size in memory.
+/// A JSON array. Holds at most `MAX` items, so that an array of tiny items cannot use many times its size in
+/// memory.
 #[derive(Debug)]
 pub struct RawArray<'a, const MAX: usize> {
     /// The first items.

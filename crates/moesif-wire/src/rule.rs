@@ -25,7 +25,8 @@ pub struct Rule {
     pub regex_config: Vec<RegexConfig>,
     /// Status of the answer, if the rule sets a valid one.
     pub status: Option<u16>,
-    /// Headers of the answer, in order. If the rule does not block, headers to add to the application's response.
+    /// Headers of the answer, in order. If the rule does not block, headers to add to the application's
+    /// response.
     pub headers: Vec<(String, String)>,
     /// Body of the answer.
     pub body: Option<Box<RawValue>>,
@@ -54,8 +55,8 @@ pub enum AppliedTo {
 }
 
 impl Rule {
-    /// Parses a list of rules. An invalid rule is left out and reported. A rule of an unknown type is left out
-    /// silently. `None` if the document is not a JSON array.
+    /// Parses a list of rules. An invalid rule is left out and reported. A rule of an unknown type is left
+    /// out silently. `None` if the document is not a JSON array.
     #[must_use]
     pub fn parse_list(document: &[u8]) -> Option<(Vec<Self>, Vec<InvalidField>)> {
         let items = array(serde_json::from_slice::<&RawValue>(document).ok()?)?;
@@ -89,7 +90,8 @@ impl Rule {
             }
         };
         let either = |name, other| present(&members, name).or_else(|| present(&members, other));
-        // An invalid value makes the whole rule invalid: a default could block calls that the rule does not mean.
+        // An invalid value makes the whole rule invalid: a default could block calls that the rule does not
+        // mean.
         let applied_to = match either("applied_to", "appliedTo") {
             None => AppliedTo::Matching,
             Some(value) => AppliedTo::parse(&format!("{path}.applied_to"), value, invalid)?,

@@ -1,5 +1,5 @@
-//! Tolerant readers for JSON scalars. Official SDKs send numbers, booleans and lone surrogates where the contract
-//! says "string".
+//! Tolerant readers for JSON scalars. Official SDKs send numbers, booleans and lone surrogates where the
+//! contract says "string".
 
 use std::{borrow::Cow, fmt};
 

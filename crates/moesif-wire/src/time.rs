@@ -10,8 +10,8 @@ pub const EXPECTED: &str = "an ISO 8601 date-time such as 2026-11-21T08:51:26.83
 
 /// A moment in UTC, in milliseconds since the Unix epoch.
 ///
-/// Displays and serialises as `2026-11-21T08:51:26.838Z`. A moment outside the years -9999 to 9999 is written as the
-/// nearest moment inside them.
+/// Displays and serialises as `2026-11-21T08:51:26.838Z`. A moment outside the years -9999 to 9999 is written
+/// as the nearest moment inside them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
@@ -33,8 +33,8 @@ impl Timestamp {
         self.0
     }
 
-    /// Parses an ISO 8601 date-time with 0 to 9 fraction digits. Digits beyond milliseconds are cut off. A date-time
-    /// without `Z` or an offset is UTC: that is how the official Python SDKs write it.
+    /// Parses an ISO 8601 date-time with 0 to 9 fraction digits. Digits beyond milliseconds are cut off. A
+    /// date-time without `Z` or an offset is UTC: that is how the official Python SDKs write it.
     ///
     /// # Errors
     ///

@@ -45,7 +45,8 @@ fn unsupported(header: &str) -> BodyError {
     BodyError::UnsupportedCoding(header.chars().take(60).collect())
 }
 
-/// Decodes a body. `deflate` is zlib data, as RFC 9110 says; raw deflate data, which some senders use, works too.
+/// Decodes a body. `deflate` is zlib data, as RFC 9110 says; raw deflate data, which some senders use, works
+/// too.
 pub(crate) fn decode(coding: Coding, bytes: &[u8]) -> Result<Cow<'_, [u8]>, BodyError> {
     match coding {
         Coding::Identity => Ok(Cow::Borrowed(bytes)),

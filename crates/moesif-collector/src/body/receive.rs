@@ -56,8 +56,9 @@ impl BodyReceiver {
 
     /// Receives a body.
     ///
-    /// Memory is reserved as bytes arrive: a Content-Length alone reserves nothing. If the budget is used up, this fails
-    /// instead of waiting: bodies that each hold a part of the budget would wait for each other forever.
+    /// Memory is reserved as bytes arrive: a Content-Length alone reserves nothing. If the budget is used up,
+    /// this fails instead of waiting: bodies that each hold a part of the budget would wait for each other
+    /// forever.
     pub(crate) async fn receive(&self, mut body: Body) -> Result<ReceivedBody, ReceiveError> {
         let max_size = match body.size_hint().exact().map(usize::try_from) {
             Some(Ok(size)) if size <= MAX_BODY => size,
@@ -98,8 +99,8 @@ impl ReceivedBody {
         &self.bytes
     }
 
-    /// Reserves capacity for `additional` bytes from `budget`. Doubles the capacity each time, up to `max_size`. Returns
-    /// false if the budget is used up.
+    /// Reserves capacity for `additional` bytes from `budget`. Doubles the capacity each time, up to
+    /// `max_size`. Returns false if the budget is used up.
     fn reserve(&mut self, additional: usize, max_size: usize, budget: &Arc<Semaphore>) -> bool {
         let (length, old_capacity) = (self.bytes.len(), self.bytes.capacity());
         let needed = length.saturating_add(additional);
@@ -121,8 +122,8 @@ impl ReceivedBody {
     }
 }
 
-/// Reads the rest of a body and drops it, within a size and a time limit. A client whose connection is closed while it
-/// sends never sees the error reply.
+/// Reads the rest of a body and drops it, within a size and a time limit. A client whose connection is closed
+/// while it sends never sees the error reply.
 pub(crate) async fn drain(mut body: Body) {
     if body.size_hint().lower() > MAX_DRAINED {
         return;

@@ -5,7 +5,8 @@ use serde_json::value::RawValue;
 
 use super::error::IngestError;
 
-/// Maximum number of elements in a batch. A body of the shortest elements would use many times its size in memory.
+/// Maximum number of elements in a batch. A body of the shortest elements would use many times its size in
+/// memory.
 const MAX_ELEMENTS: usize = 250_000;
 /// Maximum number of rejections in a reply. Each is many times as long as the shortest element.
 const MAX_LISTED: usize = 1000;

@@ -16,8 +16,8 @@ const RULES_TAG: HeaderName = HeaderName::from_static("x-moesif-rules-tag");
 
 /// Adds the headers to a reply, and answers CORS preflight requests. Pages of any origin may send events.
 ///
-/// The documents are loaded once per request and passed on as an extension. So the body of a reply and the tag in its
-/// headers are always of the same version.
+/// The documents are loaded once per request and passed on as an extension. So the body of a reply and the
+/// tag in its headers are always of the same version.
 pub(super) async fn add(State(state): State<SharedState>, mut request: Request, next: Next) -> Response {
     let documents = state.remote.documents();
     let tag = |document: &Document| {

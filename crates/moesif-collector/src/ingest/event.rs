@@ -104,15 +104,16 @@ fn decoded_size(base64: &str) -> usize {
     digits / 4 * 3 + (digits % 4).saturating_sub(1)
 }
 
-/// Cuts a long body and marks the event, like an SDK that cuts a body. The start of a JSON value is not JSON, so it
-/// is stored as base64.
+/// Cuts a long body and marks the event, like an SDK that cuts a body. The start of a JSON value is not JSON,
+/// so it is stored as base64.
 fn cut_body(body: &mut Option<Body<'_>>, content_length: &mut Option<u64>, headers: &mut Headers<'_>) {
     let whole_size = body_size(*content_length, body.as_ref());
     let shortened = match body {
         Some(Body::Json(value)) if value.get().len() > CUT_BODY => {
             value.get().as_bytes().get(..CUT_BODY).map(|bytes| Body::Bytes(Cow::Owned(bytes.to_vec())))
         }
-        // The text may hold other than ASCII and is then not base64. It is stored anyway, cut between characters.
+        // The text may hold other than ASCII and is then not base64. It is stored anyway, cut between
+        // characters.
         Some(Body::Base64(text)) if text.len() > CUT_BODY_BASE64 => {
             let end = (0..=CUT_BODY_BASE64).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             Some(Body::Base64(Cow::Owned(text.get(..end).unwrap_or_default().to_owned())))

@@ -1,7 +1,7 @@
 //! The ingestion API (`docs/wire-contract.md`, "Requests").
 //!
-//! Receives events, actions and profiles, validates each element of a batch on its own, and replies with 201 when the
-//! valid ones are on disk. Bodies and metadata of events are never parsed into a JSON tree.
+//! Receives events, actions and profiles, validates each element of a batch on its own, and replies with 201
+//! when the valid ones are on disk. Bodies and metadata of events are never parsed into a JSON tree.
 
 mod action;
 mod batch;
@@ -103,7 +103,8 @@ async fn ingest(state: SharedState, request: Request, info: RequestInfo) -> Resu
     if kept > 0 {
         let batch = Batch { application, received_at: info.received_at, records };
         let pending = state.store.append(batch, decoded_size).await?;
-        // Other bodies are processed while this one waits for the disk. They join the same commit or the next.
+        // Other bodies are processed while this one waits for the disk. They join the same commit or the
+        // next.
         drop(permit);
         for rejected in pending.committed().await? {
             kept = kept.saturating_sub(1);

@@ -39,7 +39,8 @@ pub(super) fn validate(
     Ok(ProfileRecord { index, kind, key, session_tokens, document: Value::Object(fields).to_string() })
 }
 
-/// Removes `session_token`, which is one token or an array of them. Tokens accumulate, so they are stored apart.
+/// Removes `session_token`, which is one token or an array of them. Tokens accumulate, so they are stored
+/// apart.
 fn take_session_tokens(fields: &mut Fields) -> Result<Vec<String>, ValidationError> {
     const FIELD: &str = "session_token";
     let tokens = if let Some(Value::Array(list)) = fields.get(FIELD) {

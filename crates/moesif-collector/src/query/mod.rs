@@ -115,8 +115,8 @@ async fn event(State(state): State<SharedState>, id: Id, RawQuery(query): RawQue
     Ok(json_reply(StatusCode::OK, with_collector_fields(&stored)))
 }
 
-/// Returns the stored document with the collector's own fields before the first one. The text is not parsed: a body
-/// may hold values that a JSON tree cannot.
+/// Returns the stored document with the collector's own fields before the first one. The text is not parsed:
+/// a body may hold values that a JSON tree cannot.
 fn with_collector_fields(event: &StoredEvent) -> String {
     let mut own_fields = json!({
         "id": event.id,

@@ -92,8 +92,8 @@ fn parse_status(text: &str) -> Option<StatusFilter> {
     }
 }
 
-/// Parses milliseconds since the Unix epoch, a date-time or a date. A number of less than 10 digits is more likely a year
-/// than a moment in 1970. A `+` that was not percent-encoded arrives as a space.
+/// Parses milliseconds since the Unix epoch, a date-time or a date. A number of less than 10 digits is more
+/// likely a year than a moment in 1970. A `+` that was not percent-encoded arrives as a space.
 fn parse_time(text: &str) -> Option<i64> {
     let date_time = |text: &str| Timestamp::parse(text).ok().map(Timestamp::as_millis);
     let millis = (text.len() >= 10).then(|| text.parse().ok()).flatten();

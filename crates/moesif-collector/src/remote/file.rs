@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use super::Document;
 use crate::log;
 
-/// A file that changed this recently is read again even if its metadata is the same: the clock of a file system may
-/// be too coarse to show a second change.
+/// A file that changed this recently is read again even if its metadata is the same: the clock of a file
+/// system may be too coarse to show a second change.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
 /// What a file must hold.
@@ -105,8 +105,8 @@ impl WatchedFile {
             if stamp != state.stamp {
                 state.stamp_since = Instant::now();
             }
-            // The file's own time may lie in the future, so our clock counts too. Decided before the read: a read that
-            // begins after the settle time sees everything that was written under this stamp.
+            // The file's own time may lie in the future, so our clock counts too. Decided before the read: a
+            // read that begins after the settle time sees everything that was written under this stamp.
             state.is_settled =
                 state.stamp_since.elapsed() > SETTLE_TIME || stamp.as_ref().is_none_or(Stamp::is_old);
             if stamp.is_none() {

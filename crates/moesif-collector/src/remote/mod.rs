@@ -1,4 +1,5 @@
-//! Remote configuration for the SDKs: `config.json` and `rules.json` in the data directory, which the operator edits.
+//! Remote configuration for the SDKs: `config.json` and `rules.json` in the data directory, which the
+//! operator edits.
 
 mod file;
 
@@ -28,8 +29,8 @@ pub(crate) struct Documents {
 }
 
 impl Remote {
-    /// Watches the files in `directory` and reads them once, so that an invalid file is reported at the start. Without a
-    /// file, the config keeps all calls and there are no rules.
+    /// Watches the files in `directory` and reads them once, so that an invalid file is reported at the
+    /// start. Without a file, the config keeps all calls and there are no rules.
     pub(crate) fn open(directory: &Path) -> Self {
         let remote = Self {
             config: WatchedFile::new(directory.join("config.json"), Kind::Object, r#"{"sample_rate":100}"#),

@@ -1,12 +1,12 @@
-//! Blocks of documents that are compressed together. Neighbouring events resemble each other, so a block is much smaller
-//! than its documents compressed one by one.
+//! Blocks of documents that are compressed together. Neighbouring events resemble each other, so a block is
+//! much smaller than its documents compressed one by one.
 
 use std::io::{self, Read, Write};
 
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 
-/// Size in bytes at which a block is closed. Reading one event decompresses at most this much, unless the event itself is
-/// larger.
+/// Size in bytes at which a block is closed. Reading one event decompresses at most this much, unless the
+/// event itself is larger.
 const BLOCK_SIZE: usize = 256 * 1024;
 /// The fastest level. The writer is one thread, and the next level saves few bytes.
 const COMPRESSION_LEVEL: u32 = 1;

@@ -288,8 +288,8 @@ impl<'db> ProfileTable<'db> {
         })
     }
 
-    /// Merges the pending profiles of one key, in order, into the stored one. Adds those that are rejected to the list of
-    /// their batch.
+    /// Merges the pending profiles of one key, in order, into the stored one. Adds those that are rejected to
+    /// the list of their batch.
     fn merge(
         &mut self,
         (application, kind, key): ProfileKey<'_>,

@@ -1,5 +1,5 @@
-//! Tables that give names (routes, users, companies, origins, applications) numbers. A limited number of names is cached
-//! in memory.
+//! Tables that give names (routes, users, companies, origins, applications) numbers. A limited number of
+//! names is cached in memory.
 
 use std::collections::HashMap;
 

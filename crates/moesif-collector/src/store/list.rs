@@ -36,8 +36,8 @@ pub(crate) struct EventFilter {
 }
 
 impl EventFilter {
-    /// Returns the query and its values. CROSS JOIN and INDEXED BY make SQLite read the events by time, newest first,
-    /// and stop when the page is full. Otherwise it might sort all events.
+    /// Returns the query and its values. CROSS JOIN and INDEXED BY make SQLite read the events by time,
+    /// newest first, and stop when the page is full. Otherwise it might sort all events.
     pub(super) fn into_query(self, limit: usize) -> (String, Vec<Sql>) {
         let mut query = String::from(
             "SELECT e.id, e.time, e.verb, origins.name, routes.name, e.query, e.status, e.duration, users.name,

@@ -1,7 +1,8 @@
 //! The store: an SQLite database in the data directory.
 //!
-//! One thread writes ([`writer`]) and commits the records of several requests together ([`commit`]). A request gets its
-//! answer after the commit. Reads have connections of their own and never wait for the writer ([`reads`]).
+//! One thread writes ([`writer`]) and commits the records of several requests together ([`commit`]). A
+//! request gets its answer after the commit. Reads have connections of their own and never wait for the
+//! writer ([`reads`]).
 
 mod blocks;
 mod commit;
@@ -42,15 +43,16 @@ const QUEUE_KIB: u32 = 192 * 1024;
 
 /// An open data directory.
 pub(crate) struct Store {
-    /// Declared first, so that its connections are closed before the writer ends. An open connection would keep the
-    /// writer from folding the log into the database.
+    /// Declared first, so that its connections are closed before the writer ends. An open connection would
+    /// keep the writer from folding the log into the database.
     readers: Readers,
     jobs: mpsc::Sender<writer::Job>,
     queue_memory: Arc<Semaphore>,
 }
 
 impl Store {
-    /// Opens the database in `directory` and starts the writer. Creates directory and database if they do not exist.
+    /// Opens the database in `directory` and starts the writer. Creates directory and database if they do not
+    /// exist.
     pub(crate) fn open(directory: &Path) -> Result<(Self, WriterThread), OpenError> {
         let unusable = |error| OpenError::Directory { path: directory.to_owned(), error };
         create_directory(directory).map_err(unusable)?;

@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 /// Maximum size of a merged profile in bytes. Every change rewrites the whole profile.
 const MAX_SIZE: usize = 1024 * 1024;
 
-/// A stored profile while others are merged into it. It keeps track of its size, so that the size check of a merge costs
-/// time for what was sent only, not for the whole profile.
+/// A stored profile while others are merged into it. It keeps track of its size, so that the size check of a
+/// merge costs time for what was sent only, not for the whole profile.
 pub(super) struct Profile {
     fields: Map<String, Value>,
     size: usize,

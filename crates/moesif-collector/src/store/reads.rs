@@ -1,5 +1,5 @@
-//! Reads. Each runs on a blocking thread with a read-only connection of its own. The number of reads at once and the
-//! duration of each are limited.
+//! Reads. Each runs on a blocking thread with a read-only connection of its own. The number of reads at once
+//! and the duration of each are limited.
 
 use std::{
     path::PathBuf,

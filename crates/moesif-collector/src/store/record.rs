@@ -3,7 +3,8 @@
 use moesif_wire::ValidationError;
 use serde_json::{Map, Value};
 
-/// One event: the columns that lists and filters use, and the document. Times are milliseconds since the Unix epoch.
+/// One event: the columns that lists and filters use, and the document. Times are milliseconds since the Unix
+/// epoch.
 #[derive(Debug)]
 pub(crate) struct EventRecord {
     pub(crate) transaction_id: Option<String>,

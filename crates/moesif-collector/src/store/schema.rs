@@ -1,5 +1,5 @@
-//! The database file: its tables, its version and the settings of each connection. A database of a newer version, or of
-//! another program, is never changed.
+//! The database file: its tables, its version and the settings of each connection. A database of a newer
+//! version, or of another program, is never changed.
 
 use std::{fs::OpenOptions, io, path::Path};
 
@@ -12,11 +12,12 @@ const VERSION: i64 = 1;
 /// "Moes": marks a database of this collector, in `PRAGMA application_id`.
 const APPLICATION_ID: i64 = 0x4d6f_6573;
 
-/// Names are stored once, and events refer to them by number. Documents are not in the event rows but in compressed
-/// blocks, so that a list never reads a body. Times are milliseconds since the Unix epoch.
+/// Names are stored once, and events refer to them by number. Documents are not in the event rows but in
+/// compressed blocks, so that a list never reads a body. Times are milliseconds since the Unix epoch.
 ///
-/// There is no index by user or company: each event would change a random page of each index. Measured after 320,000
-/// events: 32,000 events per second without these indexes, 16,000 with them. Filters read the events by time instead.
+/// There is no index by user or company: each event would change a random page of each index. Measured after
+/// 320,000 events: 32,000 events per second without these indexes, 16,000 with them. Filters read the events
+/// by time instead.
 const TABLES: &str = "
 CREATE TABLE applications (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE origins (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -84,7 +85,8 @@ INSERT INTO counters VALUES ('events', 0), ('duplicates', 0), ('actions', 0);
 
 /// Opens the only connection that writes. Creates the file and its tables if they do not exist.
 ///
-/// A checkpoint runs every 16,000 pages of the log. More frequent checkpoints would write the same pages more often.
+/// A checkpoint runs every 16,000 pages of the log. More frequent checkpoints would write the same pages more
+/// often.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     let failure = |error| OpenError::Database { path: path.to_owned(), error };
     create_file(path).map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
@@ -129,7 +131,8 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(database)
 }
 
-/// Creates an empty file that only its owner can read, if there is none. SQLite gives the files next to it the same mode.
+/// Creates an empty file that only its owner can read, if there is none. SQLite gives the files next to it
+/// the same mode.
 fn create_file(path: &Path) -> io::Result<()> {
     match owner_only(OpenOptions::new().write(true).create_new(true)).open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -158,7 +161,8 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 mod tests {
     use super::*;
 
-    /// A test that kills the process cannot show that a commit waits for the disk. This checks the setting instead.
+    /// A test that kills the process cannot show that a commit waits for the disk. This checks the setting
+    /// instead.
     #[test]
     fn commit_waits_for_the_disk() {
         let directory = std::env::temp_dir().join(format!("moesif-collector-schema-{}", std::process::id()));

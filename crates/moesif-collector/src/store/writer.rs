@@ -1,8 +1,8 @@
 //! The writer thread and its group commit.
 //!
-//! The thread takes all jobs that wait in the queue, up to a limit, and commits them in one transaction. While a commit
-//! waits for the disk, the next group gathers. So the requests of a group share the cost of one `fsync`. If the commit
-//! fails, every job in the group gets the error.
+//! The thread takes all jobs that wait in the queue, up to a limit, and commits them in one transaction.
+//! While a commit waits for the disk, the next group gathers. So the requests of a group share the cost of
+//! one `fsync`. If the commit fails, every job in the group gets the error.
 
 use std::{fs::File, io, sync::mpsc as std_mpsc, thread, time::Duration};
 
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::log;
 
-/// Maximum number of records in one commit, unless a single request has more. Limits how long the first request of a
-/// group waits.
+/// Maximum number of records in one commit, unless a single request has more. Limits how long the first
+/// request of a group waits.
 const MAX_GROUP_RECORDS: usize = 20_000;
 /// Maximum memory of the records in one commit, in KiB. One record may be a megabyte.
 const MAX_GROUP_KIB: usize = 32 * 1024;
@@ -37,7 +37,8 @@ pub(super) struct Job {
 
 /// Handle of the writer thread, for the code that ends the process.
 pub(crate) struct WriterThread {
-    /// Disconnected when the thread has ended. Like `stopped`, but can be waited for without an async runtime.
+    /// Disconnected when the thread has ended. Like `stopped`, but can be waited for without an async
+    /// runtime.
     ended: std_mpsc::Receiver<()>,
     stopped: oneshot::Receiver<()>,
 }
@@ -52,14 +53,15 @@ pub(super) enum StartError {
 }
 
 impl WriterThread {
-    /// Resolves when the thread has ended. If the [`Store`](super::Store) still exists, the thread has failed and
-    /// nothing can be stored any more.
+    /// Resolves when the thread has ended. If the [`Store`](super::Store) still exists, the thread has failed
+    /// and nothing can be stored any more.
     pub(crate) async fn stopped(&mut self) {
         // Nothing is ever sent. The thread drops the sender when it ends.
         let _dropped = (&mut self.stopped).await;
     }
 
-    /// Waits until all queued jobs are committed, but at most 10 seconds. Drop the [`Store`](super::Store) first.
+    /// Waits until all queued jobs are committed, but at most 10 seconds. Drop the [`Store`](super::Store)
+    /// first.
     pub(crate) fn finish(self) {
         let _ended_or_timed_out = self.ended.recv_timeout(LAST_COMMIT_TIMEOUT);
     }
@@ -67,8 +69,9 @@ impl WriterThread {
 
 /// Starts the writer thread and returns when its statements are prepared.
 ///
-/// The thread ends when all senders of `queue` are dropped and the queued jobs are committed. Then it folds the log into
-/// the database and closes the database. It releases `lock` last, so that no other collector opens the database earlier.
+/// The thread ends when all senders of `queue` are dropped and the queued jobs are committed. Then it folds
+/// the log into the database and closes the database. It releases `lock` last, so that no other collector
+/// opens the database earlier.
 pub(super) fn start(
     database: Connection,
     mut queue: mpsc::Receiver<Job>,
@@ -80,7 +83,8 @@ pub(super) fn start(
     thread::Builder::new()
         .name("moesif-writer".into())
         .spawn(move || {
-            // Locals are dropped in reverse order, also after a panic: the database, the lock, then the senders.
+            // Locals are dropped in reverse order, also after a panic: the database, the lock, then the
+            // senders.
             let _at_end = (ended_sender, stopped_sender);
             let _lock = lock;
             let database = database;

@@ -1,8 +1,9 @@
 //! Access check for the page and the read API.
 //!
-//! Any page in the operator's browser can send requests to the collector. A request of another site's page is recognised
-//! by its Origin header. A site whose name resolves to this machine (DNS rebinding) is recognised by its Host header.
-//! Host is checked only if the collector listens on a loopback address: only then are its valid names known.
+//! Any page in the operator's browser can send requests to the collector. A request of another site's page is
+//! recognised by its Origin header. A site whose name resolves to this machine (DNS rebinding) is recognised
+//! by its Host header. Host is checked only if the collector listens on a loopback address: only then are its
+//! valid names known.
 
 use std::net::SocketAddr;
 

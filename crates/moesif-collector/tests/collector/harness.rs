@@ -1,4 +1,5 @@
-//! Starts collectors and sends requests to them. The HTTP client is our own, so that tests can send malformed requests.
+//! Starts collectors and sends requests to them. The HTTP client is our own, so that tests can send malformed
+//! requests.
 
 use std::{
     fs::{self, File},
@@ -107,8 +108,8 @@ impl Collector {
         fs::read_to_string(&self.stderr).unwrap()
     }
 
-    /// Kills the process. What it wrote still reaches the disk through the operating system. That a commit waits for the
-    /// disk is shown by the store's own test of `PRAGMA synchronous`.
+    /// Kills the process. What it wrote still reaches the disk through the operating system. That a commit
+    /// waits for the disk is shown by the store's own test of `PRAGMA synchronous`.
     pub(crate) fn kill_9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();

@@ -10,7 +10,8 @@ use std::{
 
 use crate::harness::{Collector, Directory, Ended, Reply, event, run};
 
-/// Checks that the start fails: exit code 2, nothing on standard output, and one line with `texts` on standard error.
+/// Checks that the start fails: exit code 2, nothing on standard output, and one line with `texts` on
+/// standard error.
 fn assert_start_fails(arguments: &[&str], texts: &[&str]) {
     let Ended { code, stdout, stderr } = run(arguments);
     assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{arguments:?}: {stderr}");
