@@ -42,9 +42,7 @@ def application(_environ: Environ, start_response: Any) -> list[bytes]:
 
 
 @pytest.mark.only("WSGI")
-def test_a_header_takes_the_place_of_those_of_its_name_and_nothing_else_moves(
-    recorder: Recorder, govern: Govern
-) -> None:
+def test_a_rule_header_replaces_only_headers_of_its_name(recorder: Recorder, govern: Govern) -> None:
     before = list(FIELDS)
     governed = govern([_setting({"X-LIMIT": "10", "X-New": "é"})], {}, application)
     answer = request(governed, make_environ("GET", "/path"))

@@ -121,6 +121,13 @@ def documented_mask(eventmodel: Any) -> Any:
     return eventmodel
 
 
+def corrected_mask(eventmodel: Any) -> Any:
+    """The documented example with the correction that docs/migrating.md gives."""
+    if eventmodel.response.body and 'password' in eventmodel.response.body:  # noqa: Q000 # fmt: skip
+        eventmodel.response.body["password"] = None
+    return eventmodel
+
+
 def same(event: Any) -> Any:
     return event
 

@@ -68,7 +68,7 @@ def uri(finding: Finding) -> bool:
     return is_uri and finding.ours == f"http://api.example.com/exchange/{finding.exchange.name}{expected}"
 
 
-def odd_transaction_id(finding: Finding) -> bool:
+def unsafe_transaction_id(finding: Finding) -> bool:
     sent = finding.exchange.variables.get("HTTP_X_MOESIF_TRANSACTION_ID")
     if not sent or (len(sent) <= 64 and " " not in sent):
         return False
@@ -77,7 +77,7 @@ def odd_transaction_id(finding: Finding) -> bool:
     return finding.field.endswith(f".headers.{ID}") and (finding.theirs, finding.ours) == (sent, "<id 1>")
 
 
-def id_of_the_application(finding: Finding) -> bool:
+def transaction_id_of_the_view(finding: Finding) -> bool:
     own = dict(finding.exchange.answer.headers).get("X-Moesif-Transaction-Id")
     if own is None:
         return False
@@ -86,7 +86,7 @@ def id_of_the_application(finding: Finding) -> bool:
     return finding.field == f"response.headers.{ID}" and (finding.theirs, finding.ours) == ("<id 1>", own)
 
 
-def id_of_a_skipped_call(finding: Finding) -> bool:
+def transaction_id_of_a_skipped_call(finding: Finding) -> bool:
     is_skipped = finding.exchange.name == "option-skip" and finding.field == "seen.headers"
     return is_skipped and finding.ours == [*finding.theirs, [ID, "<id 1>"]]
 

@@ -27,7 +27,7 @@ def _encoding(finding: Finding) -> str:
     return dict(finding.exchange.answer.headers).get("Content-Encoding", "").lower()
 
 
-def json_in_white_space(finding: Finding) -> bool:
+def json_after_white_space(finding: Finding) -> bool:
     content = content_of(finding)
     return content.startswith((b" ", b"\xef\xbb\xbf")) and is_recorded_as(finding, content, content)
 
@@ -66,12 +66,12 @@ def compressed_twice(finding: Finding) -> bool:
     return bool(content) and is_recorded_as(finding, content or b"", once)
 
 
-def nested_deep(finding: Finding) -> bool:
+def nested_deeply(finding: Finding) -> bool:
     content = content_of(finding)
     return content.startswith(b"[" * 101) and is_body(finding) and finding.ours in {"base64", in_base64(content)}
 
 
-def no_json_number(finding: Finding) -> bool:
+def not_a_json_number(finding: Finding) -> bool:
     if finding.field == "metadata":
         return (finding.theirs, finding.ours) == ({"a": "<NaN>", "b": "<Infinity>"}, {"a": None, "b": None})
     content = content_of(finding)
@@ -97,15 +97,15 @@ def beyond_the_limit(finding: Finding) -> bool:
     return is_body(finding) and finding.ours in {"base64", in_base64(prefix)}
 
 
-def _is_no_length(declared: Any) -> bool:
+def _is_not_a_number(declared: Any) -> bool:
     try:
         return bool(declared) and int(declared) is None
     except ValueError:
         return True
 
 
-def length_no_number(finding: Finding) -> bool:
-    return _is_no_length(declared_length(finding.exchange)) and is_failure(finding, "ValueError")
+def length_not_a_number(finding: Finding) -> bool:
+    return _is_not_a_number(declared_length(finding.exchange)) and is_failure(finding, "ValueError")
 
 
 def length_zero(finding: Finding) -> bool:

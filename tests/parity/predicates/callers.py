@@ -19,13 +19,13 @@ def _is_address(text: Any) -> bool:
     return True
 
 
-def peer_missing(finding: Finding) -> bool:
+def no_peer_address(finding: Finding) -> bool:
     variables = finding.exchange.variables
     is_missing = "REMOTE_ADDR" in variables and variables["REMOTE_ADDR"] is None
     return is_missing and is_failure(finding, "KeyError: 'REMOTE_ADDR'")
 
 
-def address_that_is_bytes(finding: Finding) -> bool:
+def address_in_bytes(finding: Finding) -> bool:
     forwarded = variable(finding.exchange, "HTTP_X_FORWARDED_FOR")
     return forwarded is not None and len(forwarded) in {4, 16} and not _is_address(forwarded) and is_loss(finding)
 
@@ -58,13 +58,13 @@ def _is_user(finding: Finding, prefix: str = "identity-") -> bool:
     return finding.field == "user_id" and finding.exchange.name.startswith(prefix)
 
 
-def token_alphabet(finding: Finding) -> bool:
+def url_safe_token(finding: Finding) -> bool:
     users = {"identity-bearer-url-safe-alphabet": "???>>>~~~\xff\xff", "identity-basic-url-safe-alphabet": "???>>>"}
     user = users.get(finding.exchange.name)
     return user is not None and (finding.field, finding.theirs, finding.ours) == ("user_id", None, user)
 
 
-def token_value(finding: Finding) -> bool:
+def value_in_token(finding: Finding) -> bool:
     """A token's null, empty, object or array names nobody; a truth value is written as in JSON."""
     if not _is_user(finding, "identity-bearer-"):
         return False
@@ -77,7 +77,7 @@ def token_value(finding: Finding) -> bool:
     }
 
 
-def basic_of_nobody(finding: Finding) -> bool:
+def basic_without_name(finding: Finding) -> bool:
     return _is_user(finding, "identity-basic-") and (finding.theirs, finding.ours) == ("", None)
 
 

@@ -32,7 +32,7 @@ def uri(finding: Finding) -> bool:
     return bool(finding.ours == f"{scheme}://{quote(host, safe=':[]')}{path}{'?' if query else ''}{query}")
 
 
-def header_text(finding: Finding) -> bool:
+def utf_8_text(finding: Finding) -> bool:
     if ".headers." not in finding.field or not isinstance(finding.theirs, str) or not isinstance(finding.ours, str):
         return False
     return finding.theirs != finding.ours and finding.theirs.encode("latin-1", "ignore") == finding.ours.encode()
@@ -43,7 +43,7 @@ def empty_variable(finding: Finding) -> bool:
     return is_variable and finding.theirs == "" and finding.ours is None
 
 
-def odd_transaction_id(finding: Finding) -> bool:
+def unsafe_transaction_id(finding: Finding) -> bool:
     sent = variable(finding.exchange, "HTTP_X_MOESIF_TRANSACTION_ID")
     if not sent or (len(sent) <= 64 and " " not in sent):
         return False
@@ -63,7 +63,7 @@ def transaction_id_of_the_application(finding: Finding) -> bool:
     return finding.field == "response.headers.x-moesif-transaction-id" and finding.ours == own[0]
 
 
-def key_is_the_header(finding: Finding) -> bool:
+def event_id_is_the_header(finding: Finding) -> bool:
     return finding.field == "transaction_id" and (finding.theirs, finding.ours) == ("<id 2>", "<id 1>")
 
 

@@ -60,7 +60,7 @@ def file_wrapper(finding: Finding) -> bool:
     return finding.field.startswith("response.") and is_body(finding) and finding.ours is None
 
 
-def own_list(finding: Finding) -> bool:
+def own_header_list(finding: Finding) -> bool:
     if finding.field == "seen.notes.the application's own list":
         return bool(finding.ours == ["Content-Type"])
     return finding.exchange.application is applications.with_headers_in_a_tuple and is_failure(
@@ -77,5 +77,5 @@ def exc_info_by_keyword(finding: Finding) -> bool:
 FAILING = (applications.failing_at_once, applications.failing_after_its_answer, applications.failing_in_the_middle)
 
 
-def application_fails(finding: Finding) -> bool:
+def application_raises(finding: Finding) -> bool:
     return finding.exchange.application in FAILING and is_loss(finding)
