@@ -113,7 +113,7 @@ API = {
     "Compression": "test_long_documents_are_compressed_and_short_ones_are_not",
     "Events without a `transaction_id`": "test_an_event_that_is_sent_by_another_call_is_another_unless_it_has_an_id",
     "`items` of a subscription": "test_the_items_of_a_subscription_are_sent",
-    "Times in event models": "test_a_dictionary_goes_into_a_model_and_out_of_it_unchanged",
+    "Times in event models": "test_model_keeps_times_of_a_dictionary_unchanged",
     "`content_length` in event models": "test_event_models_behave_like_upstreams",
     "Headers in event models": "test_headers_are_found_and_replaced_in_any_case",
     "`RequestsClient`": "test_requests_of_every_method_can_be_described_and_those_of_the_api_made",

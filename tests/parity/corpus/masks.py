@@ -1,4 +1,4 @@
-"""``MASK_EVENT_MODEL``: what people write, and what happens when it fails."""
+"""Exchanges with a mask function: as applications write them, and functions that fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies: what is JSON, what is compressed, what was announced and what was read."""
+"""Predicates about bodies: JSON, compression, announced lengths, and what the application read."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def json_after_white_space(finding: Finding) -> bool:
 
 
 def _decompressed(content: bytes, *ways: int) -> bytes | None:
-    """Return the content as the first of these ways (``wbits`` of zlib) has it, if any has."""
+    """Return the content decompressed with the first of these ``wbits`` that works, or ``None``."""
     for way in ways:
         with suppress(zlib.error):
             decompressor = zlib.decompressobj(way)
@@ -50,7 +50,7 @@ GZIP, ZLIB, RAW = 31, 15, -15
 def gzipped_json(finding: Finding) -> bool:
     if _encoding(finding) not in {"gzip", "x-gzip"}:
         return False
-    # What says it is compressed and is not is recorded for what it is.
+    # Content that is not compressed, whatever its header says, is recorded as it is.
     content = _decompressed(content_of(finding), GZIP) or content_of(finding)
     return content.startswith(b"{") and is_recorded_as(finding, content, content)
 
@@ -77,7 +77,7 @@ def not_a_json_number(finding: Finding) -> bool:
     content = content_of(finding)
     if b"NaN" in content:
         return is_body(finding) and finding.ours in {"base64", in_base64(content)}
-    # Written as it came, which no double can hold.
+    # The number is sent as it was written. Python reads it as infinity.
     is_beyond = b"1e400" in content and finding.field.endswith(".body")
     return is_beyond and (finding.theirs, finding.ours) == ({"n": "<Infinity>"}, {"n": float("inf")})
 

@@ -1,4 +1,4 @@
-"""Addresses, and users in authorization headers."""
+"""Predicates about client addresses, and about users in authorization headers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def address_in_bytes(finding: Finding) -> bool:
     return forwarded is not None and len(forwarded) in {4, 16} and not _is_address(forwarded) and is_loss(finding)
 
 
-#: The address of each exchange in which upstream finds none, another, or has it in an unusual spelling.
+#: Right address of each exchange in which upstream records another one, none, or an unusual spelling.
 ADDRESSES = {
     "address-of-the-peer-empty": None,
     "address-of-the-peer-socket": None,
@@ -65,7 +65,7 @@ def url_safe_token(finding: Finding) -> bool:
 
 
 def value_in_token(finding: Finding) -> bool:
-    """A token's null, empty, object or array names nobody; a truth value is written as in JSON."""
+    """Null, an empty text, an object or an array in a token gives no user. True is written as in JSON."""
     if not _is_user(finding, "identity-bearer-"):
         return False
     return (finding.theirs, finding.ours) in {

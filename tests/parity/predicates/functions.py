@@ -1,4 +1,4 @@
-"""Options that are functions, but for masks."""
+"""Predicates about options that are functions, except masks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def false_id(finding: Finding) -> bool:
 
 def id_too_long(finding: Finding) -> bool:
     is_long = IDS.get(finding.field) in finding.exchange.options and finding.theirs == "x" * 5000
-    # The function has failed: the user is the one of the credentials.
+    # A failed function gives no result, so the user comes from the credentials.
     return is_long and bool(finding.ours == ("bob" if finding.field == "user_id" else None))
 
 

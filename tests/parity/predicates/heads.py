@@ -1,11 +1,11 @@
-"""URIs, headers and transaction ids."""
+"""Predicates about URIs, headers and transaction ids."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tests.parity.predicates.findings import answer_that_left, declared_length, headers_that_leave, variable
+from tests.parity.predicates.findings import declared_length, sent_headers, sent_response, variable
 
 if TYPE_CHECKING:
     from tests.parity.compare import Finding
@@ -16,7 +16,7 @@ def _text_of_bytes(text: str) -> bytes:
 
 
 def uri(finding: Finding) -> bool:
-    """Say which URI is right (PEP 3333), to the letter."""
+    """Compare our URI with the one that PEP 3333 defines."""
     if finding.field != "request.uri" or "MASK_EVENT_MODEL" in finding.exchange.options:
         return False
     variables = finding.exchange.variables
@@ -48,7 +48,7 @@ def unsafe_transaction_id(finding: Finding) -> bool:
     if not sent or (len(sent) <= 64 and " " not in sent):
         return False
     if finding.field == "seen.headers":
-        return bool(finding.ours == headers_that_leave(finding.exchange))
+        return bool(finding.ours == sent_headers(finding.exchange))
     is_id = finding.field.endswith(".headers.x-moesif-transaction-id")
     return is_id and (finding.theirs, finding.ours) == (sent, "<id 1>")
 
@@ -71,7 +71,7 @@ def content_length(finding: Finding) -> bool:
     if not finding.field.endswith(".content_length") or finding.theirs is not None:
         return False
     if finding.field == "response.content_length":
-        return bool(finding.ours == len(answer_that_left(finding.exchange)))
+        return bool(finding.ours == len(sent_response(finding.exchange)))
     declared = str(declared_length(finding.exchange)).strip("+ ")
     read = 0 if finding.exchange.reads == "none" or declared == "0" else len(finding.exchange.body or b"")
     return bool(finding.ours == max(read, int(declared) if declared.isdigit() else 0))

@@ -1,4 +1,4 @@
-"""`MASK_EVENT_MODEL`."""
+"""Predicates about mask functions."""
 
 from __future__ import annotations
 
