@@ -59,18 +59,18 @@ WSGI = {
 }
 
 DJANGO = {
-    "Start of the site": "test_a_start_connects_to_nothing_and_starts_no_thread",
+    "Start of the site": "test_start_makes_no_connection_and_no_thread",
     "Throughput": "test_a_full_batch_does_not_wait",
     "Full queue": "test_a_full_queue_drops_and_counts_and_never_waits",
     "Asynchronous stacks": "test_an_asynchronous_call_is_recorded_on_its_own_thread",
     "`async` functions": "test_asynchronous_functions_are_awaited",
-    "Looking up the user": "test_a_user_nobody_looked_at_is_found_without_a_trace",
-    "Header names": "test_a_mask_finds_headers_in_any_case_and_their_names_stay",
-    "Header names in Django mask functions": "test_a_mask_that_compares_names_as_moesifdjango_showed_them_finds_them",
+    "Looking up the user": "test_user_the_view_did_not_access_is_found_without_side_effects",
+    "Header names": "test_mask_finds_headers_in_any_case_and_names_are_kept",
+    "Header names in Django mask functions": "test_mask_may_compare_upper_case_header_names",
     "Bodies that a mask list cannot read": "test_a_body_that_cannot_be_masked_for_sure_is_left_out_and_counted",
     "Mask lists with dots": "test_lists_remove_headers_keys_and_parameters",
     "`MaskData.mask_body`": "test_masked_keys_are_removed_at_any_depth_and_the_original_stays",
-    "Settings check": "test_a_wrong_setting_is_reported_by_the_check",
+    "Settings check": "test_invalid_setting_is_reported_by_the_check",
     "When rules decide": "test_the_view_of_a_blocked_call_does_not_run",
     "Headers of rules": "test_headers_of_rules_are_set_and_cookies_of_the_view_stay",
     "Members of a cohort": "test_cohorts_decide_to_whom_a_rule_applies",
@@ -79,23 +79,23 @@ DJANGO = {
     "Body fields in rules": "test_condition_is_tested_on_its_field",
     "Merge tags": "test_tag_values_are_those_of_the_caller",
     "Skipped calls and rules": "test_skipped_call_is_blocked_but_not_recorded",
-    "Functions before the view": "test_functions_are_given_no_response_before_the_view",
+    "Functions before the view": "test_functions_get_none_as_response_before_the_view",
     "`MoesifMiddlewarePre19`": "test_the_old_middleware_answers_before_the_view",
 }
 
 OUTGOING = {
     "Address of the collector": "test_the_import_path_of_the_replaced_package_works",
     "Collector that is down": "test_outgoing_calls_work_while_the_collector_is_down",
-    "Responses with `stream=True`": "test_nothing_is_read_that_the_caller_does_not_read",
-    "Delivery of outgoing events": "test_calls_are_batched_and_no_thread_is_made_for_one",
-    "Outgoing mask functions that return no event": "test_when_the_masking_function_fails_nothing_it_might_hide_leaves",
-    "Functions after a failed call": "test_for_a_failure_the_response_is_none",
+    "Responses with `stream=True`": "test_only_what_the_caller_reads_is_read",
+    "Delivery of outgoing events": "test_calls_are_batched_without_a_thread_per_call",
+    "Outgoing mask functions that return no event": "test_failing_mask_function_strips_the_event",
+    "Functions after a failed call": "test_response_is_none_for_a_failed_call",
     "Passwords in URLs": "test_a_password_in_the_url_is_not_recorded",
     "Calls while a request is served": "test_both_events_are_recorded_and_linked",
-    "Own traffic": "test_our_own_traffic_is_not_captured",
+    "Own traffic": "test_traffic_to_the_collector_is_not_captured",
     "Starting twice": "test_starting_twice_records_once_with_the_last_settings",
-    "Stopping": "test_stopping_puts_the_very_function_back",
-    "Options of outgoing capture": "test_an_option_that_cannot_be_used_is_named",
+    "Stopping": "test_stopping_restores_the_original_function",
+    "Options of outgoing capture": "test_invalid_option_is_named_in_the_error",
 }
 
 API = {
