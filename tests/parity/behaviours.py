@@ -17,6 +17,7 @@ BOTH = {
     "Memory": "test_memory_stays_within_the_budget_while_the_collector_is_stalled",
     "Two middlewares in one process": "test_two_ids_and_two_base_uris_never_mix",
     "Loggers": "test_root_logger_is_not_changed",
+    "`DEBUG` and `LOCAL_DEBUG`": "test_debug_logs_to_stderr_only_without_other_handlers",
     "Failing functions in the log": "test_failing_function_loses_only_its_result",
     "Unknown options": "test_unknown_option_is_reported_with_nearest_name",
     "Values that an option cannot take": "test_a_bad_value_is_refused_by_name_with_what_is_expected",
@@ -100,6 +101,7 @@ OUTGOING = {
 
 API = {
     "Configuration": "test_clients_do_not_mix",
+    "Bad configuration": "test_a_configuration_that_cannot_be_used_is_named",
     "Address from the environment": "test_the_environment_counts_only_where_nobody_has_set_an_address",
     "Time of a call": "test_no_answer_is_told_in_time",
     "Retries": "test_a_failure_that_passes_is_not_noticed",
@@ -117,6 +119,7 @@ API = {
     "`content_length` in event models": "test_event_models_behave_like_upstreams",
     "Headers in event models": "test_headers_are_found_and_replaced_in_any_case",
     "`RequestsClient`": "test_requests_of_every_method_can_be_described_and_those_of_the_api_made",
+    "`User-Agent`": "test_requests_say_where_they_come_from",
     "Inner modules of moesifapi": "test_inner_modules_of_the_old_packages_are_not_there",
 }
 
