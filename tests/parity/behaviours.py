@@ -39,6 +39,7 @@ BOTH = {
     "Profiles with dates": "test_metadata_may_hold_what_json_cannot",
     "Unknown fields of profiles": "test_what_is_no_field_does_not_leave_and_is_named",
     "Connections and `User-Agent`": "test_a_batch_is_posted_as_the_contract_asks",
+    "`dropped_events`": "test_the_accounts_balance_at_every_moment_under_load",
     "Attributes": "test_attributes_of_the_old_implementation_are_not_there",
     "Inner modules": "test_inner_modules_of_the_old_packages_are_not_there",
 }
