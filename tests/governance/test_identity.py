@@ -50,7 +50,11 @@ def _governed(govern: Govern, called: Called, rules: list[Any], config: dict[str
     return govern(rules, config, called.application, **functions)
 
 
-NOBODY: dict[str, Any] = {"applied_to_unidentified": True, "block": False, "response": {"headers": {"X-Nobody": "1"}}}
+FOR_UNIDENTIFIED: dict[str, Any] = {
+    "applied_to_unidentified": True,
+    "block": False,
+    "response": {"headers": {"X-Nobody": "1"}},
+}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ def test_function_is_called_early_only_for_rules_of_its_kind(
     governed = _governed(
         govern,
         called,
-        [rule(kind, **NOBODY) for kind in kinds if kind != "regex"]
+        [rule(kind, **FOR_UNIDENTIFIED) for kind in kinds if kind != "regex"]
         + [rule(kind, block=False) for kind in kinds if kind == "regex"],
     )
     assert called.during(governed) == order
@@ -83,7 +87,7 @@ def test_function_is_called_early_only_for_rules_of_its_kind(
 def test_function_without_early_result_is_called_again(recorder: Recorder, govern: Govern, nothing: object) -> None:
     called = Called()
     called.user = lambda _app, _environ, headers: headers["X-Seen"] if headers else nothing
-    governed = _governed(govern, called, [rule("user", **NOBODY)])
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     assert called.during(governed) == ["user", "application", "user", "company"]
     assert events_of(recorder, "/path")[0]["user_id"] == "1"
 
@@ -106,7 +110,7 @@ def test_functions_get_the_documented_arguments(govern: Govern) -> None:
         return "ann"
 
     called.user = identify
-    governed = _governed(govern, called, [rule("user", **NOBODY)])
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     given.clear()
     environ = make_environ("GET", "/path")
     request(governed, environ)
@@ -150,7 +154,7 @@ def test_raising_function_loses_its_result_and_is_logged_once(
 ) -> None:
     called = Called()
     called.user = lambda _app, _environ, headers: headers["X-Seen"]
-    governed = _governed(govern, called, [rule("user", **NOBODY)])
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     for _ in range(3):
         answer = request(governed, make_environ("GET", "/path"))
         # The caller is unknown, which is not the same as unidentified.
@@ -167,7 +171,7 @@ def test_system_exit_propagates_and_application_is_not_called(
     recorder: Recorder, govern: Govern, exit_class: type[BaseException]
 ) -> None:
     called = Called()
-    governed = _governed(govern, called, [rule("user", **NOBODY)])
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     leave = exit_class()
 
     def exits(*_arguments: object) -> str:
@@ -230,7 +234,7 @@ def test_application_reads_whole_body_after_functions_read(
 
     called.user = called.company = identify
     functions = {"IDENTIFY_USER": called.identify_user, "IDENTIFY_COMPANY": called.identify_company}
-    rules = [rule("user", **NOBODY), rule("company", "c", **NOBODY)]
+    rules = [rule("user", **FOR_UNIDENTIFIED), rule("company", "c", **FOR_UNIDENTIFIED)]
     governed = govern(rules, {}, called.application, **functions, **options)
     read.clear()
     answer = request(governed, make_environ("POST", "/path", BODY, CONTENT_TYPE="application/json"))
@@ -266,7 +270,7 @@ def test_body_that_cannot_be_read_ahead_is_left_to_application(govern: Govern, v
         start_response("200 OK", [])
         return [environ["wsgi.input"].read()]
 
-    governed = govern([rule("user", **NOBODY)], {}, application, IDENTIFY_USER=called.identify_user)
+    governed = govern([rule("user", **FOR_UNIDENTIFIED)], {}, application, IDENTIFY_USER=called.identify_user)
     read.clear()
     assert request(governed, make_environ("POST", "/path", BODY, **variables)).body == BODY
     assert read == [b""]
@@ -280,7 +284,7 @@ def test_functions_find_parsed_body_if_known(govern: Govern) -> None:
         found.append(environ.get("moesif.request_body"))
         return "ann"
 
-    rules = [rule("user", **NOBODY), rule(identifier="b", regex_config=when(body__id="eve"))]
+    rules = [rule("user", **FOR_UNIDENTIFIED), rule(identifier="b", regex_config=when(body__id="eve"))]
     governed = govern(rules, IDENTIFY_USER=identify)
     found.clear()
     request(governed, make_environ("POST", "/path", BODY))
@@ -304,7 +308,7 @@ def test_error_while_function_reads_is_raised_for_application_too(recorder: Reco
         return str(environ["wsgi.input"].read())
 
     called.user = identify
-    governed = _governed(govern, called, [rule("user", **NOBODY)])
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     environ = make_environ("POST", "/path", b"", CONTENT_LENGTH="20", wsgi_input=_Broken(b"12345678"))
     with pytest.raises(OSError, match="the client has gone"):
         request(governed, environ)
