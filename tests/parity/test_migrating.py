@@ -140,7 +140,7 @@ def test_inner_modules_of_the_old_packages_are_not_there(module: str) -> None:
 
 def test_a_batch_waits_for_one_second_by_default() -> None:
     options = (ROOT / "docs" / "options.md").read_text()
-    assert re.search(r"^\| `EVENT_BATCH_TIMEOUT` \|[^|]+\| `1` \|", options, re.MULTILINE)
+    assert re.search(r"^\| `EVENT_BATCH_TIMEOUT` \|.*\| `1` \|", options, re.MULTILINE)
 
 
 def test_outgoing_calls_work_while_the_collector_is_down(run_program: RunProgram, nowhere: Nowhere) -> None:
