@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ from tests.outgoing.api import Api
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.collector import Collector
     from tests.conftest import Ended, RunProgram
@@ -39,7 +39,7 @@ def _run(example: Example, run_program: RunProgram, collector: Collector, api: A
     names = f"COLLECTOR = {collector.uri!r}; API = {api.uri!r}"
     source = example.source.replace(COLLECTOR, collector.uri)
     if around.is_settings_module:
-        (directory / "project_settings.py").write_text("\n".join((around.before, source)))
+        (directory / "project_settings.py").write_text(f"{around.before}\n{source}")
         source = ""
     parts = (names, "" if around.is_settings_module else around.before, source, around.after)
     program = directory / "program.py"
