@@ -141,3 +141,20 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_links_of_the_readme_work_on_pypi() -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", (ROOT / "README.md").read_text())
     assert [link for link in links if not link.startswith("https://")] == []
+
+
+def _texts_of_the_sources() -> str:
+    """All sources, with the lines of a literal that is split joined together."""
+    sources = [*(ROOT / "crates").glob("*/src/**/*.rs"), *(ROOT / "python").glob("**/*.py")]
+    text = "\n".join(path.read_text() for path in sources)
+    return re.sub(r"\\\n\s+|\"\n\s+f?\"", "", text)
+
+
+def test_quoted_log_messages_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    quoted = re.findall(r"^\| (?:WARNING|INFO|ERROR) \| `([^`]+)` \|", page, re.MULTILINE)
+    assert len(quoted) > 5
+    texts = _texts_of_the_sources()
+    # "…" and "N" stand for values.
+    parts = [part.strip() for message in quoted for part in re.split(r"…|\bN\b", message) if part.strip()]
+    assert [part for part in parts if part not in texts] == []
