@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,23 @@ class Example:
         return f"{self.page.name}:{self.line}"
 
 
+def _is_fragment(source: str) -> bool:
+    """Whether the block is no complete Python, for example the first line of an ``if``."""
+    try:
+        ast.parse(source)
+    except SyntaxError:
+        return True
+    return False
+
+
 def examples() -> list[Example]:
-    """Returns every block of Python in README and docs."""
+    """Returns every block of Python in README and docs, except fragments."""
     found = []
     for page in PAGES:
         text = page.read_text()
         for block in _BLOCK.finditer(text):
+            if not block[1] and _is_fragment(block[2]):
+                continue
             line = text.count("\n", 0, block.start(2))
             found.append(Example(page, line, block[1] or "", block[2]))
     return found
