@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UPSTREAM := .venv-upstream
 
-RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' -o -path '*/web/*' -type f) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find crates -path '*/fuzz' -prune -o \( -name '*.rs' -o -name 'Cargo.toml' -o -name 'README.md' \
+	-o -path '*/web/*' \) -type f -print) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 
 .DEFAULT_GOAL := help
@@ -50,8 +51,8 @@ target/release/moesif-collector: $(RUST_SOURCES)
 	cargo build --quiet --release --locked -p moesif-collector
 	@touch $@
 
-target/release/examples/pattern: $(RUST_SOURCES)
-	cargo build --quiet --release --locked -p moesif --example pattern
+target/release/xtask: $(RUST_SOURCES)
+	cargo build --quiet --release --locked -p xtask
 	@touch $@
 
 build: $(VENV)/.built target/release/moesif-collector ## Build the packages into .venv and the collector into target/release
@@ -64,7 +65,7 @@ test: test-rust test-python test-django ## Run every test
 test-rust: ## Run the Rust tests
 	cargo test --quiet --locked --workspace
 
-test-python: build target/release/examples/pattern $(VENV)/.servers $(UPSTREAM)/.installed ## Run the Python tests
+test-python: build target/release/xtask $(VENV)/.servers $(UPSTREAM)/.installed ## Run the Python tests
 	$(BIN)/python -m pytest
 
 test-django: build ## Run the Django tests on every Django with an installed Python (DJANGO=4.2,5.2 chooses)
@@ -90,7 +91,7 @@ format: $(VENV)/.linters ## Format the sources
 	$(BIN)/ruff check --fix
 
 docs: ## Write docs/options.md and python/moesif/options.py from the option table
-	cargo run --quiet --locked -p moesif --example reference
+	cargo xtask options
 
 bench: build $(VENV)/.servers $(UPSTREAM)/.installed ## Measure against moesifwsgi and moesifdjango from PyPI
 	$(BIN)/python benches/side_by_side.py
@@ -99,4 +100,4 @@ instructions: build ## Count the instructions a call costs its thread (valgrind;
 	$(BIN)/python -m benches.instructions $(if $(AGAINST),--against $(AGAINST))
 
 clean: ## Remove everything that the commands above have made
-	rm -rf $(VENV) $(UPSTREAM) .venvs dist target
+	rm -rf $(VENV) $(UPSTREAM) .venvs dist target crates/python-re/fuzz/target

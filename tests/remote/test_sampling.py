@@ -80,7 +80,10 @@ def test_most_specific_rate_applies(
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [("(", "cannot be used: a group without an end, at position 0"), (r"^/(a|a)*\1$", "costs too much")],
+    [
+        ("(", "cannot be used: the group has no closing parenthesis, at position 0"),
+        (r"^/(a|a)*\1$", "is too expensive: a search was stopped and the condition did not match"),
+    ],
     ids=["malformed", "too slow"],
 )
 def test_unusable_pattern_samples_out_nothing_and_is_logged_once(

@@ -1,5 +1,5 @@
-//! Reads Python's syntax of patterns, and of other dialects what Python refuses and has one meaning there: `(?<name>…)`,
-//! `\k<name>`, `\p{…}`, `\P{…}` and `\z`.
+//! Parses Python's pattern syntax. Also accepts `(?<name>…)`, `\k<name>`, `\p{…}`, `\P{…}` and `\z` from other dialects:
+//! Python refuses them, and they have only one meaning.
 
 mod escape;
 mod flags;
@@ -12,14 +12,11 @@ use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 use self::flags::Flags;
 use self::group::Groups;
 use self::tokens::{Token, Tokens};
-use super::PatternError;
-use super::characters::{self, Cases};
-use super::syntax::{Assertion, Case, Mode, Node, Repetition, Syntax};
+use crate::characters::{self, Cases};
+use crate::error::{PatternError, SyntaxError};
+use crate::limits::MAX_GROUP_DEPTH;
+use crate::syntax::{Assertion, Case, Mode, Node, Repetition, Syntax};
 
-/// Groups within groups: every level is a few frames of the stack, here and wherever the tree is walked.
-const DEEPEST: usize = 50;
-
-/// Reads a pattern.
 pub(super) fn parse(pattern: &str) -> Result<Syntax, PatternError> {
     let mut parser = Parser {
         tokens: Tokens::new(pattern)?,
@@ -30,7 +27,7 @@ pub(super) fn parse(pattern: &str) -> Result<Syntax, PatternError> {
         pattern_flags: String::new(),
         depth: 0,
     };
-    let root = parser.whole()?;
+    let root = parser.whole_pattern()?;
     let referenced = parser.groups.referenced()?;
     Ok(Syntax { root, sets: parser.sets, referenced })
 }
@@ -39,15 +36,17 @@ struct Parser {
     tokens: Tokens,
     groups: Groups,
     sets: Vec<ClassUnicode>,
-    /// Made when they are first needed.
+    /// Made at the first use.
     ascii_cases: Option<Cases>,
+    /// Made at the first use.
     unicode_cases: Option<Cases>,
-    /// The letters of all flags that were turned on for the whole pattern.
+    /// The letters of all flags that are on for the whole pattern.
     pattern_flags: String,
+    /// Number of groups around the current position.
     depth: usize,
 }
 
-/// What stands before a quantifier.
+/// What comes before a quantifier.
 #[derive(Clone, Copy)]
 enum Previous {
     Nothing,
@@ -56,26 +55,26 @@ enum Previous {
     Item,
 }
 
-/// How often something is repeated; `None` is without end.
+/// How often a quantifier repeats. A maximum of `None` means unlimited.
 struct Times {
-    least: u32,
-    most: Option<u32>,
+    min: u32,
+    max: Option<u32>,
 }
 
 impl Parser {
-    fn whole(&mut self) -> Result<Node, PatternError> {
+    fn whole_pattern(&mut self) -> Result<Node, PatternError> {
         let mut flags = Flags::default();
         let mut items = vec![self.sequence(&mut flags, true)?];
         while self.tokens.eat('|') {
             items.push(self.sequence(&mut flags, false)?);
         }
         match self.tokens.peek() {
-            Some(token) => Err(token.error("a closing parenthesis that nothing has opened")),
+            Some(token) => Err(token.error(SyntaxError::UnopenedGroup)),
             None => Ok(alternation(items)),
         }
     }
 
-    /// What stands between parentheses.
+    /// Reads the alternatives inside a group.
     fn alternatives(&mut self, flags: Flags) -> Result<Node, PatternError> {
         let mut items = Vec::new();
         loop {
@@ -86,10 +85,10 @@ impl Parser {
         }
     }
 
-    /// One of the alternatives between parentheses.
+    /// Reads one alternative inside a group.
     fn branch(&mut self, mut flags: Flags) -> Result<Node, PatternError> {
-        if self.depth == DEEPEST {
-            return Err(self.tokens.error(format!("groups nested deeper than {DEEPEST}")));
+        if self.depth == MAX_GROUP_DEPTH {
+            return Err(self.tokens.error(SyntaxError::GroupsTooDeep));
         }
         self.depth += 1;
         let node = self.sequence(&mut flags, false)?;
@@ -97,7 +96,7 @@ impl Parser {
         Ok(node)
     }
 
-    /// One alternative. Flags may be set for the whole pattern where it begins.
+    /// Reads one alternative. If it begins the pattern, it may set flags for the whole pattern.
     fn sequence(&mut self, flags: &mut Flags, begins_pattern: bool) -> Result<Node, PatternError> {
         let mut items = Vec::new();
         let mut previous = Previous::Nothing;
@@ -107,22 +106,22 @@ impl Parser {
             && !token.is(')')
         {
             self.tokens.next();
-            if flags.verbose && self.is_commentary(token) {
+            if flags.verbose && self.skip_ignored(token) {
                 continue;
             }
             if let Some(times) = self.quantifier(token)? {
                 let body = match previous {
                     Previous::Item => items.pop(),
-                    Previous::Repetition => return Err(token.error("a quantifier of a quantifier")),
+                    Previous::Repetition => return Err(token.error(SyntaxError::MultipleQuantifiers)),
                     Previous::Nothing | Previous::Assertion => None,
                 };
-                let body = body.ok_or_else(|| token.error("a quantifier of nothing"))?;
+                let body = body.ok_or_else(|| token.error(SyntaxError::NothingToRepeat))?;
                 let mode = self.mode();
                 if mode == Mode::Possessive {
                     self.groups.repeat_possessively(groups_before, token);
                 }
-                let Times { least, most } = times;
-                items.push(Node::Repetition(Box::new(Repetition { body, least, most, mode })));
+                let Times { min, max } = times;
+                items.push(Node::Repetition(Box::new(Repetition { body, min, max, mode })));
                 previous = Previous::Repetition;
                 continue;
             }
@@ -130,7 +129,7 @@ impl Parser {
             if token.is('(') {
                 if let Some(node) = self.group(token, flags, begins_pattern && items.is_empty())? {
                     items.push(node);
-                    // Whatever it holds.
+                    // Even if it contains only an assertion.
                     previous = Previous::Item;
                 }
             } else {
@@ -143,7 +142,7 @@ impl Parser {
         Ok(if items.len() == 1 { items.remove(0) } else { Node::Concatenation(items) })
     }
 
-    /// What is neither a group nor a quantifier.
+    /// Reads an item that is neither a group nor a quantifier.
     fn item(&mut self, token: Token, flags: Flags) -> Result<Node, PatternError> {
         let node = match token.plain() {
             None => return self.escape(token, flags),
@@ -158,8 +157,8 @@ impl Parser {
         Ok(node)
     }
 
-    /// Whether the token is ignored in verbose mode; goes past the rest of a comment.
-    fn is_commentary(&mut self, token: Token) -> bool {
+    /// Returns whether verbose mode ignores the token. If it begins a comment, skips the comment.
+    fn skip_ignored(&mut self, token: Token) -> bool {
         match token.plain() {
             Some(' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c') => true,
             Some('#') => {
@@ -170,40 +169,41 @@ impl Parser {
         }
     }
 
-    /// How often, when the token begins a quantifier. A brace that does not is an ordinary character.
+    /// Reads a quantifier if the token begins one. A brace that does not is an ordinary character.
     fn quantifier(&mut self, token: Token) -> Result<Option<Times>, PatternError> {
         match token.plain() {
-            Some('?') => return Ok(Some(Times { least: 0, most: Some(1) })),
-            Some('*') => return Ok(Some(Times { least: 0, most: None })),
-            Some('+') => return Ok(Some(Times { least: 1, most: None })),
+            Some('?') => return Ok(Some(Times { min: 0, max: Some(1) })),
+            Some('*') => return Ok(Some(Times { min: 0, max: None })),
+            Some('+') => return Ok(Some(Times { min: 1, max: None })),
             Some('{') => {}
             _ => return Ok(None),
         }
         let mark = self.tokens.mark();
         let is_digit = |c: char| c.is_ascii_digit();
-        let least = self.tokens.eat_while(usize::MAX, is_digit);
-        let most = self.tokens.eat(',').then(|| self.tokens.eat_while(usize::MAX, is_digit));
-        if !self.tokens.eat('}') || (least.is_empty() && most.is_none()) {
+        let min = self.tokens.eat_while(usize::MAX, is_digit);
+        let max = self.tokens.eat(',').then(|| self.tokens.eat_while(usize::MAX, is_digit));
+        if !self.tokens.eat('}') || (min.is_empty() && max.is_none()) {
             self.tokens.return_to(mark);
             return Ok(None);
         }
-        // Python keeps the greatest number for "without end".
+        // Python refuses the largest number: it stands for "unlimited".
         let number = |digits: &str| match digits.parse() {
-            Ok(u32::MAX) | Err(_) => Err(token.error("a number of repetitions that is too large")),
+            Ok(u32::MAX) | Err(_) => Err(token.error(SyntaxError::TooManyRepetitions)),
             Ok(number) => Ok(number),
         };
-        let least = if least.is_empty() { 0 } else { number(&least)? };
-        let most = match most.as_deref() {
-            None => Some(least),
+        let min = if min.is_empty() { 0 } else { number(&min)? };
+        let max = match max.as_deref() {
+            None => Some(min),
             Some("") => None,
             Some(digits) => Some(number(digits)?),
         };
-        if most.is_some_and(|most| most < least) {
-            return Err(token.error("a quantifier whose least is greater than its most"));
+        if max.is_some_and(|max| max < min) {
+            return Err(token.error(SyntaxError::MinimumAboveMaximum));
         }
-        Ok(Some(Times { least, most }))
+        Ok(Some(Times { min, max }))
     }
 
+    /// Reads the mode of a quantifier: nothing, `?` or `+` after it.
     fn mode(&mut self) -> Mode {
         if self.tokens.eat('?') {
             Mode::Lazy
@@ -223,7 +223,7 @@ impl Parser {
         self.any_of(set)
     }
 
-    /// Adds to a set what the flags make equal to something in it.
+    /// If the flags ignore case, adds the other cases of the characters in the set.
     fn ignore_case(&mut self, set: &mut ClassUnicode, flags: Flags) {
         match flags.case() {
             Case::Exact => {}
@@ -233,12 +233,13 @@ impl Parser {
     }
 
     fn any_of(&mut self, set: ClassUnicode) -> Node {
-        match characters::only(&set) {
+        match characters::single(&set) {
             Some(character) => Node::Char(character),
             None => Node::Set(self.intern(set)),
         }
     }
 
+    /// Returns the index of a set, which it adds if it is new.
     fn intern(&mut self, set: ClassUnicode) -> usize {
         self.sets.iter().position(|known| *known == set).unwrap_or_else(|| {
             self.sets.push(set);

@@ -2,10 +2,10 @@
 
 use super::Parser;
 use super::tokens::Token;
-use crate::pattern::PatternError;
-use crate::pattern::syntax::Case;
+use crate::error::{PatternError, SyntaxError};
+use crate::syntax::Case;
 
-/// The flags that are on at some place of a pattern.
+/// The flags that are on at one place of a pattern.
 #[derive(Clone, Copy, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a letter of its own in a pattern")]
 pub(super) struct Flags {
@@ -25,7 +25,7 @@ impl Flags {
         }
     }
 
-    fn turn(&mut self, letter: char, on: bool) {
+    fn set(&mut self, letter: char, on: bool) {
         match letter {
             'a' => self.ascii = on,
             'u' => self.ascii = !on,
@@ -38,55 +38,55 @@ impl Flags {
     }
 }
 
-/// Whom flags are for.
+/// The part of a pattern that flags apply to.
 pub(super) enum Scope {
-    /// Everything that follows: the group holds flags only.
+    /// Everything that follows. The parentheses contain only flags.
     Pattern,
-    /// The group that follows.
+    /// The rest of the group.
     Group,
 }
 
 impl Parser {
-    /// Reads flags from the first letter or the minus to the `)` or `:` behind them.
+    /// Reads flags, from the first letter or minus to the `)` or `:` after them.
     pub(super) fn flags(&mut self, first: Token, flags: &mut Flags) -> Result<Scope, PatternError> {
         let mut on = String::new();
         let mut off = String::new();
-        let mut minus = false;
+        let mut after_minus = false;
         let mut token = first;
         loop {
-            let letters = if minus { &mut off } else { &mut on };
+            let letters = if after_minus { &mut off } else { &mut on };
             match token.plain() {
                 Some(letter @ ('a' | 'u' | 'i' | 'm' | 's' | 'x')) => letters.push(letter),
-                Some('L') => return Err(token.error("the flag L, which is for bytes")),
-                Some('-') if !minus => minus = true,
-                Some(':') if !minus || !off.is_empty() => break,
-                Some(')') if !minus => break,
-                _ => return Err(token.error(format!("an unknown flag {}", token.source()))),
+                Some('L') => return Err(token.error(SyntaxError::BytesFlag)),
+                Some('-') if !after_minus => after_minus = true,
+                Some(':') if !after_minus || !off.is_empty() => break,
+                Some(')') if !after_minus => break,
+                _ => return Err(token.error(SyntaxError::UnknownFlag(token.source()))),
             }
-            token = self.tokens.next().ok_or_else(|| self.tokens.error("flags without an end"))?;
+            token = self.tokens.next().ok_or_else(|| self.tokens.error(SyntaxError::UnclosedFlags))?;
         }
         if off.contains(['a', 'u']) {
-            return Err(first.error("the flags a and u, which cannot be turned off"));
+            return Err(first.error(SyntaxError::RemovedAsciiFlag));
         }
         let scope = if token.is(')') { Scope::Pattern } else { Scope::Group };
-        let together = match scope {
+        let combined = match scope {
             Scope::Group => &on,
             Scope::Pattern => {
                 self.pattern_flags.push_str(&on);
                 &self.pattern_flags
             }
         };
-        if together.contains('a') && together.contains('u') {
-            return Err(first.error("the flags a and u together"));
+        if combined.contains('a') && combined.contains('u') {
+            return Err(first.error(SyntaxError::AsciiAndUnicodeFlags));
         }
         if on.contains(|letter| off.contains(letter)) {
-            return Err(first.error("a flag that is turned on and off"));
+            return Err(first.error(SyntaxError::ContradictoryFlag));
         }
         for letter in on.chars() {
-            flags.turn(letter, true);
+            flags.set(letter, true);
         }
         for letter in off.chars() {
-            flags.turn(letter, false);
+            flags.set(letter, false);
         }
         Ok(scope)
     }

@@ -1,4 +1,4 @@
-//! The tree of a parsed pattern. Flags, names and sets of characters are resolved: every node means one thing.
+//! The tree of a parsed pattern. The parser has resolved flags, names and character sets, so every node has one meaning.
 
 use regex_syntax::hir::ClassUnicode;
 
@@ -6,15 +6,15 @@ use regex_syntax::hir::ClassUnicode;
 #[derive(Debug)]
 pub(super) struct Syntax {
     pub root: Node,
-    /// The sets that nodes refer to, each once: `\w` alone has 770 ranges.
+    /// The character sets of the pattern, without duplicates: `\w` alone has 770 ranges. Nodes refer to them by index.
     pub sets: Vec<ClassUnicode>,
-    /// By number: whether a back-reference or a condition looks at the group. The others need not be remembered.
+    /// By group number: whether a back-reference or a condition uses the group. A search remembers only those.
     pub referenced: Vec<bool>,
 }
 
 #[derive(Debug)]
 pub(super) enum Node {
-    /// Matches nothing, successfully.
+    /// Matches the empty string.
     Empty,
     Char(char),
     /// One character of `Syntax::sets[_]`.
@@ -32,7 +32,7 @@ pub(super) enum Node {
     Atomic(Box<Node>),
     /// `(?=…)`, `(?!…)`, `(?<=…)`, `(?<!…)`
     Look(Box<Look>),
-    Reference(Reference),
+    Backreference(Backreference),
     /// `(?(1)…|…)`
     Condition(Box<Condition>),
 }
@@ -40,9 +40,9 @@ pub(super) enum Node {
 #[derive(Debug)]
 pub(super) struct Repetition {
     pub body: Node,
-    pub least: u32,
-    /// `None` is without end.
-    pub most: Option<u32>,
+    pub min: u32,
+    /// `None` means unlimited.
+    pub max: Option<u32>,
     pub mode: Mode,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Repetition {
 pub(super) enum Mode {
     Greedy,
     Lazy,
-    /// Never gives back what it took.
+    /// Like greedy, but never gives characters back.
     Possessive,
 }
 
@@ -58,7 +58,7 @@ pub(super) enum Mode {
 pub(super) enum Assertion {
     TextStart,
     TextEnd,
-    /// `$` without `m`: the end, or before a line feed at the end.
+    /// `$` without flag `m`: the end of the text, or before a line feed at the end.
     LastLineEnd,
     LineStart,
     LineEnd,
@@ -73,13 +73,13 @@ pub(super) enum Assertion {
 #[derive(Debug)]
 pub(super) struct Look {
     pub body: Node,
-    /// How many characters before the position the body starts, for a look-behind.
+    /// For a look-behind: the number of characters to go back before matching the body.
     pub behind: Option<u64>,
     pub negated: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Reference {
+pub(super) struct Backreference {
     pub group: usize,
     pub case: Case,
     pub width: Width,
@@ -92,7 +92,7 @@ pub(super) struct Condition {
     pub otherwise: Node,
 }
 
-/// How characters are compared.
+/// How to compare characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
     Exact,
@@ -100,28 +100,28 @@ pub(super) enum Case {
     Ignore,
 }
 
-/// How many characters a node can match. `u64::MAX` is without end.
+/// Number of characters that a node can match. `u64::MAX` means unlimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Width {
-    pub least: u64,
-    pub most: u64,
+    pub min: u64,
+    pub max: u64,
 }
 
 impl Width {
-    const ZERO: Self = Self { least: 0, most: 0 };
-    const ONE: Self = Self { least: 1, most: 1 };
+    const ZERO: Self = Self { min: 0, max: 0 };
+    const ONE: Self = Self { min: 1, max: 1 };
 
-    /// The width, where there is only one.
+    /// Returns the width if there is only one.
     pub(super) fn fixed(self) -> Option<u64> {
-        (self.least == self.most && self.most < u64::MAX).then_some(self.least)
+        (self.min == self.max && self.max < u64::MAX).then_some(self.min)
     }
 
     fn then(self, next: Self) -> Self {
-        Self { least: self.least.saturating_add(next.least), most: self.most.saturating_add(next.most) }
+        Self { min: self.min.saturating_add(next.min), max: self.max.saturating_add(next.max) }
     }
 
     fn or(self, other: Self) -> Self {
-        Self { least: self.least.min(other.least), most: self.most.max(other.most) }
+        Self { min: self.min.min(other.min), max: self.max.max(other.max) }
     }
 }
 
@@ -135,14 +135,14 @@ impl Node {
                 items.iter().map(Self::width).reduce(Width::or).unwrap_or(Width::ZERO)
             }
             Self::Repetition(repetition) => {
-                let Width { least, most } = repetition.body.width();
+                let Width { min, max } = repetition.body.width();
                 Width {
-                    least: least.saturating_mul(repetition.least.into()),
-                    most: most.saturating_mul(repetition.most.map_or(u64::MAX, u64::from)),
+                    min: min.saturating_mul(repetition.min.into()),
+                    max: max.saturating_mul(repetition.max.map_or(u64::MAX, u64::from)),
                 }
             }
             Self::Capture { body, .. } | Self::Atomic(body) => body.width(),
-            Self::Reference(reference) => reference.width,
+            Self::Backreference(reference) => reference.width,
             Self::Condition(condition) => condition.then.width().or(condition.otherwise.width()),
         }
     }

@@ -1,42 +1,43 @@
-//! A pattern cut into characters and escapes.
+//! Splits a pattern into characters and escapes.
 
-use crate::pattern::PatternError;
+use crate::error::{PatternError, SyntaxError};
 
-/// A character, or a backslash with the character behind it.
+/// A character, or a backslash together with the character after it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Token {
     pub character: char,
     pub escaped: bool,
-    /// Where it begins, counted in characters from 0.
+    /// Where the token begins, counted in characters from 0.
     pub position: usize,
 }
 
 impl Token {
-    /// Whether it is this character, without a backslash.
+    /// Returns whether the token is this character without a backslash.
     pub(super) fn is(self, character: char) -> bool {
         self.plain() == Some(character)
     }
 
-    /// The character, unless there is a backslash before it.
+    /// Returns the character, unless a backslash is before it.
     pub(super) fn plain(self) -> Option<char> {
         (!self.escaped).then_some(self.character)
     }
 
-    /// As it is written in the pattern.
+    /// Returns the token as it is written in the pattern.
     pub(super) fn source(self) -> String {
         if self.escaped { format!("\\{}", self.character) } else { self.character.to_string() }
     }
 
-    /// An error that begins here.
-    pub(super) fn error(self, what: impl Into<String>) -> PatternError {
-        PatternError::at(self.position, what)
+    /// Returns an error at the position of this token.
+    pub(super) fn error(self, error: SyntaxError) -> PatternError {
+        error.at(self.position)
     }
 }
 
-/// The tokens of a pattern, and how far they have been read.
+/// The tokens of a pattern, and the position of the next one to read.
 pub(super) struct Tokens {
     all: Vec<Token>,
     next: usize,
+    /// Length of the pattern, in characters.
     length: usize,
 }
 
@@ -46,9 +47,8 @@ impl Tokens {
         let mut characters = pattern.chars().enumerate();
         while let Some((position, character)) = characters.next() {
             let token = if character == '\\' {
-                let (_, character) = characters
-                    .next()
-                    .ok_or_else(|| PatternError::at(position, "a backslash with nothing behind it"))?;
+                let (_, character) =
+                    characters.next().ok_or_else(|| SyntaxError::TrailingBackslash.at(position))?;
                 Token { character, escaped: true, position }
             } else {
                 Token { character, escaped: false, position }
@@ -58,27 +58,29 @@ impl Tokens {
         Ok(Self { all: tokens, next: 0, length: pattern.chars().count() })
     }
 
+    /// Returns the next token without reading it.
     pub(super) fn peek(&self) -> Option<Token> {
         self.all.get(self.next).copied()
     }
 
+    /// Reads the next token.
     pub(super) fn next(&mut self) -> Option<Token> {
         let token = self.peek()?;
         self.next += 1;
         Some(token)
     }
 
-    /// Goes past this character, if it is next.
+    /// Reads the next token if it is this character. Returns whether it is.
     pub(super) fn eat(&mut self, character: char) -> bool {
         let found = self.peek().is_some_and(|token| token.is(character));
         self.next += usize::from(found);
         found
     }
 
-    /// Goes past characters of a kind, as many as there are and as are wanted.
-    pub(super) fn eat_while(&mut self, most: usize, wanted: impl Fn(char) -> bool) -> String {
+    /// Reads up to `max` characters for which `wanted` is true.
+    pub(super) fn eat_while(&mut self, max: usize, wanted: impl Fn(char) -> bool) -> String {
         let mut eaten = String::new();
-        while eaten.len() < most
+        while eaten.len() < max
             && let Some(character) = self.peek().and_then(Token::plain).filter(|&c| wanted(c))
         {
             eaten.push(character);
@@ -87,7 +89,7 @@ impl Tokens {
         eaten
     }
 
-    /// Goes past everything up to and with this character. `None` when it does not come.
+    /// Reads everything up to the terminator, and the terminator. Returns `None` if it does not come.
     pub(super) fn eat_until(&mut self, terminator: char) -> Option<String> {
         let mut eaten = String::new();
         loop {
@@ -99,18 +101,18 @@ impl Tokens {
         }
     }
 
-    /// A mark for [`Self::return_to`].
+    /// Returns the current position, for [`Self::return_to`].
     pub(super) fn mark(&self) -> usize {
         self.next
     }
 
-    /// Reads on from where a mark was made.
+    /// Reads again from a position that [`Self::mark`] returned.
     pub(super) fn return_to(&mut self, mark: usize) {
         self.next = mark;
     }
 
-    /// An error at the next token.
-    pub(super) fn error(&self, what: impl Into<String>) -> PatternError {
-        PatternError::at(self.peek().map_or(self.length, |token| token.position), what)
+    /// Returns an error at the position of the next token.
+    pub(super) fn error(&self, error: SyntaxError) -> PatternError {
+        error.at(self.peek().map_or(self.length, |token| token.position))
     }
 }

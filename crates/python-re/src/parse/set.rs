@@ -1,4 +1,4 @@
-//! Sets of characters: `[…]`. An opening bracket, `&&`, `--` and `~~` mean nothing special in them.
+//! Character sets: `[…]`. Inside a set, `[`, `&&`, `--` and `~~` are ordinary characters.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
@@ -6,23 +6,23 @@ use super::Parser;
 use super::escape::Escape;
 use super::flags::Flags;
 use super::tokens::Token;
-use crate::pattern::PatternError;
-use crate::pattern::syntax::Node;
+use crate::error::{PatternError, SyntaxError};
+use crate::syntax::Node;
 
 impl Parser {
-    /// Reads a set, whose bracket has been read.
+    /// Reads a set after its opening bracket.
     pub(super) fn set(&mut self, open: Token, flags: Flags) -> Result<Node, PatternError> {
         let negated = self.tokens.eat('^');
         let mut characters = Vec::new();
-        // Classes are the same in either case, whatever the flags say.
+        // Classes such as `\w` are kept apart: flag `i` does not change them.
         let mut classes = ClassUnicode::empty();
-        let mut first = true;
+        let mut is_first = true;
         loop {
             let token = self.set_token(open)?;
-            if token.is(']') && !first {
+            if token.is(']') && !is_first {
                 break;
             }
-            first = false;
+            is_first = false;
             let item = self.set_item(token, flags)?;
             let end = if self.tokens.eat('-') { Some(self.set_token(open)?) } else { None };
             match (item, end) {
@@ -30,7 +30,7 @@ impl Parser {
                     (Escape::Char(from), Escape::Char(to)) if from <= to => {
                         characters.extend(range(from, to));
                     }
-                    _ => return Err(token.error(format!("a bad range {}-{}", token.source(), end.source()))),
+                    _ => return Err(token.error(SyntaxError::InvalidRange(token.source(), end.source()))),
                 },
                 (Escape::Char(code), _) => characters.extend(range(code, code)),
                 (Escape::Class(set), _) => classes.union(&set),
@@ -50,7 +50,7 @@ impl Parser {
     }
 
     fn set_token(&mut self, open: Token) -> Result<Token, PatternError> {
-        self.tokens.next().ok_or_else(|| open.error("a set of characters without an end"))
+        self.tokens.next().ok_or_else(|| open.error(SyntaxError::UnclosedSet))
     }
 
     fn set_item(&mut self, token: Token, flags: Flags) -> Result<Escape, PatternError> {
@@ -62,7 +62,7 @@ impl Parser {
     }
 }
 
-/// The characters between two code points: none for the surrogates.
+/// Returns the characters between two code points, without the surrogates.
 fn range(from: u32, to: u32) -> impl Iterator<Item = ClassUnicodeRange> {
     const BEFORE_SURROGATES: u32 = 0xd7ff;
     const AFTER_SURROGATES: u32 = 0xe000;

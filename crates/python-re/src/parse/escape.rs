@@ -1,18 +1,19 @@
-//! What a backslash makes of the character behind it.
+//! Escapes: a backslash and the character after it.
 
 use regex_syntax::hir::ClassUnicode;
 
 use super::Parser;
 use super::flags::Flags;
 use super::tokens::Token;
-use crate::pattern::syntax::{Assertion, Node};
-use crate::pattern::{PatternError, characters};
+use crate::characters;
+use crate::error::{PatternError, SyntaxError};
+use crate::syntax::{Assertion, Node};
 
-/// An escape that has the same meaning in a set as outside.
+/// An escape that means the same inside and outside of a set.
 pub(super) enum Escape {
-    /// A code point. Python's patterns may name those that no text has: the surrogates.
+    /// A code point. A pattern may name surrogates, although no text contains them.
     Char(u32),
-    /// Characters of a kind.
+    /// A class of characters.
     Class(ClassUnicode),
 }
 
@@ -38,7 +39,7 @@ impl Parser {
         Ok(node)
     }
 
-    /// Reads an escape that may stand in a set.
+    /// Reads an escape that can also be part of a set.
     pub(super) fn escape_of_set(&mut self, token: Token, flags: Flags) -> Result<Escape, PatternError> {
         let class = |mut set: ClassUnicode| {
             if token.character.is_ascii_uppercase() {
@@ -61,21 +62,21 @@ impl Parser {
             'x' => self.hexadecimal(token, 2)?,
             'u' => self.hexadecimal(token, 4)?,
             'U' => self.hexadecimal(token, 8)?,
-            'N' => return Err(token.error("a character by its name: \\N{…}")),
+            'N' => return Err(token.error(SyntaxError::NamedCharacter)),
             '0'..='7' => {
                 let mut digits = token.character.to_string();
                 digits.push_str(&self.tokens.eat_while(2, is_octal));
                 Escape::Char(octal(token, &digits)?)
             }
             character if character.is_ascii_alphanumeric() => {
-                return Err(token.error(format!("an unknown escape {}", token.source())));
+                return Err(token.error(SyntaxError::UnknownEscape(character)));
             }
             character => Escape::Char(character.into()),
         };
         Ok(escape)
     }
 
-    /// An octal code of three digits, or the number of a group.
+    /// Reads an octal code of three digits, or else a reference to a group by number.
     fn number(&mut self, token: Token, flags: Flags) -> Result<Node, PatternError> {
         let mut digits = token.character.to_string();
         digits.push_str(&self.tokens.eat_while(1, |c| c.is_ascii_digit()));
@@ -89,15 +90,15 @@ impl Parser {
         self.reference(token, digits.parse().unwrap_or(usize::MAX), flags)
     }
 
-    /// `\p{Lu}`, or `\pL`. Where case is ignored, characters of the other case belong to a property as well.
+    /// Reads `\p{Lu}` or `\pL`. With flag `i`, a property includes the other case of its characters.
     fn property(&mut self, token: Token, flags: Flags) -> Result<ClassUnicode, PatternError> {
         let name = if self.tokens.eat('{') {
             self.tokens.eat_until('}').unwrap_or_default()
         } else {
             self.tokens.eat_while(1, |c| c.is_ascii_alphabetic())
         };
-        let mut set = characters::property(&name)
-            .ok_or_else(|| token.error(format!("a property that Unicode does not have: {name:?}")))?;
+        let mut set =
+            characters::property(&name).ok_or_else(|| token.error(SyntaxError::UnknownProperty(name)))?;
         self.ignore_case(&mut set, flags);
         Ok(set)
     }
@@ -105,8 +106,13 @@ impl Parser {
     fn hexadecimal(&mut self, token: Token, length: usize) -> Result<Escape, PatternError> {
         let digits = self.tokens.eat_while(length, |c| c.is_ascii_hexdigit());
         match u32::from_str_radix(&digits, 16) {
-            Ok(code) if digits.len() == length && code <= char::MAX.into() => Ok(Escape::Char(code)),
-            _ => Err(token.error(format!("an escape {} without {length} digits", token.source()))),
+            Ok(code) if digits.len() == length => {
+                if code > char::MAX.into() {
+                    return Err(token.error(SyntaxError::CodePointTooLarge));
+                }
+                Ok(Escape::Char(code))
+            }
+            _ => Err(token.error(SyntaxError::MissingDigits(token.character, length))),
         }
     }
 
@@ -125,6 +131,6 @@ fn is_octal(character: char) -> bool {
 fn octal(token: Token, digits: &str) -> Result<u32, PatternError> {
     match u32::from_str_radix(digits, 8) {
         Ok(code) if code <= 0o377 => Ok(code),
-        _ => Err(token.error("an octal code beyond 377")),
+        _ => Err(token.error(SyntaxError::OctalTooLarge)),
     }
 }

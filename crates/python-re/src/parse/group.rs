@@ -1,28 +1,28 @@
-//! What stands in parentheses, and what refers to it.
+//! Groups, in parentheses, and references to them.
 
 use super::Parser;
 use super::flags::{Flags, Scope};
 use super::tokens::Token;
-use crate::pattern::PatternError;
-use crate::pattern::syntax::{Condition, Look, Node, Reference, Width};
+use crate::error::{PatternError, SyntaxError};
+use crate::syntax::{Backreference, Condition, Look, Node, Width};
 
-/// The groups that capture, so far.
+/// The capturing groups that the parser has seen.
 #[derive(Default)]
 pub(super) struct Groups {
-    /// The first is number 1.
+    /// The first entry is group 1.
     all: Vec<Group>,
-    /// Inside of a look-behind: how many groups there were where the outermost one began.
+    /// Inside a look-behind: the number of groups before the outermost one.
     before_look_behind: Option<usize>,
-    /// The groups that conditions are about, by number, and where. They may come later in the pattern.
+    /// The group number and position of each condition. The group may come later in the pattern.
     conditions: Vec<(usize, Token)>,
 }
 
 struct Group {
     name: Option<String>,
-    /// Known once it is closed.
+    /// `None` until the group is closed.
     width: Option<Width>,
     referenced: bool,
-    /// The quantifier, if it is in something that is repeated possessively.
+    /// The possessive quantifier that repeats the group or something around it.
     possessive: Option<Token>,
 }
 
@@ -42,9 +42,9 @@ impl Groups {
         self.all.len()
     }
 
-    /// Says that all the groups after the first few are in something that is repeated possessively.
-    pub(super) fn repeat_possessively(&mut self, first: usize, quantifier: Token) {
-        for group in self.all.iter_mut().skip(first) {
+    /// Marks the groups after the first `before` as repeated by a possessive quantifier.
+    pub(super) fn repeat_possessively(&mut self, before: usize, quantifier: Token) {
+        for group in self.all.iter_mut().skip(before) {
             group.possessive = Some(quantifier);
         }
     }
@@ -58,36 +58,34 @@ impl Groups {
         Some(index + 1)
     }
 
-    /// A look-behind must know how wide it is, so what it refers to must be over before it begins.
+    /// Refuses references in a look-behind to groups inside it or after it. The width of a look-behind must be known.
     fn check_look_behind(&self, number: usize, token: Token) -> Result<(), PatternError> {
         match self.before_look_behind {
-            Some(before) if number > before => {
-                Err(token.error("a reference, in a look-behind, to a group that is in it or comes later"))
-            }
+            Some(before) if number > before => Err(token.error(SyntaxError::ReferenceInsideLookBehind)),
             _ => Ok(()),
         }
     }
 
-    /// By number, from 0: whether the group is referred to.
+    /// Returns, by group number from 0, whether a back-reference or a condition uses the group.
     pub(super) fn referenced(mut self) -> Result<Vec<bool>, PatternError> {
         for (number, token) in std::mem::take(&mut self.conditions) {
-            self.get(number).ok_or_else(|| unknown(token, number))?.referenced = true;
+            self.get(number).ok_or_else(|| unknown(token, &number))?.referenced = true;
         }
-        // CPython forgets to restore such groups when it tries another way, so that nobody can say what they hold.
-        let lost = self.all.iter().filter(|group| group.referenced).find_map(|group| group.possessive);
-        if let Some(quantifier) = lost {
-            return Err(quantifier.error("a possessive quantifier of a group that is referred to"));
+        // CPython does not always restore such groups when it backtracks, so their content is not defined.
+        let undefined = self.all.iter().filter(|group| group.referenced).find_map(|group| group.possessive);
+        if let Some(quantifier) = undefined {
+            return Err(quantifier.error(SyntaxError::PossessiveReferencedGroup));
         }
         Ok([false].into_iter().chain(self.all.iter().map(|group| group.referenced)).collect())
     }
 }
 
-fn unknown(token: Token, group: impl std::fmt::Display) -> PatternError {
-    token.error(format!("a reference to a group that does not exist: {group}"))
+fn unknown(token: Token, group: &impl ToString) -> PatternError {
+    token.error(SyntaxError::UnknownGroup(group.to_string()))
 }
 
 impl Parser {
-    /// Reads a group, whose parenthesis has been read. `None` for a comment, and for flags for everything that follows.
+    /// Reads a group after its opening parenthesis. Returns `None` for a comment and for flags of the whole pattern.
     pub(super) fn group(
         &mut self,
         open: Token,
@@ -97,7 +95,7 @@ impl Parser {
         if !self.tokens.eat('?') {
             return self.capture(open, None, *flags).map(Some);
         }
-        let kind = self.extension(open)?;
+        let kind = self.tokens.next().ok_or_else(|| open.error(SyntaxError::UnclosedGroup))?;
         let node = match kind.plain() {
             Some(':') => self.body(open, *flags)?,
             Some('>') => Node::Atomic(Box::new(self.body(open, *flags)?)),
@@ -110,7 +108,7 @@ impl Parser {
             Some('P') if self.tokens.eat('=') => self.reference_by_name(open, ')', *flags)?,
             Some('(') => self.condition(open, *flags)?,
             Some('#') => {
-                self.tokens.eat_until(')').ok_or_else(|| open.error("a comment without an end"))?;
+                self.tokens.eat_until(')').ok_or_else(|| open.error(SyntaxError::UnclosedComment))?;
                 return Ok(None);
             }
             Some('a' | 'i' | 'L' | 'm' | 's' | 'u' | 'x' | '-') => {
@@ -121,21 +119,15 @@ impl Parser {
                         *flags = inner;
                         return Ok(None);
                     }
-                    Scope::Pattern => {
-                        return Err(open.error("flags for the whole pattern that are not at its start"));
-                    }
+                    Scope::Pattern => return Err(open.error(SyntaxError::LateFlags)),
                 }
             }
-            _ => return Err(open.error(format!("an unknown kind of group: (?{}", kind.source()))),
+            _ => return Err(open.error(SyntaxError::UnknownGroupSyntax(kind.source()))),
         };
         Ok(Some(node))
     }
 
-    fn extension(&mut self, open: Token) -> Result<Token, PatternError> {
-        self.tokens.next().ok_or_else(|| open.error("a group without an end"))
-    }
-
-    /// What is in the parentheses, and the closing one.
+    /// Reads the rest of a group, including its closing parenthesis.
     fn body(&mut self, open: Token, flags: Flags) -> Result<Node, PatternError> {
         let node = self.alternatives(flags)?;
         self.close(open)?;
@@ -143,7 +135,7 @@ impl Parser {
     }
 
     fn close(&mut self, open: Token) -> Result<(), PatternError> {
-        if self.tokens.eat(')') { Ok(()) } else { Err(open.error("a group without an end")) }
+        if self.tokens.eat(')') { Ok(()) } else { Err(open.error(SyntaxError::UnclosedGroup)) }
     }
 
     fn capture(&mut self, open: Token, name: Option<String>, flags: Flags) -> Result<Node, PatternError> {
@@ -156,32 +148,31 @@ impl Parser {
     fn named_capture(&mut self, open: Token, flags: Flags) -> Result<Node, PatternError> {
         let name = self.name(open, '>')?;
         if self.groups.named(&name).is_some() {
-            return Err(open.error(format!("a second group with the name {name}")));
+            return Err(open.error(SyntaxError::DuplicateName(name)));
         }
         self.capture(open, Some(name), flags)
     }
 
     fn look(&mut self, open: Token, flags: Flags, behind: bool, negated: bool) -> Result<Node, PatternError> {
-        let outermost = behind && self.groups.before_look_behind.is_none();
-        if outermost {
+        let is_outermost = behind && self.groups.before_look_behind.is_none();
+        if is_outermost {
             self.groups.before_look_behind = Some(self.groups.count());
         }
         let body = self.body(open, flags)?;
-        if outermost {
+        if is_outermost {
             self.groups.before_look_behind = None;
         }
         let behind = if behind {
-            let width =
-                body.width().fixed().ok_or_else(|| open.error("a look-behind that is not of one width"))?;
-            Some(width)
+            Some(body.width().fixed().ok_or_else(|| open.error(SyntaxError::VariableLookBehind))?)
         } else {
             None
         };
         Ok(Node::Look(Box::new(Look { body, behind, negated })))
     }
 
+    /// Reads a condition after `(?(`.
     fn condition(&mut self, open: Token, flags: Flags) -> Result<Node, PatternError> {
-        let name = self.tokens.eat_until(')').ok_or_else(|| open.error("a name without an end"))?;
+        let name = self.tokens.eat_until(')').ok_or_else(|| open.error(SyntaxError::UnclosedName(')')))?;
         let group = if !name.is_empty() && name.chars().all(|c| c.is_ascii_digit()) {
             name.parse().ok().filter(|&number| number > 0)
         } else {
@@ -190,19 +181,19 @@ impl Parser {
         .ok_or_else(|| unknown(open, &name))?;
         self.groups.check_look_behind(group, open)?;
         if self.groups.get(group).is_some_and(|group| group.width.is_none()) {
-            return Err(open.error("a condition about the group it is in"));
+            return Err(open.error(SyntaxError::ConditionInsideItsGroup));
         }
         self.groups.conditions.push((group, open));
         let then = self.branch(flags)?;
         let otherwise = if self.tokens.eat('|') { self.branch(flags)? } else { Node::Empty };
         if self.tokens.eat('|') {
-            return Err(open.error("a condition with more than two branches"));
+            return Err(open.error(SyntaxError::TooManyBranches));
         }
         self.close(open)?;
         Ok(Node::Condition(Box::new(Condition { group, then, otherwise })))
     }
 
-    /// Reads a name up to and with its terminator, and refers to the group that has it.
+    /// Reads a name and its terminator, and returns a reference to the group of this name.
     pub(super) fn reference_by_name(
         &mut self,
         open: Token,
@@ -221,20 +212,23 @@ impl Parser {
         flags: Flags,
     ) -> Result<Node, PatternError> {
         self.groups.check_look_behind(number, token)?;
-        let group = self.groups.get(number).ok_or_else(|| unknown(token, number))?;
-        let width = group.width.ok_or_else(|| token.error("a reference to the group it is in"))?;
+        let group = self.groups.get(number).ok_or_else(|| unknown(token, &number))?;
+        let width = group.width.ok_or_else(|| token.error(SyntaxError::ReferenceInsideItsGroup))?;
         group.referenced = true;
-        Ok(Node::Reference(Reference { group: number, case: flags.case(), width }))
+        Ok(Node::Backreference(Backreference { group: number, case: flags.case(), width }))
     }
 
     fn name(&mut self, open: Token, terminator: char) -> Result<String, PatternError> {
-        let name = self.tokens.eat_until(terminator).ok_or_else(|| open.error("a name without an end"))?;
-        let is_part = |c: char| c == '_' || c.is_alphanumeric();
-        let begins_well = name.starts_with(|c| is_part(c) && !c.is_numeric());
-        if begins_well && name.chars().all(is_part) {
+        let name = self
+            .tokens
+            .eat_until(terminator)
+            .ok_or_else(|| open.error(SyntaxError::UnclosedName(terminator)))?;
+        let is_allowed = |c: char| c == '_' || c.is_alphanumeric();
+        let begins_well = name.starts_with(|c| is_allowed(c) && !c.is_numeric());
+        if begins_well && name.chars().all(is_allowed) {
             Ok(name)
         } else {
-            Err(open.error(format!("a name that is not of letters, digits and underscores: {name:?}")))
+            Err(open.error(SyntaxError::InvalidName(name)))
         }
     }
 }

@@ -1,9 +1,11 @@
-//! Searches for patterns: reads lines of JSON, `{"pattern": …, "text": …}`, and answers each with `{"result": …}`, which is
-//! true, false, `"gave up"`, or `{"error": …}`. The tests compare this with what Python finds.
+//! `cargo xtask pattern`: searches for patterns, so that the Python tests can compare the results with those of `re`.
+//!
+//! Each line of input is a question, `{"pattern": …, "text": …}`. Each line of output is an answer, `{"result": …}`.
+//! The result is true, false, `"limit exceeded"`, or `{"error": …}` with the reason why the pattern is refused.
 
-use std::io::{self, BufRead as _, Write as _};
+use std::io::{self, BufRead, Write};
 
-use moesif::pattern::{Pattern, PatternError};
+use python_re::{Pattern, PatternError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,12 +15,14 @@ struct Question {
     text: String,
 }
 
-fn main() -> io::Result<()> {
-    let mut answers = io::BufWriter::new(io::stdout().lock());
+/// Answers every question of the input.
+pub(crate) fn answer_all(questions: impl BufRead, answers: impl Write) -> io::Result<()> {
+    let mut answers = io::BufWriter::new(answers);
     let mut source = String::new();
     let mut pattern = Pattern::new(&source);
-    for line in io::stdin().lock().lines() {
+    for line in questions.lines() {
         let question: Question = serde_json::from_str(&line?)?;
+        // Successive questions often have the same pattern. Compile it once.
         if question.pattern != source {
             source = question.pattern;
             pattern = Pattern::new(&source);
@@ -32,7 +36,7 @@ fn main() -> io::Result<()> {
 fn answer(pattern: &Result<Pattern, PatternError>, text: &str) -> Value {
     match pattern.as_ref().map(|pattern| pattern.is_match(text)) {
         Ok(Ok(found)) => found.into(),
-        Ok(Err(_)) => "gave up".into(),
+        Ok(Err(_)) => "limit exceeded".into(),
         Err(error) => json!({ "error": error.to_string() }),
     }
 }

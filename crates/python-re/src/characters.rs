@@ -1,38 +1,38 @@
-//! Sets of characters, as Python draws them.
+//! Python's character classes, and its rules for ignoring case.
 
 use std::collections::BTreeMap;
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, HirKind};
 
-/// `\d`: the decimal digits.
+/// Returns `\d`: the decimal digits.
 pub(super) fn digits(ascii: bool) -> ClassUnicode {
     constant(if ascii { "[0-9]" } else { r"\p{Nd}" })
 }
 
-/// `\w`: the underscore and what Python calls alphanumeric, which is every letter and every number. Marks and connectors,
-/// which other dialects include, are neither.
+/// Returns `\w`: the letters, the numbers and the underscore. Unlike in other dialects, marks and connectors are not
+/// included.
 pub(super) fn words(ascii: bool) -> ClassUnicode {
     constant(if ascii { "[0-9A-Za-z_]" } else { r"[\p{L}\p{N}_]" })
 }
 
-/// `\s`: to Python, the information separators of ASCII are spaces too, unless `a` is on.
+/// Returns `\s`: white space. Without flag `a`, Python includes the ASCII information separators.
 pub(super) fn spaces(ascii: bool) -> ClassUnicode {
     constant(if ascii { r"[\t-\r ]" } else { r"[\p{White_Space}\x1c-\x1f]" })
 }
 
-/// `.`: with `s`, also a line feed.
+/// Returns `.`: every character, but the line feed only with flag `s`.
 pub(super) fn any(line_feed: bool) -> ClassUnicode {
     constant(if line_feed { r"\p{any}" } else { r"[^\n]" })
 }
 
-/// `\p{name}`. `None` when Unicode has no such property.
+/// Returns `\p{name}`, or `None` if Unicode has no such property.
 pub(super) fn property(name: &str) -> Option<ClassUnicode> {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '=' | ' ' | '-');
-    name.chars().all(harmless).then(|| class(&format!(r"\p{{{name}}}")))?
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '=' | ' ' | '-');
+    name.chars().all(is_allowed).then(|| class(&format!(r"\p{{{name}}}")))?
 }
 
-/// The only character of a set.
-pub(super) fn only(set: &ClassUnicode) -> Option<char> {
+/// Returns the character of a set that has exactly one.
+pub(super) fn single(set: &ClassUnicode) -> Option<char> {
     match set.ranges() {
         [range] if range.start() == range.end() => Some(range.start()),
         _ => None,
@@ -46,7 +46,7 @@ fn constant(pattern: &str) -> ClassUnicode {
 fn class(pattern: &str) -> Option<ClassUnicode> {
     match regex_syntax::parse(pattern).ok()?.into_kind() {
         HirKind::Class(Class::Unicode(set)) => Some(set),
-        // A set of one is simplified to it, and one of none to bytes.
+        // The parser simplifies a set of one character to a literal, and an empty set to a set of bytes.
         HirKind::Literal(literal) => {
             let ranges = str::from_utf8(&literal.0).ok()?.chars().map(|c| ClassUnicodeRange::new(c, c));
             Some(ClassUnicode::new(ranges))
@@ -56,16 +56,16 @@ fn class(pattern: &str) -> Option<ClassUnicode> {
     }
 }
 
-/// Which characters are the same when case is ignored.
+/// The characters that are equal when case is ignored.
 pub(super) struct Cases(BTreeMap<char, Vec<char>>);
 
 impl Cases {
-    /// Only ASCII has cases.
+    /// Only the letters of ASCII have cases.
     pub(super) fn of_ascii() -> Self {
         Self::by(&constant("[A-Za-z]"), |c| c.to_ascii_lowercase())
     }
 
-    /// Python compares the simple lower case, and takes for the same what has a common upper case: `ı` and `i`, `ſ` and `s`.
+    /// Python compares the simple lower case. Characters with the same upper case are also equal: `ı` and `i`, `ſ` and `s`.
     pub(super) fn of_unicode() -> Self {
         Self::by(&constant(r"\p{Changes_When_Casemapped}"), |c| {
             let mut upper = lower(c).to_uppercase();
@@ -84,16 +84,16 @@ impl Cases {
         Self(members.collect())
     }
 
-    /// Adds to a set what is the same as something in it.
+    /// Adds to a set all characters that are equal to one in it.
     pub(super) fn close(&self, set: &mut ClassUnicode) {
         let within = set.iter().flat_map(|range| self.0.range(range.start()..=range.end()));
-        let same: Vec<_> =
+        let equal: Vec<_> =
             within.flat_map(|(_, group)| group).map(|&c| ClassUnicodeRange::new(c, c)).collect();
-        set.union(&ClassUnicode::new(same));
+        set.union(&ClassUnicode::new(equal));
     }
 }
 
-/// The simple lower case, which has one character for each: the first where Unicode's full one has several.
+/// Returns the simple lower case: one character. Where Unicode's full lower case has several, returns the first.
 pub(super) fn lower(character: char) -> char {
     character.to_lowercase().next().unwrap_or(character)
 }
@@ -102,9 +102,9 @@ pub(super) fn lower(character: char) -> char {
 mod tests {
     use super::*;
 
-    /// Mappings are the standard library's and sets the crate's: either may know characters the other does not.
+    /// The standard library maps cases, `regex-syntax` has the property. Their Unicode versions may differ.
     #[test]
-    fn no_known_character_outside_of_the_property_has_a_case() {
+    fn only_characters_with_the_casemapped_property_have_cases() {
         let assigned = constant(r"\P{Cn}");
         let is_known = |c: char| assigned.iter().any(|range| (range.start()..=range.end()).contains(&c));
         let mut others = assigned.clone();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_with_a_common_upper_case_are_the_same() {
+    fn characters_with_the_same_upper_case_are_equal() {
         let cases = Cases::of_unicode();
         for (given, expected) in
             [("i", "Iiİı"), ("K", "Kk\u{212a}"), ("ſ", "Ssſ"), ("ß", "ßẞ"), ("\u{fb05}", "\u{fb05}\u{fb06}")]
@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn every_constant_is_a_set() {
+    fn every_constant_is_a_valid_set() {
         for ascii in [true, false] {
             for set in [digits(ascii), words(ascii), spaces(ascii), any(ascii)] {
                 assert!(!set.ranges().is_empty());
             }
         }
 
-        assert_eq!(property("Zl").as_ref().and_then(only), Some('\u{2028}'));
+        assert_eq!(property("Zl").as_ref().and_then(single), Some('\u{2028}'));
         assert_eq!(property("Nonsense"), None);
         assert_eq!(property("L}|\\p{N"), None);
     }

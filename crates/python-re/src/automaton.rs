@@ -1,4 +1,4 @@
-//! Searches for patterns that a finite automaton can decide: one pass over the text, whatever the text is.
+//! Search with a finite automaton: one pass over the text, whatever the text is.
 
 use std::ops::RangeInclusive;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -10,132 +10,122 @@ use regex_automata::util::prefilter::Prefilter;
 use regex_automata::{Anchored, Input, MatchKind};
 use regex_syntax::hir::{self, Class, ClassUnicode, Hir};
 
-use super::GaveUp;
-use super::syntax::{Assertion, Mode, Node, Syntax};
-
-/// Most bytes of the states that are not deterministic yet. `\w` takes 10,000.
-const LARGEST: usize = 512 * 1024;
-/// Most bytes of deterministic states, which are made while searching, for each thread that searches at the same time.
-const LARGEST_CACHE: usize = 256 * 1024;
-/// How often the cache may overflow in one search. Some patterns need a new state for each character of an unlucky text,
-/// and to make a state costs a thousand times what it costs to follow one.
-const MOST_OVERFLOWS: usize = 1;
+use crate::error::LimitExceeded;
+use crate::limits::{MAX_CACHE_BYTES, MAX_CACHE_CLEARS, MAX_NFA_BYTES};
+use crate::syntax::{Assertion, Mode, Node, Syntax};
 
 type MakeCache = Box<dyn Fn() -> Cache + Send + Sync + UnwindSafe + RefUnwindSafe>;
 
-/// A deterministic automaton, of which a state is made when it is first needed.
+/// A deterministic automaton that makes a state when a search first needs it.
 pub(super) struct Automaton {
     dfa: DFA,
     caches: Pool<Cache, MakeCache>,
     anchored: Anchored,
-    /// The lengths, in bytes, of texts that come into question.
+    /// Lengths of the texts that can match, in bytes.
     lengths: RangeInclusive<usize>,
-    /// In other texts than of ASCII, word boundaries are elsewhere than it believes.
+    /// The automaton knows only the word boundaries of ASCII, but the pattern asks for those of Unicode.
     needs_ascii: bool,
 }
 
 impl Automaton {
-    /// `None` when the pattern is beyond an automaton, or would make one that is too large.
+    /// Compiles an automaton. Returns `None` if it does not support the pattern, or if it would be too large.
     pub(super) fn new(syntax: &Syntax) -> Option<Self> {
         let mut translation = Translation { sets: &syntax.sets, needs_ascii: false };
         let hir = translation.node(&syntax.root, true)?;
-        let nfa = thompson::Compiler::new()
-            .configure(
-                thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(LARGEST)),
-            )
-            .build_from_hir(&hir)
-            .ok()?;
+        let config =
+            thompson::Config::new().which_captures(WhichCaptures::None).nfa_size_limit(Some(MAX_NFA_BYTES));
+        let nfa = thompson::Compiler::new().configure(config).build_from_hir(&hir).ok()?;
         let config = DFA::config()
             .prefilter(Prefilter::from_hir_prefix(MatchKind::LeftmostFirst, &hir))
-            .cache_capacity(LARGEST_CACHE)
-            .minimum_cache_clear_count(Some(MOST_OVERFLOWS));
+            .cache_capacity(MAX_CACHE_BYTES)
+            .minimum_cache_clear_count(Some(MAX_CACHE_CLEARS));
         let dfa = DFA::builder().configure(config).build_from_nfa(nfa).ok()?;
         let properties = hir.properties();
         let from_start = properties.look_set_prefix().contains(hir::Look::Start);
         let to_end = properties.look_set_suffix().contains(hir::Look::End);
-        let longest = properties.maximum_len().filter(|_| from_start && to_end).unwrap_or(usize::MAX);
-        let maker = dfa.clone();
+        let max_length = properties.maximum_len().filter(|_| from_start && to_end).unwrap_or(usize::MAX);
+        let cache_source = dfa.clone();
         Some(Self {
             dfa,
-            caches: Pool::new(Box::new(move || maker.create_cache())),
+            caches: Pool::new(Box::new(move || cache_source.create_cache())),
             anchored: if from_start { Anchored::Yes } else { Anchored::No },
-            lengths: properties.minimum_len()?..=longest,
+            lengths: properties.minimum_len()?..=max_length,
             needs_ascii: translation.needs_ascii,
         })
     }
 
-    /// Whether what it finds in the text is what the pattern means.
+    /// Returns whether the automaton gives the right result for this text.
     pub(super) fn decides(&self, text: &str) -> bool {
         !self.needs_ascii || text.is_ascii()
     }
 
-    pub(super) fn is_match(&self, text: &str) -> Result<bool, GaveUp> {
+    pub(super) fn is_match(&self, text: &str) -> Result<bool, LimitExceeded> {
         if !self.lengths.contains(&text.len()) {
             return Ok(false);
         }
         let input = Input::new(text).anchored(self.anchored).earliest(true);
         let mut cache = self.caches.get();
-        let is_fresh = cache.clear_count() == 0;
+        let was_fresh = cache.clear_count() == 0;
         let mut found = self.dfa.try_search_fwd(&mut cache, &input);
         if found.is_err() {
-            // Overflows are counted over all the searches with a cache: the next one starts afresh, and so does this one, if it
-            // was not the only one.
+            // A cache counts how often it was cleared over all its searches. Reset it for the next search. If earlier
+            // searches had used up some of the count, this search gets a second try.
             self.dfa.reset_cache(&mut cache);
-            if !is_fresh {
+            if !was_fresh {
                 found = self.dfa.try_search_fwd(&mut cache, &input);
             }
         }
-        found.map(|end| end.is_some()).map_err(|_| GaveUp)
+        found.map(|end| end.is_some()).map_err(|_| LimitExceeded)
     }
 }
 
-/// Says the same in terms of the regex crate. What captures is of no interest: nothing refers to it in what can be said.
+/// Translates a syntax tree for `regex-automata`. It drops groups: nothing in a supported pattern refers to them.
 struct Translation<'s> {
     sets: &'s [ClassUnicode],
     needs_ascii: bool,
 }
 
 impl Translation<'_> {
-    /// `last`: nothing comes after the node.
-    fn node(&mut self, node: &Node, last: bool) -> Option<Hir> {
+    /// Translates one node. `is_last`: nothing follows the node in the pattern.
+    fn node(&mut self, node: &Node, is_last: bool) -> Option<Hir> {
         let hir = match node {
             Node::Empty => Hir::empty(),
             Node::Char(character) => Hir::literal(character.encode_utf8(&mut [0; 4]).as_bytes().to_vec()),
             Node::Set(set) => Hir::class(Class::Unicode(self.sets.get(*set)?.clone())),
-            Node::Assertion(assertion) => self.assertion(*assertion, last)?,
+            Node::Assertion(assertion) => self.assertion(*assertion, is_last)?,
             Node::Concatenation(items) => {
-                let is_last = |index| last && index + 1 == items.len();
+                let is_last = |index| is_last && index + 1 == items.len();
                 let items = items.iter().enumerate().map(|(index, item)| self.node(item, is_last(index)));
                 Hir::concat(items.collect::<Option<_>>()?)
             }
             Node::Alternation(items) => {
-                Hir::alternation(items.iter().map(|item| self.node(item, last)).collect::<Option<_>>()?)
+                Hir::alternation(items.iter().map(|item| self.node(item, is_last)).collect::<Option<_>>()?)
             }
             Node::Repetition(repetition) => {
                 if repetition.mode == Mode::Possessive {
                     return None;
                 }
                 Hir::repetition(hir::Repetition {
-                    min: repetition.least,
-                    max: repetition.most,
+                    min: repetition.min,
+                    max: repetition.max,
                     greedy: true,
-                    sub: Box::new(self.node(&repetition.body, last && repetition.most == Some(1))?),
+                    sub: Box::new(self.node(&repetition.body, is_last && repetition.max == Some(1))?),
                 })
             }
-            Node::Capture { body, .. } => self.node(body, last)?,
-            Node::Atomic(_) | Node::Look(_) | Node::Reference(_) | Node::Condition(_) => return None,
+            Node::Capture { body, .. } => self.node(body, is_last)?,
+            Node::Atomic(_) | Node::Look(_) | Node::Backreference(_) | Node::Condition(_) => return None,
         };
         Some(hir)
     }
 
-    fn assertion(&mut self, assertion: Assertion, last: bool) -> Option<Hir> {
+    fn assertion(&mut self, assertion: Assertion, is_last: bool) -> Option<Hir> {
         let look = match assertion {
             Assertion::TextStart => hir::Look::Start,
             Assertion::TextEnd => hir::Look::End,
             Assertion::LineStart => hir::Look::StartLF,
             Assertion::LineEnd => hir::Look::EndLF,
-            // To take the line feed is the same as to look at it, where nothing comes after.
-            Assertion::LastLineEnd if last => {
+            // Where nothing follows, it makes no difference that this consumes the line feed.
+            Assertion::LastLineEnd if is_last => {
                 let line_feed = hir::Repetition {
                     min: 0,
                     max: Some(1),
