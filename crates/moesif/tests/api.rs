@@ -124,7 +124,7 @@ fn a_collector_that_hangs_takes_no_turn_from_another_and_what_waits_for_it_is_to
     }
     // The attempts under way take REQUEST_TIMEOUT, 5 s: nothing has waited for the end of one.
     assert!(started.elapsed() < Duration::from_secs(4));
-    under_way.iter().for_each(moesif::api::Call::abandon);
+    under_way.iter().for_each(moesif::api::PendingRequest::abandon);
 }
 
 #[test]
@@ -139,5 +139,5 @@ fn what_waits_while_every_thread_is_busy_is_told_in_time() {
     let (_, problem) = told(&begin(&api("http://127.0.0.1:1"), 300).wait());
     assert_eq!(problem, "never sent to http://127.0.0.1:1: other requests were under way");
     assert!(started.elapsed() < Duration::from_secs(4));
-    under_way.iter().for_each(moesif::api::Call::abandon);
+    under_way.iter().for_each(moesif::api::PendingRequest::abandon);
 }

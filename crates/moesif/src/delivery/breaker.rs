@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::http::{Backoff, asked, grown};
+use crate::http::{Backoff, cap_retry_after, doubled};
 
 /// Someone has to do something before a collector that refuses takes events again.
 const FIRST_STOP: Duration = Duration::from_secs(5);
@@ -136,7 +136,7 @@ impl Breaker {
         }
         let pause = match cause {
             Cause::Failing => self.pause(self.failures),
-            Cause::Refusing => grown(FIRST_STOP, self.failures).min(LONGEST_STOP),
+            Cause::Refusing => doubled(FIRST_STOP, self.failures).min(LONGEST_STOP),
         };
         self.failures = self.failures.saturating_add(1);
         let asked = asked_until(now, after);
@@ -188,7 +188,7 @@ impl Breaker {
 
 /// Until when a collector that says this wants to be left alone.
 fn asked_until(now: Instant, after: Option<Duration>) -> Instant {
-    now.checked_add(asked(after)).unwrap_or(now)
+    now.checked_add(cap_retry_after(after)).unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -205,7 +205,9 @@ mod tests {
         for failures in 1..20 {
             let Permit::Wait(until) = breaker.permit(now) else { panic!("{breaker:?}") };
             let pause = until - now;
-            assert!((SHORTEST_PAUSE..=grown(FIRST_PAUSE, failures - 1).min(LONGEST_PAUSE)).contains(&pause));
+            assert!(
+                (SHORTEST_PAUSE..=doubled(FIRST_PAUSE, failures - 1).min(LONGEST_PAUSE)).contains(&pause)
+            );
             longest = longest.max(pause);
             now = until;
             assert_eq!(breaker.permit(now), Permit::Probe);

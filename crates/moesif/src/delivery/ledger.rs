@@ -13,7 +13,7 @@ use super::batch::{Attempt, Batch, Conclusion, Step};
 use super::breaker::{Breaker, BreakerState, Cause, Permit};
 use super::stats::{DropReason, Stats};
 use crate::call::Exchange;
-use crate::http::asked;
+use crate::http::cap_retry_after;
 
 /// Refusals of single events in a row, none accepted in between, after which it is the collector that is at fault: every
 /// further event would be lost one by one.
@@ -289,7 +289,7 @@ impl<E: Event> Ledger<E> {
             }
             Step::Pause { after } => {
                 let pause = self.breaker.pause(batch.attempts.saturating_sub(1));
-                due = now.checked_add(asked(after).max(pause)).unwrap_or(now);
+                due = now.checked_add(cap_retry_after(after).max(pause)).unwrap_or(now);
                 Some((Cause::Failing, after))
             }
             Step::Stop => Some((Cause::Refusing, None)),

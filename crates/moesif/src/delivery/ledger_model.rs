@@ -2,6 +2,7 @@
 //! place, and what can be delivered is, once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use super::*;
 use crate::http::{Reply, TransportError, Verdict, verdict};
@@ -48,7 +49,7 @@ impl Collector {
     fn answer(&mut self, calls: &[Call], source: &mut Source) -> Result<Reply, TransportError> {
         let reply = |status, body: String| Reply { status, body: body.into_bytes(), ..Reply::default() };
         match self.mood {
-            1 => return Err(TransportError::new("connection refused")),
+            1 => return Err(TransportError::Connection(io::ErrorKind::ConnectionRefused.into())),
             2 => return Ok(reply(503, String::new())),
             3 => {
                 let retry_after = Some(source.millis(20_000));
@@ -59,7 +60,7 @@ impl Collector {
             // It keeps the events and the answer is lost: they come again, and it knows them by their ids.
             6 => {
                 self.store(calls);
-                return Err(TransportError::new("connection reset"));
+                return Err(TransportError::Connection(io::ErrorKind::ConnectionReset.into()));
             }
             _ => {}
         }

@@ -1,7 +1,7 @@
 //! From a finished exchange to a collector's acknowledgement.
 //!
 //! In: exchanges, pushed by application threads that never wait. Out: gzipped batches handed to a
-//! [`Transport`](crate::http::Transport) by worker threads, and [`Stats`] in which every event is in exactly one
+//! [`HttpTransport`](crate::http::HttpTransport) by worker threads, and [`Stats`] in which every event is in exactly one
 //! place. What goes next, and what an answer means, is decided without threads, clocks or sockets by the ledger; the
 //! threads around it only wait, write and send. A pipeline starts no thread before [`Pipeline::start`], and its threads
 //! know nothing of the application.
@@ -22,7 +22,7 @@ pub use stats::{DropReason, Stats};
 
 use crate::call::{Exchange, Spares};
 use crate::diagnostics::{Diagnostics, Severity};
-use crate::http::{Endpoint, Names};
+use crate::http::{Endpoint, NameResolver};
 use crate::rules::{Governance, Remote, RemoteState};
 use breaker::Cause;
 use ledger::{Limits, Notice};
@@ -63,7 +63,7 @@ struct Shared {
     delivery: Arc<Delivery>,
     diagnostics: Arc<Diagnostics>,
     queue: Queue,
-    names: Names,
+    names: NameResolver,
     remote: Arc<RemoteState>,
     spares: Spares,
 }
@@ -81,7 +81,7 @@ impl Pipeline {
                 delivery,
                 diagnostics,
                 queue,
-                names: Names::default(),
+                names: NameResolver::default(),
                 remote: Arc::default(),
                 spares: Spares::default(),
             }),

@@ -9,7 +9,7 @@ use super::Shared;
 use super::batch::{Attempt, Batch, Conclusion, Step};
 use crate::call::Exchange;
 use crate::diagnostics::Severity;
-use crate::http::{HttpTransport, Transport, Verdict, gzip, reasons, verdict};
+use crate::http::{HttpTransport, Verdict, gzip, reasons, verdict};
 
 pub(super) fn spawn(number: usize, shared: &Arc<Shared>) -> io::Result<()> {
     let shared = Arc::clone(shared);

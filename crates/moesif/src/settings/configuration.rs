@@ -7,7 +7,7 @@ use super::table::keys;
 use super::{Outgoing, Settings, SettingsError};
 use crate::call::{BodyMask, Masks, Policy};
 use crate::delivery::Delivery;
-use crate::http::{Endpoint, InvalidBaseUri, Route, parse_base_uri};
+use crate::http::{Endpoint, InvalidBaseUri, NetworkSettings, parse_base_uri};
 
 /// Builds [`Settings`]. Proxies and certificate authorities come from `environment`; what is unusable there becomes a
 /// warning.
@@ -21,7 +21,7 @@ pub(super) fn configure(
     warnings: &mut Vec<String>,
 ) -> Result<Settings, SettingsError> {
     let base_uri = base_uri(options)?;
-    let network = Route::from_environment(&base_uri, environment, warnings);
+    let network = NetworkSettings::from_environment(&base_uri, environment, warnings);
     let endpoint = Endpoint::new(
         base_uri,
         application_id(options)?,

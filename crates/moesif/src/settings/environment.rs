@@ -3,14 +3,14 @@
 use super::options::{Options, find, nearest};
 use super::spec::{Kind, OptionSpec};
 use super::{Origin, SettingsError, Value};
-use crate::http::is_route_variable;
+use crate::http::NetworkSettings;
 
 /// Start of the names of environment variables.
 const PREFIX: &str = "MOESIF_";
 
 /// Returns whether an environment variable is read at all.
 pub(super) fn is_read(variable: &str) -> bool {
-    variable.starts_with(PREFIX) || is_route_variable(variable)
+    variable.starts_with(PREFIX) || NetworkSettings::reads(variable)
 }
 
 impl Options {
