@@ -473,7 +473,7 @@ def _debug(given: Given) -> None:
         assert answer.header("X-Moesif-Wsgi-Pid") == ([str(os.getpid())] if given.name == "DEBUG" else [])
         given.event()
         given.recorder.wait_for_fetches(1)
-        said = ("200: recorded", f"{given.recorder.uri}: it has them", f"{given.recorder.uri} is in force")
+        said = ("200: recorded", f"{given.recorder.uri}: delivered", f"{given.recorder.uri} is in force")
         deadline = time.monotonic() + 30
         while not all(any(what in record.getMessage() for record in given.caplog.records) for what in said):
             assert time.monotonic() < deadline, given.caplog.text
