@@ -497,7 +497,8 @@ def _django_user(given: Given) -> None:
 @_of("USE_CELERY", "CELERY_BROKER_URL")
 def _ignored(given: Given) -> None:
     with given.caplog.at_level(logging.DEBUG, "moesif.settings"):
-        request(given.middleware("redis://localhost"))
+        # With bodies, the first request of a process logs what is recorded.
+        request(given.middleware("redis://localhost", LOG_BODY=False))
     assert [record.getMessage() for record in given.caplog.records if record.name == "moesif.settings"] == []
     given.event()
 

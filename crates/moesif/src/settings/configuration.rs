@@ -33,6 +33,7 @@ pub(super) fn configure(
     Ok(Settings {
         policy: policy(options),
         delivery: delivery(options, endpoint),
+        has_masks: has_masks(options),
         debug: options.get(keys::DEBUG) || options.get(keys::LOCAL_DEBUG),
         pid_header: options.get(keys::DEBUG),
         read_request_body_first: options.get(keys::READ_REQUEST_BODY_FIRST),
@@ -64,6 +65,17 @@ fn policy(options: &Options) -> Policy {
         },
         strip_content: options.strips_content(),
     }
+}
+
+fn has_masks(options: &Options) -> bool {
+    let lists = [
+        keys::REQUEST_HEADER_MASKS,
+        keys::RESPONSE_HEADER_MASKS,
+        keys::REQUEST_BODY_MASKS,
+        keys::RESPONSE_BODY_MASKS,
+        keys::REQUEST_QUERY_MASKS,
+    ];
+    options.is_set(keys::MASK_EVENT_MODEL) || lists.into_iter().any(|list| !options.get(list).is_empty())
 }
 
 fn delivery(options: &Options, endpoint: Endpoint) -> Delivery {

@@ -71,6 +71,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Where and how events are delivered.
     pub delivery: Delivery,
+    /// Whether a list of masks or `MASK_EVENT_MODEL` is set.
+    pub has_masks: bool,
     /// Whether debug messages are logged.
     pub debug: bool,
     /// Whether responses get a header with the process id.
