@@ -7,8 +7,10 @@ use moesif::settings::Value;
 use moesif::{Client, Integration, Settings};
 
 fn settings(option: Option<(&'static str, Value)>) -> Settings {
-    let mut given =
-        vec![("APPLICATION_ID", Value::from("id")), ("BASE_URI", Value::from("http://127.0.0.1:1/collector"))];
+    let mut given = vec![
+        ("APPLICATION_ID", Value::from("id")),
+        ("BASE_URI", Value::from("http://127.0.0.1:1/collector")),
+    ];
     given.extend(option);
     Settings::parse(Integration::Rust, given, []).unwrap().settings
 }
