@@ -12,7 +12,7 @@ use crate::diagnostics::{Severity, Topic, diagnostics};
 use crate::process::{ProcessLocal, process_id};
 use crate::rules::Governance;
 use crate::runtime::{self, Runtime, runtime};
-use crate::settings::Settings;
+use crate::settings::{Masking, Settings};
 
 /// Captures calls under one set of settings.
 ///
@@ -49,9 +49,9 @@ impl Client {
     /// Creates a client.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let Settings { policy, delivery, has_masks, .. } = settings;
+        let Settings { policy, delivery, masking, .. } = settings;
         Self {
-            records_everything: policy.log_body && !policy.strip_content && !has_masks,
+            records_everything: policy.log_body && !policy.strip_content && masking == Masking::Off,
             policy: Arc::new(policy),
             delivery: Arc::new(delivery),
             here: ProcessLocal::new(),

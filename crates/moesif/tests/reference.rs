@@ -1,4 +1,4 @@
-//! The files that are generated from the option table are up to date.
+//! The files that `cargo xtask options` derives from the option table are up to date.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ fn path_of(file: &str) -> PathBuf {
 }
 
 #[test]
-fn the_reference_page_and_the_type_match_the_option_table() {
+fn generated_files_match_the_option_table() {
     for (file, expected) in
         [("docs/options.md", options_page()), ("python/moesif/options.py", options_stub())]
     {

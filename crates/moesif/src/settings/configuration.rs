@@ -4,7 +4,7 @@ use moesif_wire::Direction;
 
 use super::options::Options;
 use super::table::keys;
-use super::{Outgoing, Settings, SettingsError};
+use super::{Masking, Outgoing, Settings, SettingsError};
 use crate::call::{BodyMask, Masks, Policy};
 use crate::delivery::Delivery;
 use crate::http::{Endpoint, InvalidBaseUri, NetworkSettings, parse_base_uri};
@@ -33,7 +33,7 @@ pub(super) fn configure(
     Ok(Settings {
         policy: policy(options),
         delivery: delivery(options, endpoint),
-        has_masks: has_masks(options),
+        masking: masking(options),
         debug: options.get(keys::DEBUG) || options.get(keys::LOCAL_DEBUG),
         pid_header: options.get(keys::DEBUG),
         read_request_body_first: options.get(keys::READ_REQUEST_BODY_FIRST),
@@ -67,7 +67,7 @@ fn policy(options: &Options) -> Policy {
     }
 }
 
-fn has_masks(options: &Options) -> bool {
+fn masking(options: &Options) -> Masking {
     let lists = [
         keys::REQUEST_HEADER_MASKS,
         keys::RESPONSE_HEADER_MASKS,
@@ -75,7 +75,8 @@ fn has_masks(options: &Options) -> bool {
         keys::RESPONSE_BODY_MASKS,
         keys::REQUEST_QUERY_MASKS,
     ];
-    options.is_set(keys::MASK_EVENT_MODEL) || lists.into_iter().any(|list| !options.get(list).is_empty())
+    let is_list_set = lists.into_iter().any(|list| !options.get(list).is_empty());
+    if options.is_set(keys::MASK_EVENT_MODEL) || is_list_set { Masking::On } else { Masking::Off }
 }
 
 fn delivery(options: &Options, endpoint: Endpoint) -> Delivery {

@@ -71,8 +71,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Where and how events are delivered.
     pub delivery: Delivery,
-    /// Whether a list of masks or `MASK_EVENT_MODEL` is set.
-    pub has_masks: bool,
+    /// Whether anything is masked.
+    pub masking: Masking,
     /// Whether debug messages are logged.
     pub debug: bool,
     /// Whether responses get a header with the process id.
@@ -83,6 +83,15 @@ pub struct Settings {
     pub django_user: DjangoUser,
     /// How the outgoing calls of the application are captured.
     pub outgoing: Outgoing,
+}
+
+/// Whether anything is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Masking {
+    /// Everything is recorded as it is.
+    Off,
+    /// A list of masks or `MASK_EVENT_MODEL` is set.
+    On,
 }
 
 /// How the outgoing calls of the application are captured.
