@@ -49,7 +49,7 @@ pub(crate) trait Call {
 
 impl Call for Exchange {
     fn user_id(&self) -> Option<String> {
-        self.user(&self.headers_of_request())
+        self.user_id_or_identified(&self.request_headers()).map(std::borrow::Cow::into_owned)
     }
 
     fn company_id(&self) -> Option<&str> {
@@ -61,7 +61,7 @@ impl Call for Exchange {
             Field::Verb => look(self.verb()),
             Field::Route => look(route(self.uri())),
             Field::IpAddress => {
-                self.ip_address(&self.headers_of_request()).is_some_and(|address| look(&address))
+                self.ip_address(&self.request_headers()).is_some_and(|address| look(&address))
             }
             Field::Status => self.status().is_some_and(|status| look(&status.to_string())),
         }

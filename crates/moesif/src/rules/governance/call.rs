@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
 
     /// Who makes the call.
     pub(super) fn user_id(&self) -> Option<String> {
-        self.exchange.user(self.headers()).filter(|id| !id.is_empty())
+        self.exchange.user_id_or_identified(self.headers()).map(Cow::into_owned).filter(|id| !id.is_empty())
     }
 
     /// The company of who makes the call.
@@ -92,7 +92,7 @@ impl<'a> Call<'a> {
     }
 
     fn headers(&self) -> &Headers<'a> {
-        self.headers.get_or_init(|| self.exchange.headers_of_request())
+        self.headers.get_or_init(|| self.exchange.request_headers())
     }
 
     fn address(&self) -> Option<&str> {
