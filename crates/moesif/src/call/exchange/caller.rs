@@ -33,20 +33,20 @@ impl Exchange {
 
     /// Records that the application failed to identify the user. Governance rules about users are then skipped: the
     /// call is not one without a user.
-    pub fn doubt_user(&mut self) {
+    pub fn set_user_identification_failed(&mut self) {
         self.caller.user_failed = true;
     }
 
     /// Records that the application failed to identify the company. Governance rules about companies are then skipped.
-    pub fn doubt_company(&mut self) {
+    pub fn set_company_identification_failed(&mut self) {
         self.caller.company_failed = true;
     }
 
-    pub(crate) fn is_user_in_doubt(&self) -> bool {
+    pub(crate) fn user_identification_failed(&self) -> bool {
         self.caller.user_failed
     }
 
-    pub(crate) fn is_company_in_doubt(&self) -> bool {
+    pub(crate) fn company_identification_failed(&self) -> bool {
         self.caller.company_failed
     }
 

@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn partly_read_response_is_marked_as_truncated() {
         let mut exchange = compressed_response();
-        exchange.cut_response_body();
+        exchange.mark_response_body_incomplete();
         let response = &event(&exchange)["response"];
         assert_eq!(response["transfer_encoding"], "base64");
         assert_eq!(response["content_length"], 40);

@@ -87,7 +87,7 @@ impl Exchange {
     }
 
     /// Stops recording the request body: the application moved in it in a way that cannot be followed.
-    pub fn lose_request_position(&mut self) {
+    pub fn mark_request_body_incomplete(&mut self) {
         self.request.body.cut();
     }
 

@@ -99,7 +99,7 @@ impl Exchange {
     }
 
     /// Records that the application did not read the rest of the response body.
-    pub fn cut_response_body(&mut self) {
+    pub fn mark_response_body_incomplete(&mut self) {
         self.response.body_source = BodySource::PartlyRead;
         self.response.body.cut();
     }

@@ -118,17 +118,17 @@ impl Governance {
 
     /// What rules make of a call whose request is recorded, with the ids as far as they are known. A user who has not been
     /// named by the application is looked for in the request's headers, as for the event. About whom the application could not
-    /// be asked ([`Exchange::doubt_user`]), no rule of that kind holds, whoever the headers name.
+    /// be asked ([`Exchange::set_user_identification_failed`]), no rule of that kind holds, whoever the headers name.
     #[must_use]
     pub fn decide(&self, exchange: &Exchange) -> Decision {
         let call = Call::new(exchange, &self.body_keys);
         // The last one counts: rules about users before those about companies before those about calls.
         let mut applied: Vec<Applied<'_>> =
             self.calls.iter().filter(|rule| rule.holds(&call)).map(|rule| (rule, None)).collect();
-        if self.needs_company_id() && !exchange.is_company_in_doubt() {
+        if self.needs_company_id() && !exchange.company_identification_failed() {
             self.companies.apply(call.company_id(), &call, &mut applied);
         }
-        if self.needs_user_id() && !exchange.is_user_in_doubt() {
+        if self.needs_user_id() && !exchange.user_identification_failed() {
             self.users.apply(call.user_id().as_deref(), &call, &mut applied);
         }
         let mut headers = Vec::new();
