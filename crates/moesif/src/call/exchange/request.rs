@@ -88,7 +88,7 @@ impl Exchange {
 
     /// Stops recording the request body: the application moved in it in a way that cannot be followed.
     pub fn mark_request_body_incomplete(&mut self) {
-        self.request.body.cut();
+        self.request.body.mark_incomplete();
     }
 
     /// Returns the request body in the form it is sent in.

@@ -101,7 +101,7 @@ impl Exchange {
     /// Records that the application did not read the rest of the response body.
     pub fn mark_response_body_incomplete(&mut self) {
         self.response.body_source = BodySource::PartlyRead;
-        self.response.body.cut();
+        self.response.body.mark_incomplete();
     }
 
     /// Returns the status of the event.
