@@ -1,28 +1,35 @@
-//! The pattern of a rule: a search that is given up finds nothing, and the operator is told once.
+//! Pattern of a condition, with a warning if a search is given up.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diagnostics::{Severity, Topic, diagnostics};
-use crate::pattern::{GaveUp, Pattern, PatternError};
+use crate::pattern::{GaveUp, Pattern};
 
+pub(super) use crate::pattern::PatternError;
+
+/// Pattern of a condition. A search that costs too much finds nothing and is logged once.
 #[derive(Debug)]
-pub(crate) struct RulePattern {
+pub(super) struct RulePattern {
     pattern: Pattern,
-    /// What an operator calls it.
+    /// Name in log messages.
     name: String,
     topic: Topic,
     has_given_up: AtomicBool,
 }
 
 impl RulePattern {
-    pub(crate) fn new(source: &str, name: String, topic: Topic) -> Result<Self, PatternError> {
+    pub(super) fn new(source: &str, name: String, topic: Topic) -> Result<Self, PatternError> {
         Ok(Self { pattern: Pattern::new(source)?, name, topic, has_given_up: AtomicBool::new(false) })
     }
 
-    pub(crate) fn is_in(&self, text: &str) -> bool {
+    /// Returns whether the text contains the pattern.
+    pub(super) fn is_in(&self, text: &str) -> bool {
         self.pattern.is_match(text).unwrap_or_else(|GaveUp| {
             if !self.has_given_up.swap(true, Ordering::Relaxed) {
-                let message = format!("{} costs too much: calls pass it unseen", self.name);
+                let message = format!(
+                    "{} costs too much to search: the condition is treated as not met; simplify the pattern",
+                    self.name
+                );
                 diagnostics().report_on(self.topic, Severity::Warning, message);
             }
             false

@@ -1,7 +1,5 @@
 //! Caller of a call: user, company, session and address.
 
-use std::borrow::Cow;
-
 use moesif_wire::{Direction, Headers};
 
 use super::Exchange;
@@ -66,13 +64,10 @@ impl Exchange {
         self.caller.session_token = Some(token);
     }
 
-    /// Returns the user id that the application has given, else the one found in the request headers.
-    pub(crate) fn user_id_or_identified(&self, headers: &Headers<'_>) -> Option<Cow<'_, str>> {
-        if let Some(id) = self.user_id() {
-            return Some(Cow::Borrowed(id));
-        }
+    /// Returns the user id found in the request headers.
+    pub(crate) fn identify_user(&self, headers: &Headers<'_>) -> Option<String> {
         let Policy { authorization_header_names, authorization_user_id_field, .. } = &*self.policy;
-        identify_user(headers, authorization_header_names, authorization_user_id_field).map(Cow::Owned)
+        identify_user(headers, authorization_header_names, authorization_user_id_field)
     }
 
     /// Returns the address of the caller. `None` for a call that the application makes: its own address is not known.

@@ -59,7 +59,8 @@ impl Exchange {
     /// Adds the number of bodies that are left out to `bodies_removed`.
     fn unstripped_event(&self, bodies_removed: &mut usize) -> Event<'_> {
         let headers = self.request_headers();
-        let user_id = self.user_id_or_identified(&headers);
+        let given_user_id = self.user_id().map(Cow::Borrowed);
+        let user_id = given_user_id.or_else(|| self.identify_user(&headers).map(Cow::Owned));
         Event {
             request: self.request_part(headers, bodies_removed),
             response: self.response_part(bodies_removed),
