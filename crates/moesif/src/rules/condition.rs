@@ -106,6 +106,12 @@ impl Field {
     }
 }
 
+/// Returns whether a `request.route` pattern is also tried on the whole URI. Such rules were written for SDKs that call
+/// the whole URI a route. Other patterns are not: a negated one, such as `^(?!/public)`, would match every URI.
+fn is_about_uri(pattern: &str) -> bool {
+    pattern.contains("://") || pattern.starts_with("http") || pattern.starts_with("^http")
+}
+
 impl Condition {
     /// Compiles a condition. `owner` names in log messages what the condition belongs to.
     fn new(
@@ -115,7 +121,7 @@ impl Condition {
     ) -> Result<Self, ConditionError> {
         let moesif_wire::Condition { path, value } = condition;
         let field = match Field::parse(path, purpose) {
-            Some(Field::Route) if purpose == Purpose::Governance => Field::RouteOrUri,
+            Some(Field::Route) if is_about_uri(value) => Field::RouteOrUri,
             Some(field) => field,
             None => return Err(ConditionError::Field { path: path.clone(), purpose }),
         };
@@ -161,6 +167,8 @@ impl AllOf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::Policy;
+    use crate::call::testing::exchange;
 
     const PURPOSES: [Purpose; 2] = [Purpose::Sampling, Purpose::Governance];
 
@@ -202,5 +210,50 @@ mod tests {
              request.ip_address or response.status"
         );
         assert!(errors[1].contains("request.headers.NAME"), "{}", errors[1]);
+    }
+
+    /// Returns whether a `request.route` condition is met. It must not depend on the purpose.
+    fn route_matches(pattern: &str, uri: &str) -> bool {
+        let mut exchange = exchange(Policy::default());
+        exchange.set_uri(uri);
+        let condition = moesif_wire::Condition { path: "request.route".into(), value: pattern.into() };
+        let [sampling, governance] = PURPOSES.map(|purpose| {
+            let conditions = AllOf::new(std::slice::from_ref(&condition), purpose, "r").unwrap();
+            conditions.are_met(&CallView::new(&exchange))
+        });
+        assert_eq!(sampling, governance, "{pattern} {uri}");
+        governance
+    }
+
+    #[test]
+    fn negated_route_pattern_is_met_on_other_paths_only() {
+        for pattern in ["^(?!/public)", "^(?!.*public)"] {
+            assert!(!route_matches(pattern, "https://api.example.com/public"), "{pattern}");
+            assert!(route_matches(pattern, "https://api.example.com/private"), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn route_pattern_with_a_scheme_is_also_tried_on_the_uri() {
+        let uri = "https://api.example.com/items?page=2";
+        for pattern in [
+            r"^https://api\.example\.com/items",
+            r"^https?:\/\/api",
+            "http.*items",
+            r"://api\.example\.com/.*page=2",
+        ] {
+            assert!(route_matches(pattern, uri), "{pattern}");
+        }
+        // The path is tried as well.
+        assert!(route_matches("https?-proxy", "https://api.example.com/http-proxy"));
+    }
+
+    #[test]
+    fn route_pattern_without_a_scheme_is_tried_on_the_path_only() {
+        let uri = "https://api.example.com/items?page=2";
+        for pattern in [r"example\.com", "page=2", "^(http)", "(?i)^HTTPS"] {
+            assert!(!route_matches(pattern, uri), "{pattern}");
+        }
+        assert!(route_matches("^/items$", uri));
     }
 }

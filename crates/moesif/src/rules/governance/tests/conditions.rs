@@ -38,6 +38,7 @@ fn conditions_can_use_the_fields_of_a_request() {
         ("request.route", "^/v1/items$", true),
         ("request.route", r"^https://api\.example\.com/v1/items\?page=2$", true),
         ("request.uri", r"\?page=2$", true),
+        ("request.route", r"example\.com", false),
         ("request.uri", "^/v1", false),
         ("request.headers.x-PLAN", "^free$", true),
         ("request.headers.X-Other", "", false),
