@@ -5,7 +5,7 @@
 //! would keep costs the content, never the secret, and never the call (`docs/guarantees.md`, I-24).
 
 use moesif::Exchange;
-use moesif_wire::{Event, Rejection, limits};
+use moesif_wire::{Event, Problem, ValidationError, limits};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -76,12 +76,14 @@ pub(crate) fn masked(
         document.set_item(id, transaction_id)?;
     }
     let document = json::object(&document, json::EVENT_BYTES)?;
-    if let Err(Rejection { field, error }) =
+    if let Err(ValidationError { field, problem }) =
         Event::parse(&document).and_then(|event| limits::check_event(&event))
     {
         // What was found may be what the function is there to hide.
-        let expected = error.split(", found ").next().filter(|expected| expected.starts_with("expected "));
-        let what = expected.unwrap_or("cannot be read");
+        let what = match problem {
+            Problem::Unexpected { expected, .. } => format!("expected {expected}"),
+            Problem::Unreadable(_) => "cannot be read".to_owned(),
+        };
         return Err(PyValueError::new_err(format!("what it returned is no event: {field}: {what}")));
     }
     Ok(document)

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use moesif_wire::{Complaint, Config, Rule};
+use moesif_wire::{Config, InvalidField, Rule};
 
 use super::Document;
 use super::report::{Failure, LoadError, Reporter};
@@ -80,9 +80,9 @@ impl Loader {
         };
         let mut problems = Vec::new();
         let mut is_new = false;
-        for complaints in [&config, &rules].into_iter().flatten().flatten() {
+        for invalid_fields in [&config, &rules].into_iter().flatten().flatten() {
             is_new = true;
-            problems.extend(complaints.iter().map(Complaint::to_string));
+            problems.extend(invalid_fields.iter().map(InvalidField::to_string));
         }
         self.is_outdated |= is_new;
         let is_config_new = matches!(&config, Ok(Some(_)));
@@ -138,14 +138,14 @@ impl<T> Loaded<T> {
     fn read(
         &mut self,
         reply: Reply,
-        parse: impl FnOnce(&[u8]) -> Option<(T, Vec<Complaint>)>,
+        parse: impl FnOnce(&[u8]) -> Option<(T, Vec<InvalidField>)>,
         expected: &'static str,
-    ) -> Result<Option<Vec<Complaint>>, LoadError> {
+    ) -> Result<Option<Vec<InvalidField>>, LoadError> {
         if reply.body == self.text {
             return Ok(None);
         }
-        let (document, complaints) = parse(&reply.body).ok_or(LoadError::Unreadable { expected })?;
+        let (document, invalid_fields) = parse(&reply.body).ok_or(LoadError::Unreadable { expected })?;
         *self = Self { text: reply.body, document };
-        Ok(Some(complaints))
+        Ok(Some(invalid_fields))
     }
 }

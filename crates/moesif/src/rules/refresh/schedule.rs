@@ -13,7 +13,7 @@ const PERIOD: Duration = Duration::from_secs(60);
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
 /// Minimum time between fetches if an answer shows the version before the last. The operator may have gone back to it, or
 /// another collector at the same address may still have it.
-const MIN_INTERVAL_OF_EARLIER: Duration = Duration::from_secs(5);
+const EARLIER_VERSION_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Decides when the documents are fetched.
 #[derive(Debug, Default)]
@@ -87,7 +87,7 @@ impl Versions {
 
     /// Returns the time between fetches that the version to fetch allows.
     fn interval(&self) -> Option<Duration> {
-        self.wanted.as_ref().map(|wanted| if wanted.is_new { MIN_INTERVAL } else { MIN_INTERVAL_OF_EARLIER })
+        self.wanted.as_ref().map(|wanted| if wanted.is_new { MIN_INTERVAL } else { EARLIER_VERSION_INTERVAL })
     }
 }
 
@@ -191,7 +191,7 @@ mod tests {
         for _ in 0..10 {
             schedule.observe(&tags("b", ""));
             schedule.observe(&tags("a", ""));
-            assert_eq!(schedule.wait(now), MIN_INTERVAL_OF_EARLIER);
+            assert_eq!(schedule.wait(now), EARLIER_VERSION_INTERVAL);
         }
     }
 
@@ -205,7 +205,7 @@ mod tests {
         load(&mut schedule, &tags("b", ""));
         schedule.end(true, now);
         assert!(schedule.observe(&tags("a", "")) && !schedule.observe(&tags("a", "")));
-        assert_eq!(schedule.wait(now), MIN_INTERVAL_OF_EARLIER);
+        assert_eq!(schedule.wait(now), EARLIER_VERSION_INTERVAL);
     }
 
     #[test]

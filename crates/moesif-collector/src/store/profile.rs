@@ -1,17 +1,16 @@
-//! Recursive merge of profiles. In: the stored object and what was sent. Out: the stored object, updated, or the
-//! refusal to let it grow beyond a limit. `null` means "not supplied" at every depth and never erases
-//! (`docs/wire-contract.md`, writes).
+//! Recursive merge of profiles. Null means "not supplied" at every depth and never erases a value
+//! (`docs/wire-contract.md`, "What a collector accepts").
 
 use std::io;
 
-use moesif_wire::Rejection;
+use moesif_wire::ValidationError;
 use serde_json::{Map, Value};
 
-/// Bytes of a merged profile at most. Without a limit it would grow for ever, and every change costs its size.
-const LONGEST: usize = 1024 * 1024;
+/// Maximum size of a merged profile in bytes. Every change rewrites the whole profile.
+const MAX_SIZE: usize = 1024 * 1024;
 
-/// A stored profile while a group is merged into it. Knows its size, so that a change costs what was sent and not
-/// what is stored.
+/// A stored profile while others are merged into it. It keeps track of its size, so that the size check of a
+/// merge costs time for what was sent only, not for the whole profile.
 pub(super) struct Profile {
     fields: Map<String, Value>,
     size: usize,
@@ -23,18 +22,16 @@ impl Profile {
         Self { fields, size }
     }
 
-    /// Merges `sent`, or leaves the profile as it is.
-    pub(super) fn merge(&mut self, sent: Map<String, Value>) -> Result<(), Rejection> {
-        let (added, removed) = change(&self.fields, &sent);
+    /// Merges `sent`. Fails without a change if the profile would grow beyond [`MAX_SIZE`].
+    pub(super) fn merge(&mut self, sent: Map<String, Value>) -> Result<(), ValidationError> {
+        let (added, removed) = size_change(&self.fields, &sent);
         let size = self.size.saturating_add(added).saturating_sub(removed);
-        if size > LONGEST && added > removed {
-            // The largest of what was sent: most of the time it is the one to be made smaller.
+        if size > MAX_SIZE && added > removed {
+            // Names the largest field that was sent: most likely it is the one to make smaller.
             let largest =
                 sent.iter().max_by_key(|(_, value)| value_size(value)).map(|(name, _)| name.clone());
-            return Err(Rejection {
-                field: largest.unwrap_or_default(),
-                error: format!("expected the merged profile to have at most {LONGEST} bytes, found {size}"),
-            });
+            let expected = format!("the merged profile to have at most {MAX_SIZE} bytes");
+            return Err(ValidationError::new(&largest.unwrap_or_default(), expected, size.to_string()));
         }
         self.size = size;
         merge(&mut self.fields, sent);
@@ -46,14 +43,14 @@ impl Profile {
     }
 }
 
-/// The bytes that merging `sent` into `stored` adds and removes.
-fn change(stored: &Map<String, Value>, sent: &Map<String, Value>) -> (usize, usize) {
+/// Returns the number of bytes that merging `sent` into `stored` adds and removes.
+fn size_change(stored: &Map<String, Value>, sent: &Map<String, Value>) -> (usize, usize) {
     let (mut added, mut removed) = (0_usize, 0_usize);
     for (name, value) in sent {
         let (more, less) = match (stored.get(name), value) {
             (_, Value::Null) => (0, 0),
-            (Some(Value::Object(there)), Value::Object(fields)) => change(there, fields),
-            (Some(there), value) => (value_size(value), value_size(there)),
+            (Some(Value::Object(existing)), Value::Object(fields)) => size_change(existing, fields),
+            (Some(existing), value) => (value_size(value), value_size(existing)),
             (None, value) => (entry_size(name, value), 0),
         };
         added = added.saturating_add(more);
@@ -67,12 +64,12 @@ fn fields_size(fields: &Map<String, Value>) -> usize {
     entries.fold(2, |size, (name, value)| size.saturating_add(entry_size(name, value)))
 }
 
-/// A name, a value, a colon and a comma.
+/// Returns the size of a member: name, value, colon and comma.
 fn entry_size(name: &str, value: &Value) -> usize {
     text_size(name).saturating_add(value_size(value)).saturating_add(2)
 }
 
-/// The size of a value as text. Nulls in objects are not supplied and not counted.
+/// Returns the size of a value as JSON text. Null members of objects count nothing.
 fn value_size(value: &Value) -> usize {
     match value {
         Value::Object(fields) => fields_size(fields),
@@ -93,24 +90,24 @@ fn text_size(value: &(impl serde::Serialize + ?Sized)) -> usize {
         }
     }
     let mut counter = Counter(0);
-    // Neither a tree nor this writer can fail.
+    // Neither the serialisation of a tree nor this writer can fail.
     let _counted = serde_json::to_writer(&mut counter, value);
     counter.0
 }
 
-/// Merges `sent` into `stored`: objects field by field, everything else by replacement.
+/// Merges `sent` into `stored`. Objects are merged field by field; other values are replaced.
 fn merge(stored: &mut Map<String, Value>, sent: Map<String, Value>) {
     for (name, value) in sent {
         match value {
             Value::Null => {}
             Value::Object(fields) => {
-                let place = stored.entry(name).or_insert(Value::Null);
-                if let Value::Object(there) = place {
-                    merge(there, fields);
+                let target = stored.entry(name).or_insert(Value::Null);
+                if let Value::Object(existing) = target {
+                    merge(existing, fields);
                 } else {
                     let mut fresh = Map::new();
                     merge(&mut fresh, fields);
-                    *place = Value::Object(fresh);
+                    *target = Value::Object(fresh);
                 }
             }
             value => {
@@ -133,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_are_merged_and_everything_else_is_replaced() {
+    fn objects_are_merged_and_other_values_are_replaced() {
         assert_eq!(
             merged(
                 json!({"a": 1, "m": {"x": 1, "y": {"z": 1}}, "l": [1]}),
@@ -146,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_knows_its_size_after_every_merge() {
+    fn size_is_correct_after_every_merge() {
         let fields = |value: Value| if let Value::Object(fields) = value { fields } else { Map::new() };
         let mut profile = Profile::new(fields(json!({"a": 1, "m": {"x": [1, null], "y": "é\n"}})));
         for sent in [
@@ -160,19 +157,19 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_does_not_outgrow_its_limit_but_may_always_shrink() {
+    fn profile_cannot_outgrow_its_limit_but_can_shrink() {
         let fields = |value: Value| if let Value::Object(fields) = value { fields } else { Map::new() };
-        let mut profile = Profile::new(fields(json!({"big": "x".repeat(LONGEST - 100)})));
-        let refused =
+        let mut profile = Profile::new(fields(json!({"big": "x".repeat(MAX_SIZE - 100)})));
+        let error =
             profile.merge(fields(json!({"n": 1, "metadata": {"more": "y".repeat(200)}}))).unwrap_err();
-        assert_eq!(refused.field, "metadata");
-        assert!(!profile.fields.contains_key("n"), "a refused merge changed the profile");
+        assert_eq!(error.field, "metadata");
+        assert!(!profile.fields.contains_key("n"), "a rejected merge changed the profile");
         profile.merge(fields(json!({"big": "x", "metadata": {"more": "y".repeat(200)}}))).unwrap();
         assert_eq!(profile.fields.len(), 2);
     }
 
     #[test]
-    fn null_is_not_supplied_at_every_depth() {
+    fn null_never_erases_at_any_depth() {
         assert_eq!(
             merged(json!({"a": 1, "m": {"x": 1}}), json!({"a": null, "m": {"x": null, "n": {"deep": null}}})),
             json!({"a": 1, "m": {"x": 1, "n": {}}})

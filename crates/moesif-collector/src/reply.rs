@@ -1,5 +1,4 @@
-//! JSON replies. In: a status and a document. Out: a response with the right media type that no browser will read
-//! as anything else.
+//! JSON replies.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -7,7 +6,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-/// A JSON document as a reply.
+/// Makes a reply from JSON text. `nosniff` keeps browsers from reading captured text as HTML or script.
 pub(crate) fn json_reply(status: StatusCode, body: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -17,35 +16,35 @@ pub(crate) fn json_reply(status: StatusCode, body: String) -> Response {
     (status, headers, body).into_response()
 }
 
-/// A refused request: a status and an object whose `error` is a sentence.
+/// An error reply: a status and a JSON object with the message in `error`.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorReply {
     pub(crate) status: StatusCode,
     pub(crate) body: Value,
 }
 
-impl Refusal {
-    /// A refusal that is only a sentence.
+impl ErrorReply {
+    /// Makes a reply with no other members than `error`.
     pub(crate) fn new(status: StatusCode, error: &impl ToString) -> Self {
         Self { status, body: json!({ "error": error.to_string() }) }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorReply {
     fn into_response(self) -> Response {
         json_reply(self.status, self.body.to_string())
     }
 }
 
-/// The answer to a path nothing is served under.
-pub(crate) async fn not_found() -> Refusal {
-    Refusal::new(
+/// Handles an unknown path.
+pub(crate) async fn not_found() -> ErrorReply {
+    ErrorReply::new(
         StatusCode::NOT_FOUND,
-        &"nothing is served here; events are posted to /v1/events/batch, the page is at /",
+        &"unknown path; post events to /v1/events/batch, or open the page at /",
     )
 }
 
-/// The answer to a method the path does not know.
-pub(crate) async fn wrong_method() -> Refusal {
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, &"this path does not answer to that method")
+/// Handles a method that the path does not support.
+pub(crate) async fn method_not_allowed() -> ErrorReply {
+    ErrorReply::new(StatusCode::METHOD_NOT_ALLOWED, &"this path does not support this method")
 }
