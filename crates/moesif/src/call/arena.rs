@@ -43,8 +43,7 @@ impl Arena {
         if text.is_ascii() { self.push(text) } else { self.push(&native_text(text)) }
     }
 
-    /// Returns the span of what `write` appends. Beyond 4 gigabytes the span is empty; no
-    /// server accepts that much.
+    /// Returns the span of what `write` appends. Beyond 4 gigabytes, more than any server accepts, the span is empty.
     pub(super) fn write(&mut self, write: impl FnOnce(&mut String)) -> Span {
         let offset = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
         let start = offset(self.text.len());

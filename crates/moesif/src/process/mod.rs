@@ -37,7 +37,7 @@ impl<T> ProcessLocal<T> {
         Some(Arc::clone(&entry.value))
     }
 
-    /// Empties the cell without a drop if its value belongs to the parent process.
+    /// Removes a value of the parent process without dropping it.
     pub(crate) fn forget_inherited(&self) {
         let pid = process_id();
         let before = self.cell.rcu(|current| current.clone().filter(|entry| entry.pid == pid));

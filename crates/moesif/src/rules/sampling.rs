@@ -4,7 +4,7 @@
 //! left out. The order of rates is the one that the hosted service documents:
 //!
 //! 1. The rate of the user, else that of the company.
-//! 2. The rate of the first entry whose conditions are met. If there is also a rate by 1, the smaller one counts.
+//! 2. The rate of the first entry whose conditions are met. If step 1 also gives a rate, the smaller one is used.
 //! 3. The global rate.
 
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    /// Compiles the rates of a configuration. Adds to `problems` what cannot be used.
+    /// Compiles the rates of a configuration. Adds the entries that cannot be used to `problems`.
     pub(super) fn new(config: &Config, problems: &mut Vec<String>) -> Self {
         let mut conditional = Vec::new();
         for (index, entry) in config.regex_config.iter().enumerate() {

@@ -62,7 +62,7 @@ impl CapturedBody {
             self.bytes.reserve_exact(target - kept);
             self.bytes.extend_from_slice(new);
         } else {
-            // Without room the body goes, so that the event can stay.
+            // The budget has no room. Drops the body, so that the event can stay.
             self.discard(reservation);
         }
     }

@@ -60,7 +60,7 @@ impl CapturedBody {
     }
 }
 
-/// Returns as many bytes as fit into `limit` characters of base64, and whether that cut them.
+/// Returns as many bytes as fit into `limit` characters of base64, and whether the rest was cut off.
 fn base64_prefix(bytes: Cow<'_, [u8]>, limit: usize) -> (Body<'_>, bool) {
     let fits = limit / 4 * 3;
     if bytes.len() <= fits {

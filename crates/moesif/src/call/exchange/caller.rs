@@ -5,7 +5,7 @@ use moesif_wire::{Direction, Headers};
 use super::Exchange;
 use crate::call::{Policy, client_address, identify_user};
 
-/// Who makes the call, as far as the application's functions say.
+/// Who makes the call, according to the application's functions.
 #[derive(Default)]
 pub(super) struct Caller {
     pub(super) user_id: Option<String>,

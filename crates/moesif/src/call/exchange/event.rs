@@ -12,7 +12,7 @@ use super::Exchange;
 use crate::call::mask::{mask_headers, mask_query};
 use crate::call::{BodyMask, BodyView};
 
-/// Event of a call, and how many bodies it lacks.
+/// Event of a call, and the number of bodies that it lacks.
 #[derive(Debug)]
 pub struct Projection<'a> {
     /// The event.
@@ -56,7 +56,7 @@ impl Exchange {
         self.outcome.replacement.is_none() && (self.outcome.is_stripped || self.policy.strip_content)
     }
 
-    /// Adds the number of bodies that are left out to `bodies_removed`.
+    /// Returns the event with its content. Adds to `bodies_removed` the number of bodies that are left out.
     fn unstripped_event(&self, bodies_removed: &mut usize) -> Event<'_> {
         let headers = self.request_headers();
         let given_user_id = self.user_id().map(Cow::Borrowed);
@@ -110,7 +110,7 @@ impl Exchange {
         }
     }
 
-    /// `None` if there was no response.
+    /// Returns the response, or `None` if there was none.
     fn response_part(&self, bodies_removed: &mut usize) -> Option<Response<'_>> {
         let status = self.status()?;
         let policy = &*self.policy;

@@ -29,7 +29,7 @@ pub(crate) struct Spares {
     exchanges: Mutex<Exchanges>,
 }
 
-/// Boxed, so that a record is never moved after it was allocated.
+/// Boxed, so that only pointers move.
 type Exchanges = Vec<Box<Exchange>>;
 
 impl Spares {

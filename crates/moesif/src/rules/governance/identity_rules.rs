@@ -1,4 +1,4 @@
-//! Rules about users or about companies, and the cohorts that they refer to.
+//! Finds the rules that apply to a user or a company.
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,7 +29,7 @@ struct Membership {
 }
 
 impl IdentityRules {
-    /// Leaves out memberships in cohorts of unknown rules: the rule may be turned off or not loaded yet.
+    /// Connects rules and cohorts. Leaves out memberships in cohorts of unknown rules: the rule may be turned off or not loaded yet.
     pub(super) fn new(rules: Vec<CompiledRule>, cohorts: &moesif_wire::Cohorts) -> Self {
         let index: HashMap<&str, usize> =
             rules.iter().enumerate().map(|(index, rule)| (&*rule.id, index)).collect();

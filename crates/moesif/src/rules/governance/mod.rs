@@ -45,7 +45,7 @@ pub enum Decision {
 }
 
 impl Governance {
-    /// Compiles rules. Adds to `problems` what cannot be used.
+    /// Compiles rules. Adds the parts that cannot be used to `problems`.
     pub(super) fn new(rules: &[Rule], config: &Config, problems: &mut Vec<String>) -> Self {
         let mut of_kind = |kind| -> Vec<CompiledRule> {
             let rules = rules.iter().filter(|rule| rule.kind == kind);
@@ -85,7 +85,7 @@ impl Governance {
 
     /// Decides about a call by its request and by the ids known so far.
     ///
-    /// If the application gave no user id, the one in the request headers counts, as for the event. If identifying the user
+    /// If the application gave no user id, the one in the request headers is used, as for the event. If identifying the user
     /// failed ([`Exchange::set_user_identification_failed`]), rules about users are skipped, whatever the headers say. The
     /// same holds for companies.
     #[must_use]

@@ -1,4 +1,4 @@
-//! A rule, compiled.
+//! Compiled rules and the calls they are restricted to.
 
 use moesif_wire::{AppliedTo, RegexConfig, Rule};
 
@@ -33,7 +33,7 @@ enum CallFilter {
 }
 
 impl CompiledRule {
-    /// Compiles a rule. Adds to `problems` what cannot be used.
+    /// Compiles a rule. Adds the parts that cannot be used to `problems`.
     pub(super) fn new(rule: &Rule, problems: &mut Vec<String>) -> Self {
         let name = format!("rule {}", rule.id);
         let mut report = |problem: String| problems.push(format!("{name}: {problem}"));

@@ -97,7 +97,7 @@ impl Loader {
         failure.is_none()
     }
 
-    /// Puts the documents into force. Adds to `problems` what of a new document cannot be used.
+    /// Puts the documents into force. Adds the parts of a new document that cannot be used to `problems`.
     ///
     /// Without `has_rules` the earlier rules stay. The configuration defines the cohorts of the rules, and rules that do not
     /// fit their cohorts could block callers that they should spare.
@@ -133,8 +133,8 @@ impl Loader {
 }
 
 impl<T> Loaded<T> {
-    /// Takes over a document if it differs from the earlier one. Returns what of it cannot be read, or `None` if it is the
-    /// same.
+    /// Takes over a document if it differs from the earlier one. Returns its invalid fields, or `None` if nothing
+    /// has changed.
     fn read(
         &mut self,
         reply: Reply,

@@ -42,7 +42,7 @@ impl Reporter {
         Self { diagnostics, base_uri, is_failing: false }
     }
 
-    /// Logs what of the documents cannot be used.
+    /// Logs the parts of the documents that cannot be used.
     pub(super) fn problems(&self, problems: &[String]) {
         for problem in problems.iter().take(MAX_PROBLEMS) {
             let message = format!("a part of the remote configuration is not used: {problem}");

@@ -40,7 +40,7 @@ fn company(id: &str) -> Box<Exchange> {
     exchange
 }
 
-/// Returns the compiled rules and what of them cannot be used.
+/// Returns the compiled rules and the problems that were found.
 fn governance(rules: &Value, config: &Value) -> (Governance, Vec<String>) {
     let (rules, _) = Rule::parse_list(rules.to_string().as_bytes()).unwrap();
     let (config, _) = Config::parse(config.to_string().as_bytes()).unwrap();
