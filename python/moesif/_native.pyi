@@ -7,7 +7,7 @@ from typing import Any, Literal
 from _typeshed.wsgi import StartResponse, WSGIEnvironment
 from typing_extensions import Self
 
-from moesif.lifecycle import Stats
+from moesif.delivery import Stats
 from moesif.serving import Destination
 
 VERSION: str

@@ -21,7 +21,7 @@ from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
 from tests.django.project.views import JOURNAL
 from tests.django.test_capture import CACHED, cache
 from tests.governance.rules import answer, events_of, rule, when
-from tests.remote.loaded import Config, wait_until
+from tests.remote.config import Config, wait_until
 
 if TYPE_CHECKING:
     from tests.django.conftest import Project

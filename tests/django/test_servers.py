@@ -15,7 +15,7 @@ import pytest
 
 import django
 from tests.gate import read_through
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 from tests.server import Server, environment
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.gateway import hello
 from tests.governance.rules import answer
-from tests.remote.loaded import Config
+from tests.remote.config import Config
 
 if TYPE_CHECKING:
     from tests.conftest import Wrap

@@ -12,7 +12,7 @@ from moesifwsgi import MoesifMiddleware
 from tests.gateway import Gateway, hello, make_environ
 from tests.governance.rules import answer, rule, when
 from tests.recorder import Answer, Recorder
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 
 ROUNDS = 80
 RULES = [

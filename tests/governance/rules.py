@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.recorder import Answer
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 
 if TYPE_CHECKING:
     from tests.recorder import Event, Recorder

@@ -10,7 +10,7 @@ import pytest
 import moesif
 from tests.gateway import Environ, Gateway, hello, make_environ, request
 from tests.governance.rules import events_of, rule, when
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 
 if TYPE_CHECKING:
     from tests.governance.conftest import Govern

@@ -9,7 +9,7 @@ import pytest
 
 from tests.gate import read_through
 from tests.governance.rules import answer, rule, when
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 from tests.server import SERVERS
 
 if TYPE_CHECKING:

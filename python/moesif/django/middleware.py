@@ -20,7 +20,7 @@ from moesif.client import MoesifAPIClient
 from moesif.client.configuration import follow
 from moesif.django.functions import Functions, iscoroutinefunction, run, run_async, run_without_waiting
 from moesif.django.streams import record_stream
-from moesif.made_once import made_once
+from moesif.lazy import lazy_property
 from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
 from moesif.serving import leave
@@ -74,11 +74,11 @@ class MoesifMiddleware(ProfileUpdates):
         if self._is_async:
             _mark_coroutine_function(self)
 
-    @made_once
+    @lazy_property
     def client(self) -> MoesifAPIClient:
         """The API of the collector of these settings, whose calls raise where the helpers log."""
         settings = self.settings or {}
-        return MoesifAPIClient.over(
+        return MoesifAPIClient.from_native(
             _native.ApiClient({name: settings[name] for name in _OF_COLLECTOR if name in settings})
         )
 

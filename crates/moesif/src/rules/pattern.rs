@@ -1,33 +1,35 @@
-//! Pattern of a condition, with a warning if a search is given up.
+//! Pattern of a condition. Reports a search that exceeds its limit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use python_re::{LimitExceeded, Pattern};
+
 use crate::diagnostics::{Severity, Topic, diagnostics};
-use crate::pattern::{GaveUp, Pattern};
 
-pub(super) use crate::pattern::PatternError;
+pub(super) use python_re::PatternError;
 
-/// Pattern of a condition. A search that costs too much finds nothing and is logged once.
+/// Pattern of a condition.
 #[derive(Debug)]
 pub(super) struct RulePattern {
     pattern: Pattern,
-    /// Name in log messages.
+    /// Names the pattern in log messages.
     name: String,
     topic: Topic,
-    has_given_up: AtomicBool,
+    has_exceeded: AtomicBool,
 }
 
 impl RulePattern {
     pub(super) fn new(source: &str, name: String, topic: Topic) -> Result<Self, PatternError> {
-        Ok(Self { pattern: Pattern::new(source)?, name, topic, has_given_up: AtomicBool::new(false) })
+        Ok(Self { pattern: Pattern::new(source)?, name, topic, has_exceeded: AtomicBool::new(false) })
     }
 
-    /// Returns whether the text contains the pattern.
+    /// Returns whether the pattern matches anywhere in the text. A search that exceeds its limit finds nothing. The first
+    /// one is logged.
     pub(super) fn is_in(&self, text: &str) -> bool {
-        self.pattern.is_match(text).unwrap_or_else(|GaveUp| {
-            if !self.has_given_up.swap(true, Ordering::Relaxed) {
+        self.pattern.is_match(text).unwrap_or_else(|LimitExceeded| {
+            if !self.has_exceeded.swap(true, Ordering::Relaxed) {
                 let message = format!(
-                    "{} costs too much to search: the condition is treated as not met; simplify the pattern",
+                    "{} is too expensive: a search was stopped and the condition did not match. Simplify the pattern",
                     self.name
                 );
                 diagnostics().report_on(self.topic, Severity::Warning, message);
