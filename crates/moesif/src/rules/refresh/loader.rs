@@ -10,7 +10,7 @@ use super::Document;
 use super::report::{Failure, LoadError, Reporter};
 use super::state::{Remote, RemoteState};
 use crate::diagnostics::Diagnostics;
-use crate::http::{Endpoint, HttpTransport, Names, Reply};
+use crate::http::{Endpoint, HttpTransport, NameResolver, Reply};
 use crate::rules::governance::Governance;
 use crate::rules::sampling::Sampling;
 
@@ -18,7 +18,7 @@ use crate::rules::sampling::Sampling;
 pub(super) struct Loader {
     state: Arc<RemoteState>,
     endpoint: Endpoint,
-    names: Names,
+    names: NameResolver,
     reporter: Reporter,
     config: Loaded<Config>,
     rules: Loaded<Vec<Rule>>,
@@ -37,7 +37,7 @@ impl Loader {
     pub(super) fn new(
         state: Arc<RemoteState>,
         endpoint: Endpoint,
-        names: Names,
+        names: NameResolver,
         diagnostics: Arc<Diagnostics>,
     ) -> Self {
         let reporter = Reporter::new(diagnostics, endpoint.base_uri().to_owned());

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread;
 
 use crate::diagnostics::Diagnostics;
-use crate::http::{Endpoint, Names};
+use crate::http::{Endpoint, NameResolver};
 use loader::Loader;
 
 pub use state::Remote;
@@ -43,7 +43,7 @@ impl Document {
 pub(crate) fn spawn(
     state: &Arc<RemoteState>,
     endpoint: &Endpoint,
-    names: &Names,
+    names: &NameResolver,
     diagnostics: &Arc<Diagnostics>,
 ) -> io::Result<()> {
     let loader = Loader::new(Arc::clone(state), endpoint.clone(), names.clone(), Arc::clone(diagnostics));
