@@ -283,12 +283,12 @@ impl DjangoCall {
 
     /// Who the user is could not be found out.
     fn doubt_user(&self) {
-        self.record.update(Exchange::doubt_user);
+        self.record.update(Exchange::set_user_identification_failed);
     }
 
     /// The same of the company.
     fn doubt_company(&self) {
-        self.record.update(Exchange::doubt_company);
+        self.record.update(Exchange::set_company_identification_failed);
     }
 
     /// Takes the id of the company, the same way.

@@ -122,7 +122,7 @@ impl OutgoingCall {
 
     /// Where the next part of the request body stands is not known any more.
     fn lose_request_position(&self) {
-        self.record.update(Exchange::lose_request_position);
+        self.record.update(Exchange::mark_request_body_incomplete);
     }
 
     /// Records the head of the response and asks the application's functions. Returns whether the call is wanted; if it is not,
@@ -233,7 +233,7 @@ impl OutgoingCall {
         let _ = guarded(|| {
             exchange.finish();
             if !is_whole {
-                exchange.cut_response_body();
+                exchange.mark_response_body_incomplete();
             }
             for (name, text) in [(INCOMING, self.incoming.as_ref()), (ERROR, self.error.get())] {
                 if let Some(text) = text {

@@ -115,10 +115,12 @@ impl Functions {
                 record.update(doubt);
             })
         };
-        if let Some(id) = ask(&self.identify_user, governance.needs_user_id(), Exchange::doubt_user)? {
+        if let Some(id) =
+            ask(&self.identify_user, governance.needs_user_id(), Exchange::set_user_identification_failed)?
+        {
             record.update(|exchange| exchange.set_user_id(id));
         }
-        let doubt = Exchange::doubt_company;
+        let doubt = Exchange::set_company_identification_failed;
         if let Some(id) = ask(&self.identify_company, governance.needs_company_id(), doubt)? {
             record.update(|exchange| exchange.set_company_id(id));
         }
