@@ -89,7 +89,6 @@ impl DjangoCapture {
     ///
     /// Raises only what is not an `Exception`, met while reading the body ahead.
     fn begin(&self, request: &Bound<'_, PyAny>) -> PyResult<Option<DjangoCall>> {
-        log::drain(request.py());
         let begun = guarded(|| {
             let (mut exchange, rules) = self.shared.client.begin_governed();
             if self.shared.is_masked {
@@ -98,6 +97,8 @@ impl DjangoCapture {
             let head = request::read(request, self.shared.django.bind(request.py()), &mut exchange);
             (exchange, rules, head)
         });
+        // Only now, because beginning the first call may add a message.
+        log::drain(request.py());
         let Some((exchange, rules, head)) = begun else {
             self.shared.client.lose();
             return Ok(None);

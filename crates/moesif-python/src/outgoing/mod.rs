@@ -72,7 +72,6 @@ impl OutgoingCapture {
         request: &Bound<'_, PyAny>,
         incoming: Option<String>,
     ) -> PyResult<Option<OutgoingCall>> {
-        log::drain(request.py());
         let Self { client, functions } = slf.get();
         let begun = guarded(|| {
             let mut exchange = client.begin();
@@ -82,6 +81,8 @@ impl OutgoingCapture {
             let read = message::read_request(request, client.policy().log_body, &mut exchange);
             (exchange, read)
         });
+        // Only now, because beginning the first call may add a message.
+        log::drain(request.py());
         let Some((exchange, read)) = begun else {
             client.lose();
             return Ok(None);

@@ -151,12 +151,13 @@ impl Configured {
         environ: &Bound<'py, PyDict>,
     ) -> Option<(Call, Option<Arc<Governance>>)> {
         let py = environ.py();
-        log::drain(py);
         let begun = guarded(|| {
             let (mut exchange, rules) = self.client.begin_governed();
             let head = environ::read(environ, &mut exchange);
             (exchange, rules, head)
         });
+        // Only now, because beginning the first call may add a message.
+        log::drain(py);
         let Some((exchange, rules, head)) = begun else {
             self.client.lose();
             return None;

@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(sampling.rate(&Get { user: None, company: None, route: "/" }), Percent::ALL);
         assert_eq!(unusable.len(), 2, "{unusable:?}");
         assert!(
-            unusable[0].contains("request.colour") && unusable[1].contains("without an end"),
+            unusable[0].contains("request.colour") && unusable[1].contains("no closing parenthesis"),
             "{unusable:?}"
         );
     }

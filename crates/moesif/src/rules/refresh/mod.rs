@@ -19,7 +19,7 @@ use moesif_wire::{Config, InvalidField, Rule};
 use super::governance::Governance;
 use super::sampling::Sampling;
 use crate::diagnostics::{Diagnostics, Severity};
-use crate::http::{Endpoint, HttpTransport, Names, Reply, Tags, TransportError};
+use crate::http::{Endpoint, HttpTransport, NameResolver, Reply, Tags, TransportError};
 use schedule::{Document, Schedule};
 
 /// Most parts of a document that are named one by one when they cannot be used.
@@ -85,7 +85,7 @@ impl RemoteState {
 pub(crate) fn spawn(
     state: &Arc<RemoteState>,
     endpoint: &Endpoint,
-    names: &Names,
+    names: &NameResolver,
     diagnostics: &Arc<Diagnostics>,
 ) -> io::Result<()> {
     let loader = Loader {
@@ -104,7 +104,7 @@ pub(crate) fn spawn(
 struct Loader {
     state: Arc<RemoteState>,
     endpoint: Endpoint,
-    names: Names,
+    names: NameResolver,
     diagnostics: Arc<Diagnostics>,
     config: Loaded<Config>,
     rules: Loaded<Vec<Rule>>,
