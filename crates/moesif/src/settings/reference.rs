@@ -60,7 +60,7 @@ counts as failed there.
 pub fn options_page() -> String {
     let mut page = String::from(INTRODUCTION);
     for group in Group::ALL {
-        let (title, introduction) = section(group);
+        let Section { title, introduction } = section(group);
         // Writing to a String cannot fail.
         let _ = write!(page, "## {title}\n\n{introduction}");
         page.push_str("| Option | Type and limits | Default | Meaning | Packages |\n|---|---|---|---|---|\n");
@@ -91,9 +91,15 @@ pub fn options_stub() -> String {
     stub
 }
 
-/// Returns the title of a group and the text under it.
-fn section(group: Group) -> (&'static str, &'static str) {
-    match group {
+/// The part of the page about one group.
+struct Section {
+    title: &'static str,
+    /// Text above the table, with an empty line at its end.
+    introduction: &'static str,
+}
+
+fn section(group: Group) -> Section {
+    let (title, introduction) = match group {
         Group::Essentials => ("The five options most people need", ""),
         Group::Identity => ("Identity", "Who made a call.\n\n"),
         Group::Privacy => ("Privacy", PRIVACY),
@@ -103,7 +109,8 @@ fn section(group: Group) -> (&'static str, &'static str) {
         Group::Outgoing => ("Outgoing calls", OUTGOING),
         Group::Other => ("Other", ""),
         Group::Compatibility => ("Compatibility", "For configurations of the replaced packages.\n\n"),
-    }
+    };
+    Section { title, introduction }
 }
 
 fn row(option: &OptionSpec) -> String {
