@@ -9,12 +9,12 @@
 //! | `queue` | puts the ledger behind a lock; wakes workers and flushes |
 //! | `ledger` | decides what is sent next and when, and what happens after an upload; no threads, clocks or sockets |
 //! | `accounts` | counts what happened to each event |
-//! | `batch` | writes a batch; applies a [`Verdict`](crate::http::Verdict), the result of the **retry policy** in `http` |
+//! | `batch` | writes a batch; applies a `Verdict`, the result of the **retry policy** in `http` |
 //! | `breaker` | pauses sending while the collector fails |
 //! | `worker` | writes, sends and settles batches |
 //! | `notice` | what is logged about delivery |
 //!
-//! No thread starts before [`Pipeline::start`]. The threads know nothing of the application.
+//! No thread starts before `Pipeline::start`. The threads know nothing of the application.
 
 mod accounts;
 mod batch;
