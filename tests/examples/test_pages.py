@@ -158,3 +158,12 @@ def test_quoted_log_messages_are_those_of_the_code() -> None:
     # "…" and "N" stand for values.
     parts = [part.strip() for message in quoted for part in re.split(r"…|\bN\b", message) if part.strip()]
     assert [part for part in parts if part not in texts] == []
+
+
+def test_architecture_names_files_that_exist() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`((?:[\w.-]+/)+[\w.-]+)/?`", page))
+    bases = [ROOT, ROOT / "python", ROOT / "crates" / "moesif" / "src", ROOT / "crates" / "moesif-python" / "src"]
+    found = {name for name in named for base in bases for end in ("", ".rs", ".py") if (base / (name + end)).exists()}
+    assert len(found) > 10
+    assert sorted(named - found) == []
