@@ -1,18 +1,18 @@
-//! What is logged about delivery.
+//! Log messages about delivery.
 
 use super::breaker::Cause;
 use crate::diagnostics::Severity;
 
-/// Something to log.
+/// An occasion for a log message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     /// The collector began to fail or to refuse this client.
     Fails(Cause),
     /// The collector works again.
     Works,
-    /// So many events have been refused or rejected by the collector so far.
+    /// Number of events that the collector has refused or rejected so far.
     Refused(u64),
-    /// So many events have been dropped so far because the queue was full.
+    /// Number of events that were dropped so far because the queue was full.
     Dropped(u64),
 }
 
