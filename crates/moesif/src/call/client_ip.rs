@@ -16,8 +16,8 @@ const ADDRESS_HEADERS: [&str; 8] = [
     "Forwarded-For",
 ];
 
-/// Returns the left-most valid address of the first header that has one, else that of `Forwarded` (RFC 7239), else that
-/// of the peer. Skips values that are not addresses, such as `unknown` or a socket path.
+/// Returns the left-most valid address of the first header that has one, else that of `Forwarded` (RFC 7239),
+/// else that of the peer. Skips values that are not addresses, such as `unknown` or a socket path.
 pub(crate) fn client_address(headers: &Headers<'_>, peer: Option<&str>) -> Option<IpAddr> {
     ADDRESS_HEADERS
         .iter()

@@ -78,7 +78,7 @@ impl Reporter {
         self.diagnostics.report(severity, message);
     }
 
-    /// Logs under `DEBUG` what was put into force. `rules` is `None` if the earlier ones stay.
+    /// Logs under `DEBUG` that a configuration is in force. `rules` is `None` if the earlier rules stay.
     pub(super) fn in_force(&self, rules: Option<usize>) {
         self.diagnostics.debug(|| {
             let rules =
