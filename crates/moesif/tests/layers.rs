@@ -1,10 +1,10 @@
-//! Imports between the modules of the crate go downwards only.
+//! Checks that modules import only from lower layers.
 #![expect(clippy::unwrap_used, reason = "the test fails if a file cannot be read")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The top-level modules, from the bottom up. A module may import itself and those before it.
+/// The top-level modules, lowest layer first. A module may import itself and the modules before it.
 const LAYERS: [&str; 10] =
     ["process", "diagnostics", "http", "call", "rules", "delivery", "api", "settings", "runtime", "client"];
 
