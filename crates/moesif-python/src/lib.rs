@@ -37,8 +37,13 @@ mod _native {
     #[pymodule_export]
     use crate::serving::{ServedCall, link_outgoing_calls};
     #[pymodule_export]
+    use crate::settings::{ClientDefaults, client_defaults};
+    #[pymodule_export]
     use crate::wsgi::WsgiMiddleware;
 
+    /// Base URI of the hosted collector.
+    #[pymodule_export]
+    const HOSTED_BASE_URI: &str = moesif::settings::HOSTED_BASE_URI;
     /// Version of the package.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -60,6 +60,38 @@ pub(crate) fn function(settings: Option<&Bound<'_, PyAny>>, key: &str) -> Option
     value.is_callable().then(|| value.unbind())
 }
 
+/// What an API client uses where its own configuration sets nothing.
+#[pyclass(frozen, get_all, module = "moesif._native")]
+pub(crate) struct ClientDefaults {
+    /// `APPLICATION_ID` of the settings, or else of the environment.
+    application_id: Option<String>,
+    /// The collector that the settings name: `BASE_URI`, or else `LOCAL_MOESIF_BASEURL`.
+    base_uri: Option<String>,
+    /// The collector that the environment names: `MOESIF_BASE_URI`.
+    environment_base_uri: Option<String>,
+}
+
+/// Returns the defaults of an API client next to a middleware with these settings. The settings are not checked.
+#[pyfunction]
+pub(crate) fn client_defaults(
+    py: Python<'_>,
+    settings: Option<&Bound<'_, PyAny>>,
+) -> PyResult<ClientDefaults> {
+    let text = |key| {
+        let value = settings?.get_item(key).ok()?;
+        value.extract::<String>().ok().filter(|text| !text.trim().is_empty())
+    };
+    let application_id = match text("APPLICATION_ID") {
+        Some(id) => Some(id),
+        None => environment::option(py, "APPLICATION_ID")?,
+    };
+    Ok(ClientDefaults {
+        application_id,
+        base_uri: text("BASE_URI").or_else(|| text("LOCAL_MOESIF_BASEURL")),
+        environment_base_uri: environment::option(py, "BASE_URI")?,
+    })
+}
+
 fn value_of(value: &Bound<'_, PyAny>) -> Value {
     if value.is_none() {
         Value::Unset

@@ -11,7 +11,7 @@ mod table;
 use std::fmt;
 
 pub use reference::{options_page, options_stub};
-pub use table::{Fallback, Kind, OPTIONS, OptionSpec, Package, Status};
+pub use table::{Fallback, HOSTED_BASE_URI, Kind, OPTIONS, OptionSpec, Package, Status};
 
 use moesif_wire::Direction;
 

@@ -109,6 +109,9 @@ pub enum Status {
     NotYetStripsContent,
 }
 
+/// Base URI of the hosted collector: the default of `BASE_URI`.
+pub const HOSTED_BASE_URI: &str = "https://api.moesif.net";
+
 const W: Package = Package::Wsgi;
 const D: Package = Package::Django;
 const R: Package = Package::Outgoing;
@@ -177,7 +180,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::new(
         "BASE_URI",
         Kind::Text,
-        Fallback::Text("https://api.moesif.net"),
+        Fallback::Text(HOSTED_BASE_URI),
         "The collector: an http or https URI, with a path prefix if need be.",
     )
     .of(&[W, D]),
