@@ -11,7 +11,7 @@ RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' -o -path 
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-django soak chaos lint format docs bench clean
+.PHONY: help build demo test test-rust test-python test-django soak chaos lint format docs bench instructions clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -94,6 +94,9 @@ docs: ## Write what is derived from the option table
 
 bench: build $(VENV)/.servers $(UPSTREAM)/.installed ## Measure against PyPI's moesifwsgi and moesifdjango
 	$(BIN)/python benches/side_by_side.py
+
+instructions: build ## Count the instructions a call costs its thread (valgrind; AGAINST=/other/bin/python compares)
+	$(BIN)/python -m benches.instructions $(if $(AGAINST),--against $(AGAINST))
 
 clean: ## Remove what the commands above have made
 	rm -rf $(VENV) $(UPSTREAM) .venvs dist target

@@ -98,7 +98,7 @@ impl Callback {
     }
 
     fn count(&self, py: Python<'_>, has_failed: &AtomicBool, consequence: &str, error: &PyErr) {
-        moesif::process::callback_failed();
+        moesif::runtime::callback_failed();
         if !has_failed.swap(true, Ordering::Relaxed) {
             let message =
                 format!("{} failed{consequence}. Further failures of it are not logged", self.option);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use moesif::capture::MAX_ID_BYTES;
+use moesif::call::MAX_ID_BYTES;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyString;

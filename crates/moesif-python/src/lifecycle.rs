@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use moesif::process::{Flush, LastFlush};
+use moesif::runtime::{Flush, LastFlush};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -45,7 +45,7 @@ pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
         flush.abandon();
     }
     crate::log::drain(py);
-    let stats = moesif::process::stats();
+    let stats = moesif::runtime::stats();
     let lost = stats.queued + stats.in_flight;
     if lost > 0 {
         let why = stats.last_error.map_or_else(String::new, |(_, why)| format!("; the last failure: {why}"));
@@ -59,19 +59,19 @@ pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
 /// In the child of a fork: leaves what the parent had, at once instead of when the first request comes.
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
-    moesif::process::after_fork_in_child();
+    moesif::runtime::after_fork_in_child();
 }
 
 /// Counts a failure of a function of the settings that Python has called.
 #[pyfunction]
 pub(crate) fn callback_failed() {
-    moesif::process::callback_failed();
+    moesif::runtime::callback_failed();
 }
 
 /// What became of every event, as a dictionary.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-    let stats = moesif::process::stats();
+    let stats = moesif::runtime::stats();
     let dropped = PyDict::new(py);
     for (reason, events) in &stats.dropped {
         dropped.set_item(reason.as_str(), events)?;

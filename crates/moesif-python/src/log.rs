@@ -4,7 +4,7 @@
 //! `moesif.outgoing` and `moesif`. The root logger, its
 //! handlers and levels are never touched (`docs/guarantees.md`, I-17). Logging that fails is nobody's problem: the message is gone.
 
-use moesif::pipeline::{Severity, Topic, drain_diagnostics};
+use moesif::diagnostics::{Severity, Topic, drain_diagnostics};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;

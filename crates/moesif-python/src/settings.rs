@@ -19,7 +19,7 @@ pub(crate) fn parse(
     let Parsed { settings, warnings } = check(given, py, integration)?;
     if settings.debug {
         log::enable_debug(py)?;
-        moesif::pipeline::be_verbose();
+        moesif::diagnostics::be_verbose();
     }
     for warning in warnings {
         log::warn(py, "moesif.settings", &warning, None);

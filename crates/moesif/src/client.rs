@@ -5,11 +5,12 @@ use std::sync::Arc;
 use moesif_wire::header;
 
 use crate::api::Api;
-use crate::capture::{Exchange, Policy, host, is_under};
-use crate::governance::Governance;
-use crate::pipeline::{Delivery, Pipeline};
-use crate::process::{ProcessLocal, Runtime, runtime};
-use crate::process_id::process_id;
+use crate::call::{Exchange, Policy, host, is_under};
+use crate::delivery::{Delivery, Pipeline};
+use crate::diagnostics::diagnostics;
+use crate::process::{ProcessLocal, process_id};
+use crate::rules::Governance;
+use crate::runtime::{self, Runtime, runtime};
 use crate::settings::Settings;
 
 /// Captures calls under one set of settings.
@@ -29,16 +30,13 @@ struct Here {
     pid: u32,
 }
 
-impl Here {
-    /// Says what becomes of a call. Of its URI, the query stays untold.
-    fn tell(&self, exchange: &Exchange, fate: &str) {
-        self.runtime.diagnostics().debug(|| {
-            let uri = exchange.uri().split(['?', '#']).next().unwrap_or_default();
-            let status =
-                exchange.status().map_or_else(|| "no response".to_owned(), |status| status.to_string());
-            format!("{} {uri}, {status}: {fate}", exchange.verb())
-        });
-    }
+/// Logs under `DEBUG` what happened to the record of a call. Leaves out the query of its URI.
+fn log_outcome(exchange: &Exchange, outcome: &str) {
+    diagnostics().debug(|| {
+        let uri = exchange.uri().split(['?', '#']).next().unwrap_or_default();
+        let status = exchange.status().map_or_else(|| "no response".to_owned(), |status| status.to_string());
+        format!("{} {uri}, {status}: {outcome}", exchange.verb())
+    });
 }
 
 impl Client {
@@ -60,7 +58,7 @@ impl Client {
     pub fn begin_governed(&self) -> (Box<Exchange>, Option<Arc<Governance>>) {
         let here = self.here();
         here.pipeline.start();
-        crate::exit::watch();
+        runtime::watch();
         let exchange = Exchange::begin(
             here.pipeline.spare(),
             Arc::clone(&self.policy),
@@ -76,7 +74,7 @@ impl Client {
     pub fn record(&self, exchange: Box<Exchange>) {
         let here = self.here();
         if exchange.pid() == here.pid {
-            here.tell(&exchange, "recorded");
+            log_outcome(&exchange, "recorded");
             here.pipeline.push(exchange);
         }
     }
@@ -86,14 +84,20 @@ impl Client {
     #[must_use]
     pub fn sample(&self, exchange: &mut Exchange) -> bool {
         let here = self.here();
-        exchange.sample(&here.pipeline.remote(), || here.runtime.identifiers().random())
+        match here.pipeline.remote().sampling.weight(exchange, || here.runtime.random().next()) {
+            Some(weight) => {
+                exchange.set_weight(weight);
+                true
+            }
+            None => false,
+        }
     }
 
     /// Counts a call that sampling left out.
     pub fn sample_out(&self, exchange: Box<Exchange>) {
         let here = self.here();
         if exchange.pid() == here.pid {
-            here.tell(&exchange, "left out by sampling");
+            log_outcome(&exchange, "left out by sampling");
             here.pipeline.count_sampled_out();
         }
         drop(exchange);
@@ -103,7 +107,7 @@ impl Client {
     pub fn skip(&self, exchange: Box<Exchange>) {
         let here = self.here();
         if exchange.pid() == here.pid {
-            here.tell(&exchange, "skipped");
+            log_outcome(&exchange, "skipped");
             here.pipeline.count_skipped();
         }
         drop(exchange);

@@ -24,31 +24,36 @@
 //! # Ok::<(), moesif::SettingsError>(())
 //! ```
 //!
-//! The rooms: [`settings`] is the one table of options; [`capture`] turns one call into an [`Exchange`];
-//! [`mask`] removes what must not be recorded; [`governance`] answers in the application's place; [`remote`] keeps the
-//! operator's sampling rates and rules up to date; [`pipeline`] queues, batches and retries; [`api`] makes the requests that
-//! somebody waits for; [`transport`] speaks HTTP;
-//! [`process`] keeps all of it apart between the processes of a fork.
+//! Modules, from the bottom up. Each may import only those above it in this list (`tests/layers.rs` checks that):
+//!
+//! | Module | Does |
+//! |---|---|
+//! | [`process`] | keeps state apart between the processes of a fork: process id, per-process values, random numbers |
+//! | [`diagnostics`] | keeps messages until a thread of the application logs them |
+//! | [`http`] | sends one request to a collector; says what its answer means; pauses between attempts |
+//! | [`call`] | records one call: head, bodies, identity, masks, memory; writes it as an event |
+//! | [`rules`] | applies what the collector's operator decides: sampling rates and governance rules |
+//! | [`delivery`] | queues, batches, sends and retries events; counts what became of each |
+//! | [`api`] | makes requests that a caller waits for |
+//! | [`settings`] | the one table of options; turns their values into the configuration of the modules below |
+//! | [`runtime`] | what exists once per process: pipelines, byte budget, flush, exit |
+//! | [`Client`] | what a framework adapter uses |
 
 pub mod api;
-mod backoff;
-pub mod capture;
+pub mod call;
 mod client;
-mod exit;
-pub mod governance;
-pub mod mask;
+pub mod delivery;
+pub mod diagnostics;
+pub mod http;
 pub mod pattern;
-pub mod pipeline;
 pub mod process;
-mod process_id;
-pub mod remote;
-mod sampling;
+pub mod rules;
+pub mod runtime;
 pub mod settings;
-pub mod transport;
 
 pub use api::Api;
-pub use capture::Exchange;
+pub use call::Exchange;
 pub use client::Client;
-pub use governance::Governance;
-pub use pipeline::Stats;
+pub use delivery::Stats;
+pub use rules::{Governance, governance};
 pub use settings::{Integration, Settings, SettingsError};

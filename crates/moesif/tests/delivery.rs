@@ -10,7 +10,7 @@ mod http;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use moesif::{Client, Integration, Settings, process};
+use moesif::{Client, Integration, Settings, runtime};
 
 /// The head and the unpacked events of each batch that was accepted.
 type Accepted = Arc<Mutex<Vec<(String, Vec<serde_json::Value>)>>>;
@@ -68,7 +68,7 @@ fn every_event_is_delivered_once_through_failures_and_splits() {
     for number in 0..6 {
         record(&client, number);
     }
-    assert!(process::flush(Some(Duration::from_secs(30))), "{:?}", process::stats());
+    assert!(runtime::flush(Some(Duration::from_secs(30))), "{:?}", runtime::stats());
 
     let accepted = accepted.lock().unwrap();
     let mut uris: Vec<&str> = accepted
@@ -90,6 +90,6 @@ fn every_event_is_delivered_once_through_failures_and_splits() {
         assert!(head.contains(line), "{line} is missing in {head}");
     }
 
-    let stats = process::stats();
+    let stats = runtime::stats();
     assert_eq!((stats.captured, stats.sent, stats.queue_bytes), (6, 6, 0), "{stats:?}");
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use moesif::Exchange;
-use moesif::capture::{Policy, UriParts};
+use moesif::call::{Policy, UriParts};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString};

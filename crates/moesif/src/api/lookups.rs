@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::transport::Names;
+use crate::http::Names;
 
 /// Collectors, or proxies, whose names have a thread of their own, at most; further ones share one.
 const MOST_OWN: usize = 16;

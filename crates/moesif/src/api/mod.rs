@@ -13,14 +13,18 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use problem::Problem;
-pub(crate) use problem::reasons;
-pub(crate) use threads::Threads;
 
-use crate::pipeline::Delivery;
-use crate::process::runtime;
-use crate::process_id::process_id;
-use crate::transport::{Reply, TransportError};
-use threads::Job;
+use crate::delivery::Delivery;
+use crate::http::{Reply, TransportError};
+use crate::process::{ProcessLocal, process_id};
+use threads::{Job, Threads};
+
+static THREADS: ProcessLocal<Threads> = ProcessLocal::new();
+
+/// Forgets the threads of the parent process, in the child of a fork.
+pub(crate) fn forget_inherited() {
+    THREADS.forget_inherited();
+}
 
 /// The way to a collector's API.
 #[derive(Clone)]
@@ -121,10 +125,10 @@ impl Api {
     /// one, when there is an outcome.
     #[must_use]
     pub fn begin(&self, request: Request, patience: Duration, done: impl FnOnce() + Send + 'static) -> Call {
-        let runtime = runtime();
+        let threads = THREADS.get_or_make(Arc::default);
         let shared = Arc::new(Shared::default());
         let now = Instant::now();
-        runtime.api().take(Job {
+        threads.take(Job {
             delivery: Arc::clone(&self.delivery),
             path: request.path,
             document: request.json.map(String::into_bytes),
@@ -132,7 +136,7 @@ impl Api {
             deadline: now.checked_add(patience).unwrap_or(now),
             due: now,
             failures: 0,
-            backoff: crate::backoff::Backoff::new(runtime.identifiers().random()),
+            backoff: threads.backoff(),
             last: None,
             shared: Arc::clone(&shared),
             done: Some(Box::new(done)),

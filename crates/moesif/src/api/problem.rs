@@ -1,11 +1,6 @@
 //! What is wrong with an answer, in words for whoever asked.
 
-use moesif_wire::IngestReply;
-
-use crate::transport::{Reply, TransportError};
-
-/// How many of the elements a collector refused are named.
-const MOST_NAMED: usize = 3;
+use crate::http::{Reply, TransportError, reasons};
 
 /// Why a request has not done what it was for, or not all of it.
 #[derive(Debug, thiserror::Error)]
@@ -65,15 +60,6 @@ pub(super) fn judge(base_uri: String, reply: &Reply) -> Result<(), Problem> {
         300..=399 | 401 | 403 => Err(Problem::Unauthorized { base_uri, status }),
         _ => Err(Problem::Refused { base_uri, status, reasons: reasons(&found) }),
     }
-}
-
-/// What an answer objects to first, as the end of a sentence; empty if it does not say.
-pub(crate) fn reasons(reply: &IngestReply) -> String {
-    let named = reply.rejected.iter().take(MOST_NAMED);
-    let named: Vec<_> = named
-        .map(|refused| format!("element {}, {}: {}", refused.index, refused.field, refused.error))
-        .collect();
-    if named.is_empty() { String::new() } else { format!(": {}", named.join("; ")) }
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use super::lookups::Lookups;
 use super::{Outcome, Shared};
-use crate::backoff::{Backoff, asked};
-use crate::pipeline::{Delivery, Verdict, gzip, verdict};
-use crate::transport::{HttpTransport, Reply, TransportError};
+use crate::delivery::Delivery;
+use crate::http::{Backoff, HttpTransport, Reply, TransportError, Verdict, asked, gzip, verdict};
+use crate::process::Random;
 
 /// Requests under way at once, at most; more wait for their turn.
 const MOST_UNDER_WAY: usize = 8;
@@ -27,9 +27,15 @@ const IDLE: Duration = Duration::from_secs(10);
 const COMPRESSED: usize = 1024;
 
 /// Requests, and the threads that make them.
-#[derive(Default)]
-pub(crate) struct Threads {
+pub(super) struct Threads {
     shared: Arc<Pool>,
+    random: Random,
+}
+
+impl Default for Threads {
+    fn default() -> Self {
+        Self { shared: Arc::default(), random: Random::seeded() }
+    }
 }
 
 #[derive(Default)]
@@ -71,6 +77,11 @@ pub(super) struct Job {
 }
 
 impl Threads {
+    /// Returns the pauses of one request, jittered independently of those of others.
+    pub(super) fn backoff(&self) -> Backoff {
+        Backoff::new(self.random.next())
+    }
+
     /// Sees to it that the request is made, or ends it at once where no thread can be had.
     pub(super) fn take(&self, job: Job) {
         let mut state = self.shared.lock();

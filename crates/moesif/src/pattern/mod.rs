@@ -9,7 +9,6 @@ mod automaton;
 mod backtrack;
 mod characters;
 mod parse;
-mod rule;
 mod syntax;
 
 use std::fmt;
@@ -17,7 +16,6 @@ use std::sync::Arc;
 
 use self::automaton::Automaton;
 use self::backtrack::Program;
-pub(crate) use self::rule::RulePattern;
 
 /// Most bytes of a pattern.
 const LONGEST: usize = 8 * 1024;

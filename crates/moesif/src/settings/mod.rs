@@ -15,8 +15,8 @@ pub use table::{Fallback, HOSTED_BASE_URI, Kind, OPTIONS, OptionSpec, Package, S
 
 use moesif_wire::Direction;
 
-use crate::capture::Policy;
-use crate::pipeline::Delivery;
+use crate::call::Policy;
+use crate::delivery::Delivery;
 
 /// Who is capturing: decides defaults that differ, and is named in the User-Agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

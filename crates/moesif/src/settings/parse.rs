@@ -8,10 +8,9 @@ use super::{
     DjangoUser, Fallback, Integration, Kind, OPTIONS, OptionSpec, Outgoing, Parsed, Settings, SettingsError,
     Status, Value,
 };
-use crate::capture::Policy;
-use crate::mask::{BodyMask, Masks};
-use crate::pipeline::Delivery;
-use crate::transport::{Endpoint, InvalidBaseUri, Route, is_route_variable, parse_base_uri};
+use crate::call::{BodyMask, Masks, Policy};
+use crate::delivery::Delivery;
+use crate::http::{Endpoint, InvalidBaseUri, Route, is_route_variable, parse_base_uri};
 
 /// Prefix of environment variables.
 const ENVIRONMENT_PREFIX: &str = "MOESIF_";

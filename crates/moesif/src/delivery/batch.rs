@@ -1,0 +1,298 @@
+//! A batch: events on their way together, how they are written, and what an answer makes of them.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use crate::call::Exchange;
+use crate::http::Verdict;
+
+/// Failures in a row from which on it may be for an event of the batch, or for its size, that it fails.
+const FAILURES_TO_PART: u32 = 3;
+
+/// Events that a worker has taken, or that wait to be sent again.
+#[derive(Debug)]
+pub(super) struct Batch<E> {
+    pub(super) events: VecDeque<E>,
+    /// Sequence number after the last event: names the batch in the ledger.
+    pub(super) end: u64,
+    /// Failures in a row.
+    pub(super) attempts: u32,
+    /// Whether the breaker waits for what becomes of it.
+    pub(super) is_probe: bool,
+    /// Most events to send at once while the batch fails, or an event at fault is looked for.
+    pub(super) max_events: usize,
+    /// Most bytes to send at once.
+    pub(super) max_bytes: usize,
+    /// What was known of the collector's limit before this batch was too large for it.
+    pub(super) max_bytes_before: Option<usize>,
+}
+
+/// What was sent of a batch: its first events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// Events written.
+    pub(super) written: usize,
+    /// Bytes they were, before compression.
+    pub(super) bytes: usize,
+    /// Events that could not be written and are gone; they cost nobody but themselves.
+    pub(super) unserializable: usize,
+    /// Bodies that the written events lack.
+    pub(super) bodies_removed: usize,
+}
+
+/// What has become of a batch after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Conclusion {
+    /// Events the collector keeps.
+    pub(super) sent: usize,
+    /// Events it named as refused.
+    pub(super) rejected: usize,
+    /// Events it refused alone.
+    pub(super) refused: usize,
+    /// What to do with the rest.
+    pub(super) step: Step,
+}
+
+/// What to do with the rest of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Go on.
+    GoOn,
+    /// Go on with at most so many bytes at once, with every batch.
+    Shrink { max_bytes: usize },
+    /// Wait.
+    Pause { after: Option<Duration> },
+    /// Wait for long.
+    Stop,
+}
+
+impl<E> Batch<E> {
+    pub(super) fn new(events: VecDeque<E>, end: u64) -> Self {
+        Self {
+            events,
+            end,
+            attempts: 0,
+            is_probe: false,
+            max_events: usize::MAX,
+            max_bytes: usize::MAX,
+            max_bytes_before: None,
+        }
+    }
+
+    /// Applies a verdict about the events that were written. Those it settles go to `done`.
+    pub(super) fn conclude(&mut self, attempt: &Attempt, verdict: &Verdict, done: &mut Vec<E>) -> Conclusion {
+        let written = attempt.written.min(self.events.len());
+        let mut conclusion = Conclusion { sent: 0, rejected: 0, refused: 0, step: Step::GoOn };
+        match verdict {
+            Verdict::Delivered { rejected } => {
+                done.extend(self.events.drain(..written));
+                // Past what was refused, batches grow back.
+                self.max_events = self.max_events.saturating_mul(2);
+                self.attempts = 0;
+                conclusion.rejected = (*rejected).min(written);
+                conclusion.sent = written - conclusion.rejected;
+            }
+            Verdict::Retry { after, may_be_batch } => {
+                self.attempts = self.attempts.saturating_add(1);
+                if *may_be_batch && self.attempts >= FAILURES_TO_PART {
+                    self.part(written);
+                }
+                conclusion.step = Step::Pause { after: *after };
+            }
+            Verdict::Stop => {
+                self.attempts = self.attempts.saturating_add(1);
+                conclusion.step = Step::Stop;
+            }
+            Verdict::Split if written > 1 => {
+                // Half, with room for brackets and comma: equal events are halved by number.
+                conclusion.step = Step::Shrink { max_bytes: attempt.bytes.div_ceil(2) + 1 };
+            }
+            Verdict::Isolate { count, .. } if written > 0 && *count >= written => {
+                done.extend(self.events.drain(..written));
+                conclusion.rejected = written;
+            }
+            Verdict::Isolate { culprits, .. } if culprits.iter().any(|index| *index < written) => {
+                for index in culprits.iter().rev().filter(|index| **index < written) {
+                    done.extend(self.events.remove(*index));
+                    conclusion.rejected += 1;
+                }
+            }
+            Verdict::Isolate { .. } if written > 1 => self.max_events = written / 2,
+            Verdict::Split | Verdict::Isolate { .. } => {
+                done.extend(self.events.drain(..written));
+                conclusion.refused = written;
+            }
+        }
+        conclusion
+    }
+
+    /// Keeps events that fail again and again from holding the others: sends fewer at once, and one that fails alone last.
+    fn part(&mut self, written: usize) {
+        if written > 1 {
+            self.max_events = written / 2;
+        } else if self.events.len() > 1 {
+            self.max_events = 1;
+            self.events.rotate_left(1);
+        }
+    }
+}
+
+impl Batch<Box<Exchange>> {
+    /// Replaces `json` by an array of the first events: no more than the batch is to send at once, but always one.
+    pub(super) fn encode(&mut self, json: &mut Vec<u8>) -> Attempt {
+        self.encode_with(json, |exchange, json| {
+            let recorded = exchange.event();
+            serde_json::to_writer(json, &recorded.event).ok()?;
+            Some(recorded.bodies_removed)
+        })
+    }
+}
+
+impl<E> Batch<E> {
+    /// `write` says how many bodies the event it has written lacks. One that it cannot write costs itself only, also where a
+    /// fault of ours is the reason.
+    fn encode_with(
+        &mut self,
+        json: &mut Vec<u8>,
+        mut write: impl FnMut(&E, &mut Vec<u8>) -> Option<usize>,
+    ) -> Attempt {
+        json.clear();
+        json.push(b'[');
+        let mut attempt = Attempt::default();
+        while attempt.written < self.max_events {
+            let Some(event) = self.events.get(attempt.written) else {
+                break;
+            };
+            let before = json.len();
+            if attempt.written > 0 {
+                json.push(b',');
+            }
+            let result = catch_unwind(AssertUnwindSafe(|| write(event, json)));
+            let Some(bodies_removed) = result.unwrap_or_default() else {
+                json.truncate(before);
+                self.events.remove(attempt.written);
+                attempt.unserializable += 1;
+                continue;
+            };
+            if attempt.written > 0 && json.len() >= self.max_bytes {
+                json.truncate(before);
+                break;
+            }
+            attempt.written += 1;
+            attempt.bodies_removed += bodies_removed;
+        }
+        json.push(b']');
+        attempt.bytes = json.len();
+        attempt
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn batch(events: u32) -> Batch<u32> {
+        Batch::new((0..events).collect(), u64::from(events))
+    }
+
+    fn conclude(batch: &mut Batch<u32>, written: usize, verdict: &Verdict) -> (usize, usize, usize, Step) {
+        let attempt = Attempt { written, bytes: written * 100, ..Attempt::default() };
+        let Conclusion { sent, rejected, refused, step } = batch.conclude(&attempt, verdict, &mut Vec::new());
+        (sent, rejected, refused, step)
+    }
+
+    fn retry(after: Option<Duration>) -> Verdict {
+        Verdict::Retry { after, may_be_batch: false }
+    }
+
+    fn isolate(culprits: &[usize], count: usize) -> Verdict {
+        Verdict::Isolate { culprits: culprits.to_vec(), count }
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_written_costs_itself_only() {
+        let mut batch = batch(6);
+        let mut json = b"left over".to_vec();
+        let attempt = batch.encode_with(&mut json, |event, json| {
+            write!(json, "{event}").unwrap();
+            assert_ne!(*event, 3, "a fault of ours");
+            (*event != 0).then_some(1)
+        });
+        assert_eq!(String::from_utf8(json).unwrap(), "[1,2,4,5]");
+        let expected = Attempt { written: 4, bytes: 9, unserializable: 2, bodies_removed: 4 };
+        assert_eq!(attempt, expected);
+        assert_eq!(batch.events, [1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn what_was_not_written_stays() {
+        let mut batch = batch(5);
+        let delivered = Verdict::Delivered { rejected: 1 };
+        assert_eq!(conclude(&mut batch, 3, &delivered), (2, 1, 0, Step::GoOn));
+        assert_eq!(batch.events, [3, 4]);
+        // A collector that counts badly takes nothing away from others.
+        assert_eq!(conclude(&mut batch, 2, &Verdict::Delivered { rejected: 9 }), (0, 2, 0, Step::GoOn));
+        assert_eq!(batch.events.len(), 0);
+    }
+
+    #[test]
+    fn nothing_is_lost_to_a_pause_a_stop_or_a_split() {
+        let mut batch = batch(4);
+        let after = Some(Duration::from_secs(1));
+        assert_eq!(conclude(&mut batch, 4, &retry(after)), (0, 0, 0, Step::Pause { after }));
+        assert_eq!(conclude(&mut batch, 4, &Verdict::Stop), (0, 0, 0, Step::Stop));
+        assert_eq!(conclude(&mut batch, 4, &Verdict::Split), (0, 0, 0, Step::Shrink { max_bytes: 201 }));
+        assert_eq!((batch.events.len(), batch.attempts), (4, 2));
+        assert_eq!(conclude(&mut batch, 1, &Verdict::Split), (0, 0, 1, Step::GoOn));
+        assert_eq!(batch.events, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_batch_that_goes_on_failing_is_parted_until_what_fails_is_alone() {
+        let mut batch = batch(8);
+        let mut sent = Vec::new();
+        for _ in 0..100 {
+            let failing = Verdict::Retry { after: None, may_be_batch: true };
+            let written = batch.max_events.min(batch.events.len());
+            let fails = batch.events.iter().take(written).any(|event| *event == 2);
+            let verdict = if fails { failing } else { Verdict::Delivered { rejected: 0 } };
+            let attempt = Attempt { written, bytes: written * 100, ..Attempt::default() };
+            batch.conclude(&attempt, &verdict, &mut sent);
+        }
+        sent.sort_unstable();
+        assert_eq!((sent, batch.events), (vec![0, 1, 3, 4, 5, 6, 7], [2].into()));
+    }
+
+    #[test]
+    fn a_collector_that_is_busy_or_away_is_not_sent_more_batches() {
+        let mut batch = batch(4);
+        for _ in 0..10 {
+            conclude(&mut batch, 4, &retry(None));
+        }
+        assert_eq!(batch.max_events, usize::MAX);
+    }
+
+    #[test]
+    fn events_that_are_named_go_and_the_others_stay() {
+        let mut batch = batch(6);
+        assert_eq!(conclude(&mut batch, 4, &isolate(&[1, 3, 77], 3)), (0, 2, 0, Step::GoOn));
+        assert_eq!(batch.events, [0, 2, 4, 5]);
+        assert_eq!(conclude(&mut batch, 2, &isolate(&[0], 2)), (0, 2, 0, Step::GoOn));
+        assert_eq!(batch.events, [4, 5]);
+    }
+
+    #[test]
+    fn an_event_that_is_not_named_is_found_by_halving() {
+        let mut batch = batch(4);
+        assert_eq!(conclude(&mut batch, 4, &isolate(&[], 0)), (0, 0, 0, Step::GoOn));
+        assert_eq!(batch.max_events, 2);
+        conclude(&mut batch, 2, &isolate(&[9], 1));
+        assert_eq!((batch.max_events, batch.events.len()), (1, 4));
+        assert_eq!(conclude(&mut batch, 1, &isolate(&[], 0)), (0, 0, 1, Step::GoOn));
+        assert_eq!(conclude(&mut batch, 1, &Verdict::Delivered { rejected: 0 }), (1, 0, 0, Step::GoOn));
+        assert_eq!((batch.max_events, batch.events), (2, [2, 3].into()));
+    }
+}
