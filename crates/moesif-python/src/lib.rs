@@ -9,15 +9,14 @@ mod callbacks;
 mod convert;
 mod django;
 mod environment;
+mod gc;
 mod guard;
 mod json;
 mod lifecycle;
 mod log;
-mod mask;
 mod outgoing;
 mod python;
-mod record;
-mod serving;
+mod request;
 mod settings;
 mod wsgi;
 
@@ -29,17 +28,19 @@ mod _native {
     #[pymodule_export]
     use crate::api::{ApiCall, ApiClient, document_json};
     #[pymodule_export]
-    use crate::django::{DjangoCall, DjangoCapture};
+    use crate::callbacks::{FailureLog, Step};
     #[pymodule_export]
-    use crate::lifecycle::{after_fork_in_child, callback_failed, finish, flush, stats};
+    use crate::django::{DjangoCall, DjangoCapture, RuleAnswer};
+    #[pymodule_export]
+    use crate::lifecycle::{after_fork_in_child, finish, flush, stats};
     #[pymodule_export]
     use crate::outgoing::{OutgoingCall, OutgoingCapture};
     #[pymodule_export]
-    use crate::serving::{ServedCall, link_outgoing_calls};
+    use crate::request::{Destination, ServedCall, link_outgoing_calls};
     #[pymodule_export]
     use crate::settings::{ClientDefaults, client_defaults};
     #[pymodule_export]
-    use crate::wsgi::WsgiMiddleware;
+    use crate::wsgi::{MiddlewareOptions, WsgiMiddleware};
 
     /// Base URI of the hosted collector.
     #[pymodule_export]

@@ -62,12 +62,6 @@ pub(crate) fn after_fork_in_child() {
     moesif::runtime::after_fork_in_child();
 }
 
-/// Counts a failure of a function of the settings that Python has called.
-#[pyfunction]
-pub(crate) fn callback_failed() {
-    moesif::runtime::callback_failed();
-}
-
 /// What became of every event, as a dictionary.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
