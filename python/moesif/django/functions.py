@@ -81,11 +81,21 @@ class Function:
 
 
 class Mask(Function):
-    """``MASK_EVENT_MODEL``. Each call of it gets a new model of the event.
+    """``MASK_EVENT_MODEL``. It is called with a call, and each time gets a new model of the call's event.
 
     The model has the names of request headers in capitals, as in moesifdjango, so masks that compare names find them.
-    The event keeps the names as they were: ``restore_names`` puts them back.
+    The event that comes back has the original names again.
     """
+
+    def call(self, *arguments: object) -> object:
+        """Call it from synchronous code. Return the event."""
+        names: dict[str, str] = {}
+        return _with_names(super().call(*arguments, names), names)
+
+    async def call_async(self, *arguments: object) -> object:
+        """Call it from asynchronous code. Return the event."""
+        names: dict[str, str] = {}
+        return _with_names(await super().call_async(*arguments, names), names)
 
     def invoke(self, *arguments: Any) -> Any:
         """Call the function with a model of a call's event. ``names`` receives the original names of headers."""
@@ -99,17 +109,18 @@ class Mask(Function):
             model.request.headers = type(headers)({name.upper(): value for name, value in headers.items()})
         return self.function(model)
 
-    @staticmethod
-    def restore_names(event: Any, names: dict[str, str]) -> None:
-        """Give the request headers of an event their original names."""
-        request = event.get("request") if isinstance(event, dict) else getattr(event, "request", None)
-        headers = request.get("headers") if isinstance(request, dict) else getattr(request, "headers", None)
-        if isinstance(headers, dict):
-            renamed = {names.get(name, name): value for name, value in headers.items()}
-            if isinstance(request, dict):
-                request["headers"] = renamed
-            else:
-                request.headers = renamed  # type: ignore[union-attr]
+
+def _with_names(event: Any, names: dict[str, str]) -> Any:
+    """Give the request headers of an event their original names."""
+    request = event.get("request") if isinstance(event, dict) else getattr(event, "request", None)
+    headers = request.get("headers") if isinstance(request, dict) else getattr(request, "headers", None)
+    if isinstance(headers, dict):
+        renamed = {names.get(name, name): value for name, value in headers.items()}
+        if isinstance(request, dict):
+            request["headers"] = renamed
+        else:
+            request.headers = renamed  # type: ignore[union-attr]
+    return event
 
 
 class UserLookup(Function):

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Any
-
-from moesif.django.functions import Mask
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,46 +22,45 @@ if TYPE_CHECKING:
     #: Invocations that come to a yes or no.
     Question: TypeAlias = Generator["Invocation", bool, bool]
 
-__all__ = ["Invocation", "MaskInvocation", "run", "run_async", "run_without_awaiting"]
+__all__ = ["DefaultInvocation", "Invocation", "run", "run_async", "run_without_awaiting"]
 
 
 class Invocation:
     """One call of a function, for a step of the sequence.
 
-    ``is_early`` says that it comes before the view, because governance rules need the answer. ``is_default`` says that
-    the function is ours, in place of one of the settings.
+    ``is_early`` says that it comes before the view, because governance rules need the answer.
     """
 
-    __slots__ = ("arguments", "call", "function", "is_default", "is_early", "step")
+    __slots__ = ("arguments", "call", "function", "is_early", "step")
 
-    def __init__(  # noqa: PLR0913 - made in few places, read in many
+    #: Whether the function is ours, in place of one of the settings.
+    is_default = False
+
+    def __init__(
         self,
         function: Function,
         arguments: tuple[object, ...],
         call: _native.DjangoCall,
         step: _native.Step,
-        *,
-        is_early: bool = False,
-        is_default: bool = False,
+        is_early: bool,  # noqa: FBT001 - a keyword would cost each call a dictionary
     ) -> None:
         self.function = function
         self.arguments = arguments
         self.call = call
         self.step = step
         self.is_early = is_early
-        self.is_default = is_default
 
     def run(self) -> bool:
         """Call the function. Return whether it had an answer."""
         try:
-            return self._take(self.function.call(*self.arguments))
+            return self.call.take(self.step, self.function.call(*self.arguments), self.is_default)
         except (Exception, asyncio.CancelledError) as error:
             return self._failed(error)
 
     async def run_async(self) -> bool:
         """Do the same from asynchronous code."""
         try:
-            return self._take(await self.function.call_async(*self.arguments))
+            return self.call.take(self.step, await self.function.call_async(*self.arguments), self.is_default)
         except Exception as error:
             return self._failed(error)
         except asyncio.CancelledError as error:
@@ -73,9 +70,6 @@ class Invocation:
                 raise
             return self._failed(error)
 
-    def _take(self, result: Any) -> bool:
-        return self.call.take(self.step, result, self.is_default)
-
     def _failed(self, error: BaseException) -> bool:
         self.function.failures.report(error, self.is_early)
         if self.is_early:
@@ -83,18 +77,12 @@ class Invocation:
         return False
 
 
-class MaskInvocation(Invocation):
-    """One call of ``MASK_EVENT_MODEL``."""
+class DefaultInvocation(Invocation):
+    """One call of a function of ours, in place of one of the settings."""
 
-    __slots__ = ("_names",)
+    __slots__ = ()
 
-    def __init__(self, mask: Mask, call: _native.DjangoCall, step: _native.Step) -> None:
-        self._names: dict[str, str] = {}
-        super().__init__(mask, (call, self._names), call, step)
-
-    def _take(self, result: Any) -> bool:
-        Mask.restore_names(result, self._names)
-        return super()._take(result)
+    is_default = True
 
 
 def run(invocations: Invocations) -> None:

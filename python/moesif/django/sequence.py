@@ -6,11 +6,11 @@ too. Django adds defaults: its own user and session answer where the settings ha
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from moesif import _native
 from moesif.django.functions import Function, Mask, UserLookup
-from moesif.django.invocations import Invocation, MaskInvocation
+from moesif.django.invocations import DefaultInvocation, Invocation
 from moesif.django.users import NOBODY, UNKNOWN, carried_user, has_session, session_key, username
 
 if TYPE_CHECKING:
@@ -19,19 +19,15 @@ if TYPE_CHECKING:
 
     from moesif.django.invocations import Invocations, Question
 
-    #: Takes a request.
-    Default: TypeAlias = Callable[[Any], "DefaultCall | None"]
+    #: Returns what to call in place of a function of the settings: takes a request, its call and ``is_early``.
+    Default: TypeAlias = Callable[..., Invocation | None]
 
 __all__ = ["Functions"]
 
-_USER, _SESSION_TOKEN, _MASK = _native.Step.User, _native.Step.SessionToken, _native.Step.Mask
-
-
-class DefaultCall(NamedTuple):
-    """A function of ours to call in place of one of the settings."""
-
-    function: Function
-    argument: object
+_SKIP = _native.Step.Skip
+_USER = _native.Step.User
+_SESSION_TOKEN = _native.Step.SessionToken
+_MASK = _native.Step.Mask
 
 
 class Functions:
@@ -76,33 +72,38 @@ class Functions:
         for step, function, default in self._sequence:
             if is_governed and not call.needs(step, is_early):
                 continue
-            if function is not None:
+            is_answered = False
+            if function:
                 if is_early:
                     call.rewind_body(request)
-                if (yield Invocation(function, both, call, step, is_early=is_early)):
-                    if step == _native.Step.Skip:
-                        return False
-                    continue
-            ours = None if default is None else default(request)
-            if ours is not None:
-                yield Invocation(ours.function, (ours.argument,), call, step, is_early=is_early, is_default=True)
+                is_answered = yield Invocation(function, both, call, step, is_early)
+                if is_answered and step == _SKIP:
+                    return False
+            if default and not is_answered:
+                invocation = default(request, call, is_early=is_early)
+                if invocation is not None:
+                    yield invocation
         return True
 
     def end(self, call: _native.DjangoCall) -> Invocations:
         """Hand a record over, masked if the settings have a mask."""
         if call.end() and self._mask:
-            yield MaskInvocation(self._mask, call, _MASK)
+            yield Invocation(self._mask, (call,), call, _MASK, is_early=False)
             call.deliver()
 
-    def _default_user(self, request: Any) -> DefaultCall | None:
+    def _default_user(self, request: Any, call: _native.DjangoCall, *, is_early: bool) -> Invocation | None:
         if "user" not in request.__dict__:
             return None
         user = carried_user(request)
-        if user is UNKNOWN:
-            return DefaultCall(self._lookup, request) if self._lookup and has_session(request) else None
-        return None if user is NOBODY else DefaultCall(self._username, user)
+        if user is NOBODY:
+            return None
+        if user is not UNKNOWN:
+            return DefaultInvocation(self._username, (user,), call, _USER, is_early)
+        if self._lookup is None or not has_session(request):
+            return None
+        return DefaultInvocation(self._lookup, (request,), call, _USER, is_early)
 
-    def _default_session_token(self, request: Any) -> DefaultCall | None:
+    def _default_session_token(self, request: Any, call: _native.DjangoCall, *, is_early: bool) -> Invocation | None:
         if "session" not in request.__dict__ or not has_session(request):
             return None
-        return DefaultCall(self._session_key, request)
+        return DefaultInvocation(self._session_key, (request,), call, _SESSION_TOKEN, is_early)
