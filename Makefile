@@ -1,13 +1,14 @@
-# The commands of this project. `make` alone lists them.
+# The commands of this project. `make` without a target lists them.
 #
-# Everything is installed into .venv and target; nothing else on the machine is touched.
+# Everything is installed into .venv, .venv-upstream, .venvs, dist and target. Nothing else on the machine is changed.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UPSTREAM := .venv-upstream
 
-RUST_SOURCES := $(shell find crates -name '*.rs' -o -name 'Cargo.toml' -o -path '*/web/*' -type f) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find crates -path '*/fuzz' -prune -o \( -name '*.rs' -o -name 'Cargo.toml' -o -name 'README.md' \
+	-o -path '*/web/*' \) -type f -print) Cargo.toml Cargo.lock
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 
 .DEFAULT_GOAL := help
@@ -18,7 +19,7 @@ help: ## List the commands
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| { echo "Python 3.10 or newer is needed: make PYTHON=/path/to/python3" >&2; exit 2; }
+		|| { echo "$(PYTHON) is older than Python 3.10: name a newer one with make PYTHON=/path/to/python3" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet 'pip==26.2'
 
@@ -40,7 +41,7 @@ $(VENV)/.built: $(RUST_SOURCES) $(PYTHON_SOURCES) README.md LICENSE $(VENV)/.ins
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	@touch $@
 
-# What is replaced, in an environment of its own: for comparisons.
+# The replaced packages, in an environment of their own, for comparisons.
 $(UPSTREAM)/.installed: pyproject.toml | $(BIN)/python
 	$(PYTHON) -m venv --clear $(UPSTREAM)
 	$(BIN)/python -m pip --python $(UPSTREAM)/bin/python install --quiet --group upstream
@@ -50,30 +51,30 @@ target/release/moesif-collector: $(RUST_SOURCES)
 	cargo build --quiet --release --locked -p moesif-collector
 	@touch $@
 
-target/release/examples/pattern: $(RUST_SOURCES)
-	cargo build --quiet --release --locked -p moesif --example pattern
+target/release/xtask: $(RUST_SOURCES)
+	cargo build --quiet --release --locked -p xtask
 	@touch $@
 
 build: $(VENV)/.built target/release/moesif-collector ## Build the packages into .venv and the collector into target/release
 
-demo: build ## Run the whole thing: collector, example, real calls, comparison (ONESHOT=1 ends at once)
+demo: build ## Run collector, example and real calls, and compare (ONESHOT=1 ends at once)
 	@$(BIN)/python examples/demo.py $(if $(ONESHOT),--oneshot)
 
 test: test-rust test-python test-django ## Run every test
 
-test-rust:
+test-rust: ## Run the Rust tests
 	cargo test --quiet --locked --workspace
 
-test-python: build target/release/examples/pattern $(VENV)/.servers $(UPSTREAM)/.installed
+test-python: build target/release/xtask $(VENV)/.servers $(UPSTREAM)/.installed ## Run the Python tests
 	$(BIN)/python -m pytest
 
-test-django: build ## Run the tests of Django on every Django, where their Pythons are (DJANGO=4.2,5.2 chooses)
+test-django: build ## Run the Django tests on every Django with an installed Python (DJANGO=4.2,5.2 chooses)
 	@$(BIN)/python -m tests.django.matrix
 
-soak: build $(VENV)/.servers ## Run an application for SECONDS (600): memory and threads stay flat
+soak: build $(VENV)/.servers ## Run an application for SECONDS (600): memory and threads must not grow
 	$(BIN)/python -m tests.delivery.soak $(or $(SECONDS),600)
 
-chaos: build $(VENV)/.servers ## Kill the collector KILLS (20) times under load: nothing is lost that is not counted
+chaos: build $(VENV)/.servers ## Kill the collector KILLS (20) times under load: every loss must be counted
 	$(BIN)/python -m tests.delivery.chaos $(or $(KILLS),20)
 
 lint: build $(VENV)/.servers $(VENV)/.linters ## Run every linter
@@ -89,14 +90,14 @@ format: $(VENV)/.linters ## Format the sources
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-docs: ## Write what is derived from the option table
-	cargo run --quiet --locked -p moesif --example reference
+docs: ## Write docs/options.md and python/moesif/options.py from the option table
+	cargo xtask options
 
-bench: build $(VENV)/.servers $(UPSTREAM)/.installed ## Measure against PyPI's moesifwsgi and moesifdjango
+bench: build $(VENV)/.servers $(UPSTREAM)/.installed ## Measure against moesifwsgi and moesifdjango from PyPI
 	$(BIN)/python benches/side_by_side.py
 
 instructions: build ## Count the instructions a call costs its thread (valgrind; AGAINST=/other/bin/python compares)
 	$(BIN)/python -m benches.instructions $(if $(AGAINST),--against $(AGAINST))
 
-clean: ## Remove what the commands above have made
-	rm -rf $(VENV) $(UPSTREAM) .venvs dist target
+clean: ## Remove everything that the commands above have made
+	rm -rf $(VENV) $(UPSTREAM) .venvs dist target crates/python-re/fuzz/target

@@ -1,7 +1,7 @@
-"""One subject of a benchmark in an interpreter of its own: a Django view, bare or behind a middleware.
+"""Runs one subject of a benchmark in its own interpreter: a Django view, bare or behind a middleware.
 
-Prints what benches/subject.py prints, and how many events were delivered in a second, from the first call to the end of
-a flush. Upstream has none: there it is what was delivered in some seconds. The workload is the same.
+Prints what benches/subject.py prints for the same workload. The rate counts events from the first call to the end of a
+flush. Upstream has no flush, so there it counts what was delivered within a few seconds.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SECONDS = 8.0
 
 def prepare(sink: str) -> Callable[[HttpRequest], HttpResponse]:
     """Set Django up; return the view."""
-    from django.conf import settings  # noqa: PLC0415 - in its order
+    from django.conf import settings  # noqa: PLC0415 - before django.setup
 
     settings.configure(
         ALLOWED_HOSTS=["*"], MOESIF_MIDDLEWARE={"APPLICATION_ID": "bench", "BASE_URI": sink}, USE_TZ=True
@@ -46,7 +46,7 @@ def prepare(sink: str) -> Callable[[HttpRequest], HttpResponse]:
 
 
 def drive(app: Callable[[Any], Any], calls: int) -> list[int]:
-    """Make calls; return the nanoseconds of each, its response read and closed."""
+    """Make calls, read and close each response. Return the nanoseconds of each call."""
     from django.core.handlers.wsgi import WSGIRequest  # noqa: PLC0415 - once Django is set up
 
     clock = time.perf_counter_ns
@@ -63,7 +63,7 @@ def drive(app: Callable[[Any], Any], calls: int) -> list[int]:
 
 
 def settle() -> None:
-    """Wait until everything is delivered, where that can be asked for."""
+    """Wait until everything is delivered, or a fixed time for upstream."""
     try:
         from moesif import flush  # noqa: PLC0415 - upstream does not have it
     except ImportError:
@@ -85,7 +85,7 @@ def main() -> None:
         from moesifdjango.middleware import moesif_middleware  # noqa: PLC0415 - the bare subject must not load it
 
         app = moesif_middleware(app)
-    # Everything lazy happens in calls that are not counted. They fill one batch.
+    # Warm up, with as many calls as fill one batch.
     drive(app, 25)
     wait_for(arguments.sink, 25 * is_captured)
     before, cpu, begin = delivered(arguments.sink), time.process_time(), time.monotonic()

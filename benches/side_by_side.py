@@ -1,13 +1,15 @@
 """Measures the middlewares against PyPI's moesifwsgi and moesifdjango, in one run on one machine: `make bench`.
 
-Each subject runs in an interpreter of its own, upstream in a virtual environment of its own (.venv-upstream). The three
-take turns, the bare application first, so that a slow moment of the machine meets all of them; of the rounds the median
-is reported. "Added" is the subject's percentile less the bare application's of the same round. CPU is the process's
-user and system time until every event is delivered, less the bare application's, per event. Events per second are
-counted from the first call, made as fast as one thread can, to the arrival of the last batch. Memory is the most the
-process grows by while 400 calls of 1 MB in and out meet a collector that never answers. A fork is measured with the end
-of its child. Of Django's middlewares, what is delivered in a second is counted up to the end of a flush, or of some
-seconds where there is none.
+Each subject runs in its own interpreter, upstream in its own virtual environment (.venv-upstream). In each round the
+bare application, upstream and ours take turns, so that a slow moment of the machine affects all three. The result is
+the median of the rounds.
+
+- Added time: the subject's percentile minus that of the bare application in the same round.
+- CPU per event: user and system time of the process until every event is delivered, minus the bare application's.
+- Events per second: from the first call to the arrival of the last batch, with one thread calling as fast as it can.
+  For Django: to the end of a flush, or of a fixed time for upstream, which has no flush.
+- Memory: largest growth during 400 calls with 1 MB in and out, with a collector that never answers.
+- Fork: time until the child has ended.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ DJANGO_CALLS = 20_000
 
 @dataclass
 class Round:
-    """What one run of one subject showed, in microseconds."""
+    """Result of one run of one subject. Times are in microseconds."""
 
     p50: float
     p99: float
@@ -50,7 +52,7 @@ class Round:
 
 
 def upstream_version(package: str = "moesifwsgi") -> str:
-    """Returns the version of what this is compared with; `make bench` installs it."""
+    """Returns the installed version of the replaced package. `make bench` installs it."""
     program = f"import importlib.metadata; print(importlib.metadata.version({package!r}))"
     return subprocess.run([UPSTREAM, "-c", program], capture_output=True, text=True, check=True).stdout.strip()
 
@@ -105,7 +107,7 @@ def main() -> None:
 
 
 def compare_django(rounds: int) -> None:
-    """Measures Django's middlewares and prints the table."""
+    """Measures the Django middlewares and prints the table."""
     subjects = {"upstream": UPSTREAM, "ours": Path(sys.executable)}
     found: dict[str, list[tuple[float, ...]]] = {name: [] for name in subjects}
     lost = dict.fromkeys(subjects, 0)
@@ -128,7 +130,7 @@ def compare_django(rounds: int) -> None:
 
 
 def compare_wsgi(rounds_wanted: int, calls: int) -> None:
-    """Measures WSGI's middlewares and prints the table."""
+    """Measures the WSGI middlewares and prints the table."""
     subjects = {"upstream": UPSTREAM, "ours": Path(sys.executable)}
     added: dict[str, list[tuple[float, ...]]] = {name: [] for name in subjects}
     lost = dict.fromkeys(subjects, 0)

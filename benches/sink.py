@@ -1,7 +1,7 @@
-"""A collector that only counts: keeps every batch as it came and unpacks it when asked how many events there were.
+"""A collector that only counts events. It stores batches as received and unpacks them when asked for the count.
 
-GET /count answers with the number of events so far, GET /last with the moment of the last batch (monotonic clock,
-seconds). With --stall, batches are read and never answered. First line on stdout: the port.
+`GET /count` returns the number of events so far. `GET /last` returns when the last batch arrived, in seconds of the
+monotonic clock. With `--stall` it reads batches and never answers. The first line on stdout is its port.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 
 
 class Counter:
-    """The batches received, and how many events those counted so far held."""
+    """Batches not counted yet, and the number of events in those already counted."""
 
     def __init__(self, *, stall: bool) -> None:
         self.stall = stall

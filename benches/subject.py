@@ -1,11 +1,13 @@
-"""One subject of a benchmark, in an interpreter of its own: a WSGI application, bare or behind a middleware.
+"""Runs one subject of a benchmark in its own interpreter: a WSGI application, bare or behind a middleware.
 
-Prints one JSON object. The workload "calls": the time of each call on the calling thread, the CPU time of the process
-until everything is delivered, and how many events were. "rate": how many events a second arrive, from the first call
-to the last batch, while one thread calls as fast as it can. "memory": how much it grows by during calls of 1 MB
-in and out to a collector that never answers. "forks": how long a fork and the end of its child take.
+Prints one JSON object. What it measures depends on the workload:
 
-The calls are those of docs/architecture.md: a 490-byte JSON document in, a 1.2 KB one out, a bearer token.
+- `calls`: time of each call on the calling thread, CPU time of the process until everything is delivered, events.
+- `rate`: events per second from the first call to the last batch, while one thread calls as fast as it can.
+- `memory`: growth of the process during calls with 1 MB in and out, with a collector that never answers.
+- `forks`: time of a fork until its child has ended.
+
+Each call sends a 490-byte JSON document with a bearer token and receives a 1.2 KB one, as docs/architecture.md says.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ DELIVERY_DEADLINE = 120.0
 
 
 def document(size: int) -> bytes:
-    """Returns a JSON object of exactly this many bytes, with values that do not compress to nothing."""
+    """Returns a JSON object of exactly this many bytes, with values that do not compress well."""
     fields: dict[str, Any] = {}
     number = 0
     while len(json.dumps(fields)) < size - 40:
@@ -59,7 +61,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., object]) 
 
 
 def environment() -> dict[str, Any]:
-    """Returns what gunicorn hands to an application for such a request."""
+    """Returns the environ that gunicorn makes for such a request."""
     return {
         "REQUEST_METHOD": "POST",
         "SCRIPT_NAME": "",
@@ -97,7 +99,7 @@ def start_response(*_arguments: object) -> None:
 
 
 def drive(app: Callable[..., Any], calls: int) -> list[int]:
-    """Calls the application; returns the nanoseconds of each call, its response iterated and closed."""
+    """Calls the application, reads and closes each response. Returns the nanoseconds of each call."""
     clock = time.perf_counter_ns
     times = []
     for _ in range(calls):
@@ -134,7 +136,7 @@ def echo(environ: dict[str, Any], start_response: Callable[..., object]) -> list
 
 
 def measure_memory(app: Callable[..., Any], calls: int) -> dict[str, Any]:
-    """Grows by what the middleware keeps of megabytes nobody takes from it."""
+    """Returns how much the process grows while the collector takes nothing."""
     body = os.urandom(500_000).hex().encode()
     before = resident()
     highest = 0
@@ -146,7 +148,7 @@ def measure_memory(app: Callable[..., Any], calls: int) -> dict[str, Any]:
         if hasattr(result, "close"):
             result.close()
         highest = max(highest, resident())
-    # What a worker thread makes of it comes later.
+    # Worker threads allocate later.
     end = time.monotonic() + 3
     while time.monotonic() < end:
         highest = max(highest, resident())
@@ -181,7 +183,7 @@ def main() -> None:
         import moesifwsgi  # noqa: PLC0415 - the bare subject must not load it
 
         name = moesifwsgi.__file__
-        # The rate is not to be that of the last batch, which is not full.
+        # A short timeout, so that the last batch, which is not full, does not distort the rate.
         options: dict[str, Any] = {"EVENT_BATCH_TIMEOUT": 0.1} if arguments.workload == "rate" else {}
         options |= {"APPLICATION_ID": "bench", "BASE_URI": arguments.sink}
         app = moesifwsgi.MoesifMiddleware(inner, options)
@@ -189,9 +191,9 @@ def main() -> None:
         measure = measure_memory if arguments.workload == "memory" else measure_forks
         json.dump(measure(app, arguments.calls), sys.stdout)
         sys.stdout.flush()
-        # What waits is not part of it.
+        # Skip the exit handlers: delivery at exit is not measured.
         os._exit(0)
-    # Everything lazy (imports, threads, the first connection) happens in calls that are not counted.
+    # Warm up: imports, threads and the first connection are not measured.
     drive(app, 200)
     expected = 200 if name != "bare" else 0
     wait_for(arguments.sink, expected)
@@ -206,7 +208,7 @@ def main() -> None:
 
 
 def wait_for(sink: str, events: int) -> int:
-    """Waits until the sink has that many; gives up after a while. Asking costs the same for every subject."""
+    """Waits until the sink has that many events, for a limited time. Polling costs the same for every subject."""
     deadline = time.monotonic() + DELIVERY_DEADLINE
     while (found := delivered(sink)) < events and time.monotonic() < deadline:
         time.sleep(0.25)

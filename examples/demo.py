@@ -1,8 +1,8 @@
-"""The main job, once, for real: `make demo`.
+"""Runs everything once and compares what was captured with what was called: `make demo`.
 
-Starts the collector on a temporary directory and examples/flask under gunicorn with two workers, makes calls over HTTP,
-waits until the collector holds them, prints what it holds, and compares that with what was called. Ends with status 1
-and the differences if there are any. Without --oneshot everything keeps running until Ctrl-C.
+Starts the collector on a temporary directory, and examples/flask under gunicorn with two workers. Makes calls over
+HTTP, waits until the collector has them, prints what it has, and compares. If something differs, it prints the
+differences and exits with status 1. Without --oneshot everything keeps running until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DELIVERY_DEADLINE = 20.0
 
 @dataclass
 class Call:
-    """One call, and what the collector must hold of it."""
+    """One call, and the event that the collector must have of it."""
 
     name: str
     verb: str
@@ -45,12 +45,12 @@ class Call:
     user: str | None = None
     company: str | None = None
     session: str | None = None
-    #: The recorded bodies: JSON values, or text in base64. `...` where only the form is known beforehand.
+    #: The recorded bodies: JSON values, or base64 text. `...` if the content is not known beforehand.
     request_body: Any = None
     response_body: Any = ...
     least_duration_ms: int = 0
     is_recorded: bool = True
-    #: What the response was marked with.
+    #: The X-Moesif-Transaction-Id of the response.
     transaction_id: str | None = None
 
 
@@ -59,7 +59,7 @@ def base64_text(content: bytes) -> str:
 
 
 def bearer(subject: str) -> str:
-    """Returns a token with characters that only base64url has."""
+    """Returns a token that contains characters only base64url has."""
     parts = ({"alg": "none"}, {"sub": subject, "name": "Zoë ???>>>"})
     encoded = (base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts)
     return f"Bearer {'.'.join(encoded)}.signature"
@@ -126,7 +126,7 @@ CALLS = [
 
 @contextmanager
 def running(name: str, command: list[str | Path], **options: Any) -> Iterator[subprocess.Popen[str]]:
-    """Runs a program until the block ends, then asks it to stop and insists after a while."""
+    """Runs a program until the block ends. Then sends SIGTERM, and SIGKILL after 10 seconds."""
     try:
         process = subprocess.Popen(command, text=True, **options)
     except FileNotFoundError:
@@ -151,13 +151,13 @@ def collector(directory: str) -> Iterator[str]:
         first_line = process.stdout.readline()
         prefix = "listening on http://"
         if not first_line.startswith(prefix):
-            sys.exit("the collector did not start; what it says is above")
+            sys.exit("the collector did not start; its error message is above")
         yield first_line.removeprefix(prefix).strip()
 
 
 @contextmanager
 def application(collector_address: str, log: IO[str]) -> Iterator[str]:
-    """Starts the example under gunicorn with two workers, what it logs going to `log`; yields its address."""
+    """Starts the example under gunicorn with two workers, logging to `log`. Yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         environment = os.environ | {
@@ -183,9 +183,9 @@ def application(collector_address: str, log: IO[str]) -> Iterator[str]:
 
 
 def request(address: str, call: Call) -> tuple[int, bytes, float]:
-    """Makes the call and notes its transaction id.
+    """Makes the call and keeps its transaction id.
 
-    Returns status, body, and how long before the end the first byte came, in seconds.
+    Returns status, body, and the seconds between the first byte and the end.
     """
     connection = http.client.HTTPConnection(address, timeout=30)
     try:
@@ -214,19 +214,19 @@ def fetch(address: str, path: str) -> Any:
 
 
 def make_calls(address: str) -> list[str]:
-    """Makes every call and returns what was not answered as it should be."""
+    """Makes every call and returns the answers that are wrong."""
     differences = []
     for call in CALLS:
         status, body, after_first_byte = request(address, call)
         if status != call.status:
             differences.append(f"{call.name}: answered {status}, expected {call.status}: {body[:200]!r}")
         if call.least_duration_ms and after_first_byte < call.least_duration_ms / 2000:
-            differences.append(f"{call.name}: the first byte came only {after_first_byte:.3f} s before the last")
+            differences.append(f"{call.name}: the first byte came only {after_first_byte:.3f} s before the last one")
     return differences
 
 
 def wait_for_events(address: str, count: int) -> list[dict[str, Any]]:
-    """Waits until the collector holds that many events, and returns the whole of each, oldest first."""
+    """Waits until the collector has that many events. Returns them complete, oldest first."""
     deadline = time.monotonic() + DELIVERY_DEADLINE
     while True:
         listed = fetch(address, "/api/events?limit=1000")["events"]
@@ -237,7 +237,7 @@ def wait_for_events(address: str, count: int) -> list[dict[str, Any]]:
 
 
 def compare(call: Call, event: dict[str, Any]) -> Iterator[str]:
-    """Yields how an event differs from the call it records."""
+    """Yields the differences between an event and its call."""
     whole = event["whole"]
     request_, response = whole["request"], whole["response"]
     expected = [
@@ -299,20 +299,20 @@ def run() -> int:
         events = wait_for_events(collector_address, len(recorded))
         show(events)
         if len(events) != len(recorded):
-            differences.append(f"the collector holds {len(events)} events of {len(recorded)} calls")
+            differences.append(f"the collector has {len(events)} events of {len(recorded)} calls")
         by_transaction = {event["transaction_id"]: event for event in events}
         for call in recorded:
             event = by_transaction.get(call.transaction_id)
             differences.extend(compare(call, event) if event else [f"{call.name}: not captured"])
         print()
         if differences:
-            print("What was captured is not what was called:", *differences, sep="\n  ")
+            print("The captured events differ from the calls:", *differences, sep="\n  ")
             log.seek(0)
-            print(f"\nWhat the application logged:\n{log.read()}")
+            print(f"\nLog of the application:\n{log.read()}")
             return 1
-        print(f"{len(recorded)} calls made, {len(events)} captured, and every one is what was called.")
+        print(f"{len(recorded)} calls made, {len(events)} captured, and each event matches its call.")
         if not arguments.oneshot:
-            print(f"Everything keeps running: look at http://{collector_address}/ and stop with Ctrl-C.")
+            print(f"Everything keeps running: open http://{collector_address}/. Ctrl-C stops it.")
             try:
                 signal.pause()
             except KeyboardInterrupt:

@@ -1,7 +1,7 @@
-"""What the examples for Bottle, Falcon, Pyramid and plain WSGI give to the middleware.
+"""Settings of the examples for Bottle, Falcon, Pyramid and plain WSGI.
 
-The functions are called once a response has ended, with the wrapped application and the call's `environ`: they are the
-same whatever framework has made the response. examples/flask/app.py has everything in one file, with every option.
+The middleware calls the functions when a response has ended, with the wrapped application and the `environ` of the
+call. So they are the same for every framework. examples/flask/app.py has everything in one file, with every option.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def identify_user(app: object, environ: WSGIEnvironment, response_headers: dict[str, str]) -> str | None:
-    """Without a result, the user is looked for in the authorization header."""
+    """Returns the user. Without a result the authorization header is used."""
     return environ.get("HTTP_X_USER_ID")
 
 
@@ -40,7 +40,7 @@ def should_skip(app: object, environ: WSGIEnvironment) -> bool:
 
 
 def mask_event(eventmodel: EventModel) -> EventModel:
-    """A body is what the JSON said, text in base64, or nothing."""
+    """Removes a password. A body is JSON values, base64 text, or None."""
     body = eventmodel.response.body if eventmodel.response else None
     if isinstance(body, dict) and "password" in body:
         body["password"] = None

@@ -1,4 +1,4 @@
-"""Apache with mod_wsgi, as Debian packages them: a configuration of its own, on a port of the loopback."""
+"""Apache with mod_wsgi from Debian, with its own configuration and port."""
 
 from __future__ import annotations
 
@@ -45,18 +45,19 @@ def is_installed() -> bool:
 
 
 def binary() -> str | None:
-    # Not in everybody's PATH.
+    # /usr/sbin is often not in PATH.
     return shutil.which("apache2", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"]))
 
 
 def command(application: str, address: tuple[str, int], arguments: tuple[str, ...], directory: Path) -> list[str]:
-    """Write a configuration and return what starts it.
+    """Write a configuration into ``directory``, which is created. Returns the command that starts Apache.
 
-    ``directory`` is made: it must be where any user may read. ``arguments`` may be the number of processes and the
-    application group: ``%{GLOBAL}`` is the main interpreter; ``%{RESOURCE}``, mod_wsgi's default, is a sub-interpreter.
+    All users must be able to read the directory. ``arguments`` are empty, or the number of processes and the
+    application group: ``%{GLOBAL}`` is the main interpreter; ``%{RESOURCE}``, the default of mod_wsgi, is a
+    sub-interpreter.
     """
     processes, group = arguments or ("1", "%{RESOURCE}")
-    # Root hands its processes over to a user who may read no more than this directory.
+    # If started by root, Apache runs as a user who can read only this directory.
     for package in (moesif, moesifwsgi):
         _copy(package, directory)
     shutil.copytree(ROOT / "tests", directory / "tests", ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""A client that sends exact bytes and keeps the exact bytes it is answered."""
+"""A client on a plain socket: sends exact bytes and returns the exact bytes of the answer."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class Step(enum.Enum):
-    """What a client does between sending."""
+    """What a client does besides sending."""
 
-    #: Wait until something has been answered.
+    #: Wait for the head of the answer, and for the start of its body.
     AWAIT = enum.auto()
-    #: Open the gate that the application stands in front of.
+    #: Open the gate at which the application waits.
     GO = enum.auto()
-    #: Say that nothing more will be sent.
+    #: Shut down the sending side of the connection.
     FINISH = enum.auto()
-    #: Close the connection without reading on.
+    #: Close the connection without reading the rest.
     LEAVE = enum.auto()
 
 
@@ -30,12 +30,12 @@ Script = tuple[bytes | Step, ...]
 
 
 def follow(script: Script, server: Server, gate: Gate | None = None) -> bytes:
-    """Send what the script says, and return everything answered until the server closes."""
+    """Run the script. Returns all bytes that the server sent until it closed the connection."""
     answered = b""
     with server.connect(timeout=30) as connection:
         for step in script:
             if isinstance(step, bytes):
-                # A server may have closed already: what it answered can still be read.
+                # The server may have closed already. Its answer can still be read.
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                     connection.sendall(step)
             elif step is Step.AWAIT:
@@ -52,13 +52,13 @@ def follow(script: Script, server: Server, gate: Gate | None = None) -> bytes:
             while data := connection.recv(65536):
                 answered += data
         except ConnectionResetError:
-            # A server that closes with unread data ends like this; what it answered came before.
+            # The server closed the connection before it read everything. Its answer came before.
             pass
     return answered
 
 
 def _head_and_more(connection: socket.socket, answered: bytes) -> bytes:
-    """Read until more than a head has been answered, or a whole head without a body."""
+    """Read until the answer has a whole head and the start of its body. A head with status 100 has no body."""
     while b"\r\n\r\n" not in answered or (answered.endswith(b"\r\n\r\n") and b" 100 " not in answered[:20]):
         data = connection.recv(65536)
         assert data, answered
@@ -72,12 +72,12 @@ PROCESS_ID = re.compile(rb"^x-moesif-wsgi-pid: [0-9]+\r?\n", re.IGNORECASE | re.
 
 
 def without_dates(answer: bytes) -> bytes:
-    """The answer as it would be at any other time."""
+    """Return the answer without the values of Date headers."""
     return DATE.sub(rb"\1", answer)
 
 
 def without_chunks(answers: bytes) -> bytes:
-    """The answers without the framing of chunks: some servers join chunks that come in quick succession."""
+    """Return the answers without chunk framing, because some servers join chunks that follow quickly."""
     joined = b""
     while answers:
         head, end, answers = answers.partition(b"\r\n\r\n")
@@ -95,7 +95,7 @@ def without_chunks(answers: bytes) -> bytes:
 
 
 def _chunks(answers: bytes) -> tuple[bytes, bytes]:
-    """The chunks joined, and what follows the last one."""
+    """Return the joined chunks, and the bytes after the last one."""
     joined, size = b"", -1
     while size and answers:
         line, _, answers = answers.partition(b"\r\n")

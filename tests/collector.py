@@ -1,4 +1,4 @@
-"""The collector of this project, as its users run it."""
+"""The collector of this project, as a process."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ ROOT = Path(__file__).parent.parent
 
 
 def collector_binary() -> Path:
-    """``MOESIF_COLLECTOR``, else the release build of this tree."""
+    """Return the path in ``MOESIF_COLLECTOR``, or that of the release build."""
     binary = Path(os.environ.get("MOESIF_COLLECTOR") or ROOT / "target" / "release" / "moesif-collector")
     if not os.access(binary, os.X_OK):
-        message = f"{binary} is not there: `make build` builds the collector, MOESIF_COLLECTOR names another one"
+        message = f"{binary} does not exist: run `make build`, or set MOESIF_COLLECTOR to another collector"
         raise FileNotFoundError(message)
     return binary
 
 
 @dataclass(frozen=True)
 class Nowhere:
-    """A collector that cannot be reached."""
+    """The address of a collector that cannot be reached."""
 
     uri: str
     application_id: str = "nobody"
 
 
 class Collector:
-    """The collector on a free port, with a database of its own."""
+    """A collector on a free port, with its own database."""
 
     def __init__(self, directory: Path) -> None:
         self.application_id = f"test-{uuid.uuid4()}"
@@ -45,7 +45,7 @@ class Collector:
         self.process, self.uri = self._start("127.0.0.1:0")
 
     def restart(self) -> None:
-        """Start it again after its end, where it was and with what it had."""
+        """Start the collector again after it ended, with the same port and database."""
         assert self.process.stdout
         self.process.stdout.close()
         self.process, _ = self._start(self.uri.removeprefix("http://"))
@@ -65,7 +65,7 @@ class Collector:
         return process, uri
 
     def events(self, **filters: object) -> list[dict[str, Any]]:
-        """Rows of ``GET /api/events``, every page of them, newest first."""
+        """Return the rows of all pages of ``GET /api/events``, newest first."""
         rows: list[dict[str, Any]] = []
         cursor: object = None
         while True:
@@ -77,29 +77,29 @@ class Collector:
                 return rows
 
     def event(self, identifier: object) -> dict[str, Any]:
-        """The whole of one event."""
+        """Return one event with all its fields."""
         event: dict[str, Any] = self._get(f"/api/events/{identifier}")
         return event
 
     def user(self, identifier: str) -> dict[str, Any]:
-        """What is known about a user."""
+        """Return the profile of a user."""
         return self._profile("users", identifier)
 
     def company(self, identifier: str) -> dict[str, Any]:
-        """What is known about a company."""
+        """Return the profile of a company."""
         return self._profile("companies", identifier)
 
     def subscription(self, identifier: str) -> dict[str, Any]:
-        """What is known about a subscription."""
+        """Return a subscription."""
         return self._profile("subscriptions", identifier)
 
     def actions(self) -> list[dict[str, Any]]:
-        """What users did, newest first."""
+        """Return all actions, newest first."""
         actions: list[dict[str, Any]] = self._get("/api/actions")["actions"]
         return actions
 
     def wait_for(self, count: int, timeout: float = 30) -> list[dict[str, Any]]:
-        """Wait until at least this many events are stored."""
+        """Wait until at least ``count`` events are stored, and return them all."""
         deadline = time.monotonic() + timeout
         while len(rows := self.events()) < count:
             assert time.monotonic() < deadline, f"{len(rows)} of {count} events within {timeout} s"

@@ -1,4 +1,4 @@
-"""What tests are given: collectors to deliver to, servers and programs to run, middlewares to call."""
+"""Fixtures: collectors to deliver to, servers and programs to run, middlewares to call."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 
 from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT, Collector, Nowhere
+from tests.delivery.fault_server import FaultServers
 from tests.gate import Gate
 from tests.ports import collector_at
 from tests.recorder import Recorder
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
 
 def pytest_configure() -> None:
-    """Let programs end on an interrupt: what is started in the background of a shell ignores it, and so would they."""
+    """Handle SIGINT again if the shell ignores it, as it does for background jobs. Programs of tests inherit this."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Destination(Protocol):
-    """Where events go: a recorder, a collector, or an address that answers nobody."""
+    """Where events go: a recorder, a collector, a fault server, or an address where nothing listens."""
 
     @property
     def uri(self) -> str: ...
@@ -63,10 +64,17 @@ def collector(tmp_path: Path) -> Iterator[Collector]:
 
 @pytest.fixture
 def nowhere() -> Iterator[Nowhere]:
-    """An address that refuses connections: the port is taken, and nobody listens."""
+    """An address that refuses connections. Its port is bound, but nothing listens on it."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield Nowhere(f"http://127.0.0.1:{collector_at(taken.getsockname()[1])}")
+
+
+@pytest.fixture
+def fault_servers() -> Iterator[FaultServers]:
+    servers = FaultServers()
+    yield servers
+    servers.close()
 
 
 @pytest.fixture
@@ -91,7 +99,7 @@ class Serve(Protocol):
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start ``module:name`` of tests/applications under a real server; options are MOESIF_ variables."""
+    """Start ``module:name`` of tests/applications with a real server. Options become MOESIF_ variables."""
     servers: list[Server] = []
 
     def start(
@@ -124,7 +132,10 @@ class Ended:
     at: float
 
     def seconds_after(self, moment: str) -> float:
-        """How long before its end the program printed ``moment`` with the monotonic clock."""
+        """Seconds from the moment that the program printed to its end.
+
+        The program prints a line with the name of the moment and ``time.monotonic()``.
+        """
         lines = [line.split() for line in self.output.splitlines()]
         return self.at - next(float(line[1]) for line in lines if line[:1] == [moment])
 
@@ -137,7 +148,7 @@ class RunProgram(Protocol):
 
 @pytest.fixture
 def run_program() -> RunProgram:
-    """Run a Python program to its end; options travel as MOESIF_ variables."""
+    """Run a Python program to its end. Options become MOESIF_ variables."""
 
     def run(source: str, *, to: Destination, variables: dict[str, str] | None = None, **options: object) -> Ended:
         ended = subprocess.run(
@@ -160,7 +171,7 @@ class Wrap(Protocol):
 
 @pytest.fixture
 def wrap(recorder: Recorder) -> Wrap:
-    """Put the middleware around an application of this process; its events go to ``recorder``."""
+    """Wrap an application of this process with the middleware. By default its events go to ``recorder``."""
 
     def make(application: Any, to: Destination | None = None, /, **options: object) -> MoesifMiddleware:
         to = to or recorder

@@ -1,4 +1,4 @@
-"""A gate between two processes: what stands in front of it goes on when the other side opens it."""
+"""A gate between two processes. One process waits at the gate until the other opens it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Gate:
-    """The side that opens."""
+    """The side that opens the gate. Processes with ``environment`` can wait at it."""
 
     def __init__(self) -> None:
         self._listening = bind_fresh()
@@ -23,7 +23,7 @@ class Gate:
         self.environment = {"GATE": f"{host}:{port}"}
 
     def open(self) -> None:
-        """Let one through; wait for it to arrive if it has not."""
+        """Wait until a process waits at the gate, and let it continue."""
         arrived, _ = self._listening.accept()
         with arrived:
             arrived.sendall(b".")
@@ -33,7 +33,10 @@ class Gate:
 
 
 def read_through(connection: HTTPConnection, gate: Gate, path: str = "/") -> HTTPResponse:
-    """Ask for two chunks between which the application stands at the gate; what comes early left before the second."""
+    """Read a response of two chunks. The application waits at the gate before the second.
+
+    So the first chunk has arrived before the second was made.
+    """
     try:
         connection.request("GET", path)
         response = connection.getresponse()
@@ -46,9 +49,9 @@ def read_through(connection: HTTPConnection, gate: Gate, path: str = "/") -> HTT
 
 
 def pass_gate() -> None:
-    """Stand in front of the gate of this process's environment until it opens."""
+    """Wait at the gate in this process's environment until it is opened."""
     host, _, port = os.environ["GATE"].rpartition(":")
     with socket.create_connection((host, int(port)), timeout=30) as arrived:
         if not arrived.recv(1):
-            message = "the gate is gone"
+            message = "the gate was closed"
             raise EOFError(message)

@@ -1,4 +1,4 @@
-"""The server's side of PEP 3333, by hand: for what a server would hide."""
+"""A minimal WSGI server (PEP 3333) without a network, which shows what real servers hide."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ Application = Any
 
 
 def make_environ(method: str = "GET", path: str = "/", body: bytes | None = None, **variables: object) -> Environ:
-    """What a server would give; ``variables`` add to it, ``None`` takes a variable away."""
+    """Return an ``environ`` as a server makes it.
+
+    ``variables`` are added to it; ``None`` removes a variable. A name such as ``wsgi_input`` stands for
+    ``wsgi.input``.
+    """
     environ: Environ = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
@@ -47,7 +51,7 @@ def make_environ(method: str = "GET", path: str = "/", body: bytes | None = None
 
 @dataclass
 class Gateway:
-    """One request's end of the server: keeps what the application answers, in the order it comes."""
+    """The server's side of one request. It keeps the response of the application."""
 
     status: str = ""
     headers: list[tuple[str, str]] = field(default_factory=list)
@@ -74,7 +78,7 @@ class Gateway:
         self.body += data
 
     def run(self, application: Application, environ: Environ) -> Gateway:
-        """Serve the request to its end, as PEP 3333 shows it."""
+        """Serve the request to its end, as the example in PEP 3333 does."""
         result: Iterable[bytes] = application(environ, self.start_response)
         try:
             for chunk in result:
@@ -90,7 +94,7 @@ class Gateway:
 
 
 def request(application: Application, environ: Environ | None = None) -> Gateway:
-    """Serve one request."""
+    """Serve one request and return its response."""
     return Gateway().run(application, make_environ() if environ is None else environ)
 
 

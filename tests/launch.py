@@ -1,4 +1,4 @@
-"""Serve an application on an inherited socket: ``launch waitress|wsgiref DESCRIPTOR MODULE:NAME``."""
+"""Serves an application on an inherited socket: ``launch waitress|wsgiref DESCRIPTOR MODULE:NAME``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import waitress  # type: ignore[import-untyped]
 
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, *_arguments: object) -> None:
-        """Be quiet."""
+        """Log nothing."""
 
 
 def _serve_wsgiref(application: Any, listening: socket.socket) -> None:
@@ -28,17 +28,17 @@ def _serve_wsgiref(application: Any, listening: socket.socket) -> None:
     server.server_name, server.server_port = address
     server.setup_environ()
     server.set_app(application)
-    # An exit raised in the middle of a request would be caught there: the loop is asked to end instead.
+    # wsgiref would catch an exception that is raised during a request, so end the loop instead.
     signal.signal(signal.SIGTERM, lambda *_arguments: threading.Thread(target=server.shutdown).start())
     server.serve_forever(poll_interval=0.02)
 
 
 def main() -> None:
-    """Serve until SIGTERM, then end as a program does."""
+    """Serve until SIGTERM, then end normally, with exit handlers."""
     server, descriptor, target = sys.argv[1:4]
     module, _, name = target.partition(":")
     application = getattr(importlib.import_module(module), name)
-    # The lowest number that is free: waitress waits with select(), which knows none beyond 1023.
+    # Use the lowest free descriptor, because waitress uses select(), which accepts none above 1023.
     listening = socket.socket(fileno=os.dup(int(descriptor)))
     os.close(int(descriptor))
     if server == "waitress":

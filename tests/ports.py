@@ -1,7 +1,7 @@
-"""Ports of the loopback, each for one purpose.
+"""Ports of the loopback that no collector has used.
 
-What a test has wrapped in this process goes on asking for its collector when the test is over. Were the same port given
-to the application of a later test, that application would be asked for `/v1/config`.
+A middleware of this process keeps fetching from its collector after its test has ended. If an application of
+a later test got the same port, it would receive requests for `/v1/config`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _collectors: set[int] = set()
 
 
 def collector_at(port: int) -> int:
-    """Remember that clients may knock at this port as long as this process lives."""
+    """Mark a port as that of a collector, so that no later server of this process gets it. Returns the port."""
     _collectors.add(port)
     return port
 
 
 def bind_fresh() -> socket.socket:
-    """Bind a free port that no collector has had."""
+    """Bind a free port that no collector has used."""
     with ExitStack() as refused:
         while True:
             bound = socket.socket()
@@ -32,7 +32,7 @@ def bind_fresh() -> socket.socket:
 
 
 class FreshServer(ThreadingHTTPServer):
-    """A server on such a port, which it finds by itself."""
+    """An HTTP server on a port that no collector has used."""
 
     def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
         super().__init__(("127.0.0.1", 0), handler)

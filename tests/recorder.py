@@ -1,4 +1,4 @@
-"""A collector inside the test process: keeps what it is sent and answers as it is told."""
+"""A collector inside the test process. It keeps all requests and answers as the test says."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Event = dict[str, Any]
 
 
 class Fault(enum.Enum):
-    """Ways not to answer."""
+    """Ways to fail instead of answering."""
 
     HANG = enum.auto()
     RESET = enum.auto()
@@ -36,12 +36,12 @@ class Fault(enum.Enum):
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer with more to it than a status."""
+    """An answer with headers, a body or a delay."""
 
     status: int = 201
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b"{}"
-    #: Seconds the collector takes to answer.
+    #: Seconds until the answer is sent.
     delay: float = 0
 
 
@@ -50,7 +50,7 @@ Reply = int | Answer | Fault
 
 @dataclass
 class Delivery:
-    """One request the recorder was sent."""
+    """A POST request that the recorder received."""
 
     path: str
     headers: Message
@@ -77,9 +77,9 @@ def _refuse_constant(constant: str) -> NoReturn:
 class Recorder:
     """Listens on a free port of the loopback until ``close``.
 
-    ``reply`` decides about each POST; 201 by default. ``config`` and ``rules`` are what GETs are answered with, and
-    ``fetches`` their paths. Requests under another application id than ``ids``
-    are answered and forgotten: they are left over from somebody else's test.
+    ``reply`` returns the answer to each POST; by default 201. ``config`` and ``rules`` are the answers to
+    GETs. Requests with an application id that is not in ``ids`` come from earlier tests: they are answered,
+    but not kept.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Recorder:
         self._thread.start()
 
     def answer_with(self, *replies: Reply, then: Reply = 201) -> None:
-        """Give these answers in turn, and the last one from then on."""
+        """Answer with each of the replies in turn, and with ``then`` after that."""
         remaining = deque(replies)
         lock = threading.Lock()
 
@@ -112,18 +112,18 @@ class Recorder:
 
     @property
     def deliveries(self) -> list[Delivery]:
-        """Every request answered or being answered, in the order they came."""
+        """Every POST, in the order of arrival, whether it has been answered or not."""
         with self._changed:
             return list(self._deliveries)
 
     @property
     def fetches(self) -> list[str]:
-        """The paths of every GET, in the order they came."""
+        """The paths of all GETs, in the order of arrival."""
         with self._changed:
             return list(self._fetches)
 
     def wait_for_fetches(self, count: int, path: str = "/v1/rules", timeout: float = 30) -> None:
-        """Wait until this document has been asked for so many times."""
+        """Wait until there were at least ``count`` GETs of this path."""
         self._wait(lambda: self.fetches.count(path) >= count, f"{count} GETs of {path}", timeout)
 
     @property
@@ -132,21 +132,21 @@ class Recorder:
 
     @property
     def events(self) -> list[Event]:
-        """The events of requests that were answered 2xx."""
+        """The events of all requests that were answered 2xx."""
         return [event for delivery in self.accepted for event in delivery.events]
 
     def wait_for(self, count: int, timeout: float = 30) -> list[Event]:
-        """Wait until at least this many events have been accepted."""
+        """Wait until at least ``count`` events have been accepted, and return all accepted events."""
         self._wait(lambda: len(self.events) >= count, f"{count} events", timeout)
         return self.events
 
     def wait_for_deliveries(self, count: int, timeout: float = 30) -> list[Delivery]:
-        """Wait until at least this many requests have come, answered or not."""
+        """Wait until at least ``count`` POSTs have arrived, answered or not."""
         self._wait(lambda: len(self.deliveries) >= count, f"{count} requests", timeout)
         return self.deliveries
 
     def release(self) -> None:
-        """End the requests that hang; their connections are closed without an answer."""
+        """End all requests that hang, by closing their connections without an answer."""
         self._released.set()
 
     def close(self) -> None:
@@ -154,7 +154,7 @@ class Recorder:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(10)
-        self._server.hang_up()
+        self._server.close_connections()
 
     def _wait(self, condition: Callable[[], bool], wanted: str, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -163,10 +163,10 @@ class Recorder:
                 self._changed.wait(0.05)
             if time.monotonic() > deadline:
                 found = [(delivery.status, len(delivery.body)) for delivery in self.deliveries]
-                message = f"no {wanted} within {timeout} s; (status, bytes) of what came: {found}"
+                message = f"no {wanted} within {timeout} s; (status, bytes) of each POST: {found}"
                 raise AssertionError(message)
 
-    def take(self, delivery: Delivery) -> Reply:
+    def receive(self, delivery: Delivery) -> Reply:
         if delivery.headers["X-Moesif-Application-Id"] not in self.ids:
             return 201
         with self._changed:
@@ -188,7 +188,7 @@ class Recorder:
             self._released.wait(100)
         return reply
 
-    def settle(self, delivery: Delivery, status: int) -> None:
+    def set_status(self, delivery: Delivery, status: int) -> None:
         with self._changed:
             delivery.status = status
             self._changed.notify_all()
@@ -213,14 +213,14 @@ class _Server(FreshServer):
         self._connections.discard(request)
         super().close_request(request)
 
-    def hang_up(self) -> None:
-        """End the connections that clients keep, and with them their threads."""
+    def close_connections(self) -> None:
+        """Close the connections that clients keep open, which ends their threads."""
         for connection in list(self._connections):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, _request: object, _client_address: object) -> None:
-        """Clients that go away are what some tests are about."""
+        """Ignore errors: some tests let the client disconnect."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -232,20 +232,21 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
         delivery = Delivery(self.path, self.headers, body, self.client_address)
-        reply = self.server.recorder.take(delivery)
+        reply = self.server.recorder.receive(delivery)
         if isinstance(reply, Fault):
-            self._fail(reply)
+            self._answer_with_fault(reply)
             return
         answer = Answer(reply) if isinstance(reply, int) else reply
         time.sleep(answer.delay)
-        # Known to the test before it is known to the client: a client that ends now has been counted.
-        self.server.recorder.settle(delivery, answer.status)
+        # Update before answering: the client may end right after the answer, and the test then reads the
+        # status.
+        self.server.recorder.set_status(delivery, answer.status)
         self._send(answer)
 
     def do_GET(self) -> None:
         reply = self.server.recorder.fetch(self.path, self.headers["X-Moesif-Application-Id"])
         if isinstance(reply, Fault):
-            self._fail(reply)
+            self._answer_with_fault(reply)
         else:
             self._send(Answer(reply) if isinstance(reply, int) else reply)
 
@@ -258,12 +259,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def do_CONNECT(self) -> None:
-        """Be a proxy whose every tunnel leads back here."""
+        """Act as a proxy whose tunnels lead back to this server."""
         self.server.recorder.tunnels.append(self.path)
         self.send_response(200)
         self.end_headers()
 
-    def _fail(self, fault: Fault) -> None:
+    def _answer_with_fault(self, fault: Fault) -> None:
         self.close_connection = True
         if fault is Fault.RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -272,4 +273,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"\x16\x03\x01\x00 this is no HTTP\r\n\r\n")
 
     def log_message(self, *_arguments: object) -> None:
-        """Be quiet."""
+        """Log nothing."""

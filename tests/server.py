@@ -1,4 +1,4 @@
-"""Real servers in processes of their own: WSGI, and ASGI for what Django has of it."""
+"""Real WSGI servers, and ASGI servers for Django, in processes of their own."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SERVERS = ("gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref")
 
 @dataclass
 class Response:
-    """A whole response."""
+    """A response with its whole body."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -36,7 +36,7 @@ class Response:
 
 
 class Server:
-    """A server that inherits a listening socket (but for Apache): early requests wait in its backlog."""
+    """A server process. It inherits a listening socket, so early requests wait in the backlog; Apache opens its own."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Server:
                     stderr=output,
                 )
             if server == "mod_wsgi":
-                # Apache takes no socket from others. The port is held for it until it listens by itself.
+                # Apache cannot inherit a socket. Keep the port bound until Apache listens on it.
                 self._await_listening()
 
     def _await_listening(self) -> None:
@@ -98,7 +98,7 @@ class Server:
         return self.request("GET", path, None, headers)
 
     def stop(self, timeout: float = 30) -> int:
-        """End the server as a service manager does, and wait for it."""
+        """End the server with SIGTERM, and wait for it. Returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -108,7 +108,7 @@ class Server:
             raise
 
     def kill(self) -> None:
-        """End the server and its workers at once."""
+        """Kill the server and its workers."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -151,8 +151,8 @@ def _command(application: str, server: str, arguments: tuple[str, ...], descript
 
 
 def environment(uri: str, application_id: str, options: Mapping[str, object]) -> dict[str, str]:
-    """The environment of a process that delivers to ``uri``, every option as a variable."""
-    ways = (
+    """Return the environment of a process that delivers to ``uri``. Options become MOESIF_ variables."""
+    network_variables = (
         "HTTP_PROXY",
         "HTTPS_PROXY",
         "ALL_PROXY",
@@ -162,7 +162,9 @@ def environment(uri: str, application_id: str, options: Mapping[str, object]) ->
         "SSL_CERT_FILE",
     )
     inherited = {
-        name: text for name, text in os.environ.items() if not name.startswith("MOESIF_") and name.upper() not in ways
+        name: text
+        for name, text in os.environ.items()
+        if not name.startswith("MOESIF_") and name.upper() not in network_variables
     }
     fast = {"EVENT_BATCH_TIMEOUT": 0.05}
     given = {"APPLICATION_ID": application_id, "BASE_URI": uri, **fast, **options}
@@ -175,7 +177,7 @@ def environment(uri: str, application_id: str, options: Mapping[str, object]) ->
 
 
 def require(server: str) -> None:
-    """Skip the test where a server is not to be had; where everything must be (``CI``), fail."""
+    """Skip the test if a server is not installed. If the variable ``CI`` is set, fail instead."""
     if server == "mod_wsgi" and not apache.is_installed():
         message = "mod_wsgi did NOT run: Apache is not installed (Debian's package is libapache2-mod-wsgi-py3)"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(message)

@@ -1,11 +1,11 @@
-"""Every call of the client: what a program tells the collector, and asks it, without a middleware.
+"""Makes every call of the API client. Needs no middleware.
 
-After `make build`, start the collector and then the program:
+After `make build`, start the collector, then the program:
 
     target/release/moesif-collector
     .venv/bin/python -m examples.client.app
 
-Look at http://127.0.0.1:9500/api/users/12345, /api/companies/67890, /api/subscriptions/sub_67890 and /api/actions.
+Then open http://127.0.0.1:9500/api/users/12345, /api/companies/67890, /api/subscriptions/sub_67890 and /api/actions.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from moesifapi.models import (
 )
 from moesifapi.moesif_api_client import MoesifAPIClient
 
-# For every client of the program. MOESIF_BASE_URI in the environment does the same; without either it is https://api.moesif.net.
+# For every client of the program. Without it, and without MOESIF_BASE_URI, calls go to https://api.moesif.net.
 Configuration.BASE_URI = os.environ.get("MOESIF_BASE_URI", "http://127.0.0.1:9500")
 
 client = MoesifAPIClient(os.environ.get("MOESIF_APPLICATION_ID", "example"))
-# A call waits for its answer, retries included, for so many seconds at most; 30 if nothing is said.
+# A call waits at most this many seconds for its answer, retries included. The default is 30.
 client.configuration.timeout = 20
 api_client = client.api
 
 NOW = datetime.now(timezone.utc)
 
-# Only user_id is required. `metadata` may hold anything, dates included.
+# Only user_id is required. `metadata` may contain any JSON-like data, and dates.
 user: dict[str, Any] = {
     "user_id": "12345",
     "company_id": "67890",
@@ -83,7 +83,7 @@ subscription: dict[str, Any] = {
     "metadata": {"plan_name": "Pro", "payment_method": "credit_card", "mrr": 12000, "currency": "USD"},
 }
 
-# An action is something a user did that was no API call. action_name and the uri are required.
+# An action is something that a user did outside of the API. action_name and the uri are required.
 action: dict[str, Any] = {
     "action_name": "Clicked Sign Up",
     "user_id": "12345",
@@ -94,7 +94,7 @@ action: dict[str, Any] = {
 
 
 def event(verb: str, status: int) -> EventModel:
-    """An API call that this program has served or made by other means."""
+    """Returns an API call that this program recorded by itself."""
     request = EventRequestModel(
         time=NOW,
         uri="https://api.acmeinc.com/items/42/reviews",
@@ -108,7 +108,7 @@ def event(verb: str, status: int) -> EventModel:
 
 def update_users() -> None:
     api_client.update_user(user)
-    # What is sent is merged into what is known: this changes one entry of the metadata.
+    # The collector merges what you send into what it has. This changes one entry of the metadata.
     api_client.update_user(UserModel("12345", metadata={"sales_info": {"stage": "Advocate"}}))
     mary = {**user, "user_id": "54321", "metadata": {"email": "mary@acmeinc.com", "first_name": "Mary"}}
     api_client.update_users_batch([user, mary])
@@ -130,7 +130,7 @@ def update_subscriptions() -> None:
 def record_events_and_actions() -> None:
     headers = api_client.create_event(event("POST", 201))
     print("the configuration has version", headers["X-Moesif-Config-ETag"])
-    # A batch is sent with as few requests as the API's limits allow. Sent twice, an event is recorded once.
+    # A batch is sent in as few requests as the limits of the API allow. An event that is sent twice is stored once.
     api_client.create_events_batch([event("GET", 200), event("DELETE", 204)])
     api_client.create_action(action)
     api_client.create_actions_batch([{**action, "action_name": name} for name in ("Viewed Pricing", "Signed Up")])

@@ -1,6 +1,6 @@
-"""The same calls from asyncio: many at once, on one event loop that nothing holds up.
+"""Makes calls of the API from asyncio: many at once, without blocking the event loop.
 
-After `make build`, start the collector and then the program:
+After `make build`, start the collector, then the program:
 
     target/release/moesif-collector
     .venv/bin/python -m examples.client.asynchronous
@@ -27,7 +27,7 @@ async def main() -> None:
     )
     status = await client.get_health_probe()
     print("the collector is well:", status.status)
-    # A time limit of asyncio's own counts as well: a call that is cancelled is not tried again.
+    # A timeout of asyncio works too: a cancelled call is not tried again.
     try:
         await asyncio.wait_for(client.update_users_batch([{"user_id": "100"}, {"user_id": "101"}]), timeout=10)
     except (APIConnectionError, asyncio.TimeoutError) as error:

@@ -1,11 +1,11 @@
-"""The helpers of Django's middleware, from a program of a Django project: a command, a worker of a queue.
+"""Uses the helpers of Django's middleware outside of requests: in a management command or in a queue worker.
 
-After `make build`, start the collector and then the program:
+After `make build`, start the collector, then the program:
 
     target/release/moesif-collector
     .venv/bin/python -m examples.client.profiles
 
-They raise nothing: what goes wrong is logged on `moesif.client`. `MoesifAPIClient` (examples/client/app.py) raises.
+The helpers raise nothing; errors are logged on `moesif.client`. `MoesifAPIClient` (examples/client/app.py) raises.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ subscription: dict[str, Any] = {
 
 
 def main() -> None:
-    # Without a view behind it, the middleware is an object for its helpers.
+    # Without a view, the middleware only offers its helpers.
     middleware = MoesifMiddleware(None)
 
     middleware.update_user(user)
@@ -50,7 +50,7 @@ def main() -> None:
     middleware.update_subscription(subscription)
     middleware.update_subscriptions_batch([subscription, {**subscription, "subscription_id": "sub_54321"}])
 
-    # Logged, and nothing is sent.
+    # The status is missing: this is logged, and nothing is sent.
     middleware.update_subscription({"subscription_id": "sub_1", "company_id": "67890"})
 
 

@@ -1,13 +1,13 @@
-"""A small Django project whose calls are captured: settings.py has every documented option, views.py the views.
+"""A small Django project; its calls are captured. settings.py shows every documented option.
 
-After `make build`, start the collector and then the project, in any of these ways:
+After `make build`, start the collector, then the project with one of the other commands:
 
     target/release/moesif-collector
     .venv/bin/python -m examples.django.app
     .venv/bin/gunicorn --preload --workers 2 examples.django.app:application
     .venv/bin/uvicorn examples.django.asgi:application
 
-Call it on port 8000 and look at http://127.0.0.1:9500/. There is a user, ann, with the password secret: `POST /login`.
+Call it on port 8000 and open http://127.0.0.1:9500/. There is a user ann with the password secret: `POST /login`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ application = get_wsgi_application()
 
 
 def prepare() -> None:
-    """Make the database, so that one command is enough. A project of yours does this when it is deployed."""
+    """Creates the database, so that one command is enough. A real project does this when it is deployed."""
     from django.contrib.auth.models import User  # noqa: PLC0415 - models can be imported once Django is set up
     from django.db import connection  # noqa: PLC0415
 

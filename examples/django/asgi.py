@@ -1,9 +1,9 @@
-"""The project for ASGI servers: the same middleware, without a thread for each call."""
+"""The project for ASGI servers. The middleware is the same; calls need no thread of their own."""
 
 from __future__ import annotations
 
 from django.core.asgi import get_asgi_application
 
-from examples.django.app import application as _prepared  # noqa: F401 - makes the database
+from examples.django.app import application as _prepared  # noqa: F401 - creates the database
 
 application = get_asgi_application()

@@ -1,4 +1,4 @@
-"""Settings of a small project. What is about the middleware is MIDDLEWARE and everything from there on."""
+"""Settings of a small project. Everything from MIDDLEWARE on is about capturing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from moesif.models import EventModel
 
-SECRET_KEY = os.environ.get("SECRET_KEY", "of an example")
+SECRET_KEY = os.environ.get("SECRET_KEY", "only for the example")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost"]
 ROOT_URLCONF = "examples.django.urls"
-# `manage.py check` looks at the options of an installed middleware; listing it is optional.
+# Listing moesifdjango is optional. With it, `manage.py check` checks the options.
 INSTALLED_APPS = ["django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.auth", "moesifdjango"]
 DATABASES = {
     "default": {
@@ -34,11 +34,11 @@ MIDDLEWARE = [
 ]
 
 
-# What the middleware asks the project about a call, once it has been answered. `async def` works as well.
+# The middleware calls these functions when a call has been answered. They may also be `async def`.
 
 
 def identify_user(req: HttpRequest, res: HttpResponse) -> str | None:
-    """Without a result, the user is `request.user`, and then looked for in the authorization header."""
+    """Returns the user. Without a result it is `request.user`, then the user of the authorization header."""
     return req.headers.get("X-User-Id")
 
 
@@ -51,7 +51,7 @@ def should_skip(req: HttpRequest, res: HttpResponse) -> bool:
 
 
 def get_token(req: HttpRequest, res: HttpResponse) -> str | None:
-    """Without this function, the session token is the key of Django's session."""
+    """Returns the session token. Without this function it is the key of Django's session."""
     return req.COOKIES.get("session")
 
 
@@ -60,7 +60,7 @@ def get_metadata(req: HttpRequest, res: HttpResponse) -> dict[str, Any]:
 
 
 def mask_event(eventmodel: EventModel) -> EventModel:
-    """Headers are found in any case; a body is what the JSON said, text in base64, or nothing."""
+    """Removes secrets. Header names match in any case; a body is JSON values, base64 text, or None."""
     if eventmodel.request and eventmodel.request.headers:
         eventmodel.request.headers.pop("cookie", None)
     for message in (eventmodel.request, eventmodel.response):
@@ -78,7 +78,7 @@ MOESIF_MIDDLEWARE = {
     "GET_SESSION_TOKEN": get_token,
     "GET_METADATA": get_metadata,
     "MASK_EVENT_MODEL": mask_event,
-    # The rest is what holds without saying so.
+    # These are the defaults.
     "LOG_BODY": True,
     "BATCH_SIZE": 25,
     "EVENT_QUEUE_SIZE": 1_000_000,

@@ -1,4 +1,4 @@
-"""Views, synchronous and asynchronous."""
+"""Synchronous and asynchronous views."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from moesifdjango.middleware import MoesifMiddleware
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# Tells the collector who the users are: sent at once, before the answer.
+# Tells the collector who the users are. The update is sent before the view answers.
 moesif = MoesifMiddleware(None)
 
 
@@ -36,7 +36,7 @@ def me(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 async def stream(request: HttpRequest) -> StreamingHttpResponse:
-    """Send three lines, a moment apart: each leaves as it is made, under an ASGI server."""
+    """Sends three lines with pauses. Under an ASGI server each line leaves as soon as it is made."""
 
     async def lines() -> AsyncIterator[str]:
         for number in range(3):

@@ -1,12 +1,12 @@
-"""A small Flask API whose calls are captured, with every documented option of the middleware.
+"""A small Flask API; its calls are captured. Shows every documented option of the middleware.
 
-After `make build`, start the collector and then the application, in either way:
+After `make build`, start the collector, then the application with one of the two commands:
 
     target/release/moesif-collector
     .venv/bin/python -m examples.flask.app
     .venv/bin/gunicorn --workers 2 examples.flask.app:app
 
-Call it on port 8000 and look at http://127.0.0.1:9500/. For the hosted service set MOESIF_APPLICATION_ID to your
+Call it on port 8000 and open http://127.0.0.1:9500/. For the hosted service set MOESIF_APPLICATION_ID to your
 Collector Application ID and MOESIF_BASE_URI to https://api.moesif.net.
 """
 
@@ -44,7 +44,7 @@ def logo() -> Response:
 
 @app.post("/report")
 def report() -> Response:
-    """Takes a gzipped document and answers with one."""
+    """Reads a gzipped document and answers with another."""
     document = json.loads(gzip.decompress(request.get_data()))
     body = gzip.compress(json.dumps({"rows": len(document["rows"])}).encode())
     return Response(body, mimetype="application/json", headers={"Content-Encoding": "gzip"})
@@ -52,7 +52,7 @@ def report() -> Response:
 
 @app.get("/stream")
 def stream() -> Response:
-    """Sends three lines, a moment apart: each leaves as it is made."""
+    """Sends three lines with pauses. Each line leaves as soon as it is made."""
 
     def lines() -> Iterator[str]:
         for number in range(3):
@@ -78,7 +78,7 @@ def health() -> Response:
     return jsonify(status=True)
 
 
-# Telling the collector who its users are: sent at once, before the answer.
+# These views tell the collector who its users are. The update is sent before the view answers.
 
 
 @app.post("/users/<user_id>")
@@ -105,11 +105,11 @@ def import_companies() -> tuple[str, int]:
     return "", 204
 
 
-# What the middleware asks the application about a call, once the response has ended.
+# The middleware calls these functions when the response has ended.
 
 
 def identify_user(app: object, environ: dict[str, Any], response_headers: dict[str, str]) -> str | None:
-    """Without a result, the user is looked for in the authorization header."""
+    """Returns the user. Without a result the authorization header is used."""
     return Request(environ).headers.get("X-User-Id")
 
 
@@ -130,7 +130,7 @@ def should_skip(app: object, environ: dict[str, Any]) -> bool:
 
 
 def mask_event(eventmodel: EventModel) -> EventModel:
-    """Headers are found in any case; a body is what the JSON said, text in base64, or nothing."""
+    """Removes secrets. Header names match in any case; a body is JSON values, base64 text, or None."""
     if eventmodel.request and eventmodel.request.headers:
         eventmodel.request.headers.pop("cookie", None)
     if eventmodel.response and isinstance(eventmodel.response.body, dict):
@@ -147,7 +147,7 @@ moesif_settings = {
     "GET_METADATA": get_metadata,
     "GET_SESSION_TOKEN": get_token,
     "MASK_EVENT_MODEL": mask_event,
-    # The rest is what holds without saying so.
+    # These are the defaults.
     "DEBUG": False,
     "LOG_BODY": True,
     "EVENT_QUEUE_SIZE": 1_000_000,

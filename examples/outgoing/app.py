@@ -1,14 +1,14 @@
-"""A program that serves nothing and calls others: its calls are captured, with every option there is for them.
+"""A program that only calls others; its calls are captured. Shows every option for outgoing calls.
 
-After `make build`, start the collector, something to call (the example for plain WSGI, say, which listens on port
-8000), and then the program:
+After `make build`, start the collector, something to call (here the example for plain WSGI, on port 8000), then the
+program:
 
     target/release/moesif-collector
     .venv/bin/python -m examples.plain.app
     .venv/bin/python -m examples.outgoing.app
 
-Look at http://127.0.0.1:9500/. An application with a middleware needs none of this: CAPTURE_OUTGOING_REQUESTS among its
-settings does it.
+Then open http://127.0.0.1:9500/. An application with a middleware does not need `StartCapture`: it sets
+CAPTURE_OUTGOING_REQUESTS.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from moesif.models import EventModel
 
 
-# What is asked about a call: with the request that was sent, and the response, or None where there was none.
+# These functions get the request that was sent and the response. If the call failed, the response is None.
 
 
 def identify_user(req: requests.PreparedRequest, res: requests.Response | None) -> str:
@@ -75,7 +75,7 @@ def main(api: str) -> None:
     requests.get(f"{api}/items", params={"page": 2}, headers=headers, timeout=10)
     with requests.Session() as session:
         session.post(f"{api}/echo", json={"name": "spanner"}, timeout=10)
-        # A stream stays one: what is recorded is what is read.
+        # A stream stays a stream. What the program reads is recorded.
         with session.get(f"{api}/large?100000", stream=True, timeout=10) as answer:
             for _chunk in answer.iter_content(1000):
                 break
@@ -84,7 +84,7 @@ def main(api: str) -> None:
     except requests.ConnectionError:
         print("nobody is there")
 
-    # Not needed: the process delivers what is left when it ends.
+    # Optional: a process that ends delivers what is left.
     print("delivered" if moesif.flush(10) else "still waiting")
     StartCapture().stop_capture_outgoing()
 

@@ -1,12 +1,12 @@
-"""A small Pyramid application whose calls are captured.
+"""A small Pyramid application; its calls are captured.
 
-After `make build`, start the collector and then the application, in either way:
+After `make build`, start the collector, then the application with one of the two commands:
 
     target/release/moesif-collector
     .venv/bin/python -m examples.pyramid.app
     .venv/bin/gunicorn --workers 2 examples.pyramid.app:application
 
-Call it on port 8000 and look at http://127.0.0.1:9500/.
+Call it on port 8000 and open http://127.0.0.1:9500/.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""API observability for Python web applications, on a compiled core.
+"""API observability for Python web applications, with a core written in Rust.
 
-The import paths of the packages this one replaces work unchanged (``from moesifwsgi import MoesifMiddleware``); this
-package is what they lead to.
+Most applications use the import paths of the packages that this one replaces: ``from moesifwsgi import
+MoesifMiddleware``. Those packages contain no code of their own; everything is here.
 """
 
+from moesif import lifecycle as _lifecycle  # noqa: F401 - registers the hooks for exit and fork
+from moesif.delivery import Stats, flush, stats
 from moesif.installation import warn_of_shared_files
-from moesif.lifecycle import Stats, flush, stats
 from moesif.options import MoesifSettings
 from moesif.version import __version__
 from moesif.wsgi import MoesifMiddleware

@@ -10,22 +10,22 @@ from moesif.version import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what the arguments say. Returns the exit code: 0 if all is well, 1 if not."""
+    """Run the command. Returns the exit code: 0 if every step is good, 1 if one failed."""
     parser = argparse.ArgumentParser(
         prog="python -m moesif", description="API observability for Python web applications."
     )
     parser.add_argument("--version", action="version", version=f"moesif-rs {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    checks = commands.add_parser(
+    check_parser = commands.add_parser(
         "check",
-        help="see whether events would arrive, and what to do if not",
-        description="Looks at the settings, the name, the connection and TLS, and sends one test event.",
+        help="check whether events would reach the collector, and what to do if not",
+        description="Checks the settings, the name, the connection and TLS, and sends one test event.",
     )
-    checks.add_argument(
+    check_parser.add_argument(
         "--settings",
         metavar="PATH",
-        help="the dictionary of options, such as project.settings.MOESIF_MIDDLEWARE; without it the environment alone "
-        "is looked at (MOESIF_APPLICATION_ID, MOESIF_BASE_URI and so on)",
+        help="dotted path of the dictionary of options, such as project.settings.MOESIF_MIDDLEWARE. By default, "
+        "options come from the environment only (MOESIF_APPLICATION_ID, MOESIF_BASE_URI and so on)",
     )
     is_good = True
     for verdict in check(parser.parse_args(arguments).settings):

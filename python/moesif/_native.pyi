@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal, final
 from _typeshed.wsgi import StartResponse, WSGIEnvironment
 from typing_extensions import Self
 
-from moesif.lifecycle import Stats
+from moesif.delivery import Stats
 
 VERSION: str
 HOSTED_BASE_URI: str

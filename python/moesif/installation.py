@@ -1,7 +1,8 @@
-"""Other distributions that share files with this one.
+"""Detects installed packages that share files with this one.
 
-This package has the import names of those it replaces. Where one of them is installed into the same place, whichever
-came last has its files there, and uninstalling either takes files of the other away.
+This package contains the import packages of the distributions it replaces. If one of those is installed in
+the same directory, the distribution that was installed last has its files there. Uninstalling either removes
+files of the other.
 """
 
 from __future__ import annotations
@@ -9,29 +10,31 @@ from __future__ import annotations
 import logging
 import os
 
-#: Distributions whose import package, of the same name, is in this one.
+#: Replaced distributions. Each has an import package of the same name, which this package contains too.
 _REPLACED = ("moesifapi", "moesifdjango", "moesifpythonrequest", "moesifwsgi")
 
 
 def warn_of_shared_files() -> None:
-    """Log a warning on ``moesif`` if such a distribution is installed, with the commands that put it right.
+    """Log a warning on ``moesif`` if a replaced distribution is installed. It ends with the commands that repair this.
 
-    Looks at the one directory this package is in. Asking importlib.metadata would cost every program tens of
-    milliseconds for its import. Never raises.
+    Looks only at the directory that contains this package: importing ``importlib.metadata`` would cost every
+    program tens of milliseconds. Never raises.
     """
     try:
-        place = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib takes longer to import than all of this
-        entries = os.listdir(place)  # noqa: PTH208 - the same
-    except OSError:  # not a directory: an archive
+        directory = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - importing pathlib takes longer than all of this
+        entries = os.listdir(directory)  # noqa: PTH208 - the same
+    except OSError:  # not a directory: a zip archive
         return
-    shared = [name for name in _REPLACED if any(_is_metadata(entry, name) for entry in entries)]
-    if shared:
+    installed = [name for name in _REPLACED if any(_is_metadata(entry, name) for entry in entries)]
+    if installed:
         logging.getLogger("moesif").warning(
-            "%s and moesif-rs are installed in the same place (%s) and overwrite each other's files: "
-            "pip uninstall %s, then pip install --force-reinstall --no-deps and the wheel moesif-rs came from",
-            " and ".join(shared),
-            place,
-            " ".join(shared),
+            "%s and moesif-rs are installed in the same directory (%s) and overwrite each other's files. "
+            "moesif-rs replaces %s. To repair the installation, run: "
+            "pip uninstall --yes %s && pip install --force-reinstall --no-deps moesif-rs",
+            " and ".join(installed),
+            directory,
+            "it" if len(installed) == 1 else "them",
+            " ".join(installed),
         )
 
 

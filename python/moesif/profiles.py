@@ -1,9 +1,8 @@
-"""Telling the collector about users, companies and subscriptions from within an application.
+"""Updates of users, companies and subscriptions from within an application.
 
-In: dictionaries, models or JSON text. Out: a request for each call, for which the calling thread waits: at most
-REQUEST_TIMEOUT in all, the attempts after a failure included, because it is a request of the application that waits (a
-large batch is several requests). Other threads run meanwhile, and other greenlets. Nothing is raised: what is wrong
-with a profile, or went wrong with the request, is logged on ``moesif.client``, and the profile is not updated.
+Each call sends a request and waits for the answer, for at most ``REQUEST_TIMEOUT`` in all, retries included.
+A large batch takes several requests. Other threads and greenlets run meanwhile. Nothing is raised: an invalid
+profile or a failed request is logged on ``moesif.client``, and the profile is not updated.
 """
 
 from __future__ import annotations
@@ -11,18 +10,19 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from moesif.client import calls
-from moesif.client.calls import Told
-from moesif.client.documents import COMPANY, SUBSCRIPTION, USER, elements_of, fields_of, text_of
-from moesif.client.exchange import APIException, HttpRequest
-from moesif.client.waiting import wait
+from moesif.client import operations
+from moesif.client.documents import COMPANY, SUBSCRIPTION, USER, elements_of, fields_of, to_json
+from moesif.client.errors import APIException
+from moesif.client.http import HttpMethodEnum, HttpRequest
+from moesif.client.operations import ApiResult
+from moesif.client.transport import execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from moesif import _native
-    from moesif.client.calls import Asked, Steps
     from moesif.client.documents import Document, Documents, Kind
+    from moesif.client.operations import ApiRequest, Operation
 
 __all__ = ["ProfileUpdates"]
 
@@ -30,71 +30,75 @@ _logger = logging.getLogger("moesif.client")
 
 
 class ProfileUpdates:
-    """The helpers that create or update profiles, for whoever can post a document.
+    """The methods of a middleware that create or update profiles.
 
-    A profile is a dictionary, a model of ``moesif.models`` or JSON text. Only its id is required (of a subscription,
-    ``company_id`` and ``status`` as well); what it holds is merged into what the collector knows, and what it leaves
-    out, or sets to ``None``, stays as it is. ``metadata`` may hold anything: dates are sent in ISO form. Keys the API
-    does not have are left out, with a warning.
+    A profile is a dictionary, a model of ``moesif.models`` or JSON text. Only its id is required; a
+    subscription also requires ``company_id`` and ``status``. The collector merges the profile into what it
+    has stored: fields that are missing or ``None`` stay as they are. ``metadata`` may hold values of any
+    type; dates are sent in ISO 8601 form. Fields that the API does not have are left out, with a warning.
     """
 
-    #: Begins to post JSON text to a path.
+    #: Creates a POST request with a path and JSON text. It is not sent yet.
     _post: Callable[[str, str], _native.ApiCall]
 
     def update_user(self, user_profile: Document) -> None:
-        """Create or update a user: ``user_id`` and, say, ``company_id``, ``campaign`` and ``metadata``."""
+        """Create or update a user. ``user_id`` is required."""
         self._update(USER, user_profile)
 
     def update_users_batch(self, user_profiles: Documents) -> None:
-        """Create or update users. One that cannot be sent is logged; the others are sent."""
+        """Create or update users. A profile that cannot be sent is logged; the others are sent."""
         self._update_batch(USER, user_profiles)
 
     def update_company(self, company_profile: Document) -> None:
-        """Create or update a company: ``company_id`` and, say, ``company_domain``, ``campaign`` and ``metadata``."""
+        """Create or update a company. ``company_id`` is required."""
         self._update(COMPANY, company_profile)
 
     def update_companies_batch(self, companies_profiles: Documents) -> None:
-        """Create or update companies. One that cannot be sent is logged; the others are sent."""
+        """Create or update companies. A profile that cannot be sent is logged; the others are sent."""
         self._update_batch(COMPANY, companies_profiles)
 
     def update_subscription(self, subscription: Document) -> None:
-        """Create or update a subscription: ``subscription_id``, ``company_id``, ``status`` and, say, ``metadata``."""
+        """Create or update a subscription. ``subscription_id``, ``company_id`` and ``status`` are required."""
         self._update(SUBSCRIPTION, subscription)
 
     def update_subscriptions_batch(self, subscriptions: Documents) -> None:
-        """Create or update subscriptions. One that cannot be sent is logged; the others are sent."""
+        """Create or update subscriptions. A profile that cannot be sent is logged; the others are sent."""
         self._update_batch(SUBSCRIPTION, subscriptions)
 
     def _update(self, kind: Kind, profile: Document) -> None:
-        text = _text(kind, profile, f"the {kind.noun}")
-        if text is not None:
-            self._run(kind, calls.send_text(kind, text))
+        json_text = _to_json_or_log(kind, profile, f"the {kind.noun}")
+        if json_text is not None:
+            self._run(kind, operations.send_json(kind, json_text))
 
-    def _update_batch(self, kind: Kind, profiles: Documents) -> None:
+    def _update_batch(self, kind: Kind, batch: Documents) -> None:
         try:
-            given = elements_of(kind, profiles)
+            profiles = elements_of(kind, batch)
         except Exception:
             _logger.exception("a batch of %s profiles is not sent: it cannot be read", kind.noun)
             return
-        written = (_text(kind, profile, f"profile {index} of the batch") for index, profile in enumerate(given))
-        self._run(kind, calls.send_texts(kind, [text for text in written if text is not None]))
+        converted = (
+            _to_json_or_log(kind, profile, f"profile {index} of the batch") for index, profile in enumerate(profiles)
+        )
+        json_texts = [json_text for json_text in converted if json_text is not None]
+        self._run(kind, operations.send_json_batch(kind, json_texts))
 
-    def _run(self, kind: Kind, steps: Steps[Any]) -> None:
+    def _run(self, kind: Kind, operation: Operation[Any]) -> None:
         try:
-            calls.run(steps, self._ask)
+            operations.run(operation, self._send)
         except APIException as error:
-            _logger.error("updating %s profiles: %s", kind.noun, error)  # noqa: TRY400 - its traceback tells nothing
+            _logger.error("cannot update %s profiles: %s", kind.noun, error)  # noqa: TRY400 - the traceback adds nothing
         except Exception:
-            _logger.exception("updating %s profiles", kind.noun)
+            _logger.exception("cannot update %s profiles", kind.noun)
 
-    def _ask(self, asked: Asked) -> Told:
-        return Told.of(HttpRequest("POST", asked.path), wait(self._post(asked.path, asked.document or "")))
+    def _send(self, request: ApiRequest) -> ApiResult:
+        outcome = execute(self._post(request.path, request.document or ""))
+        return ApiResult.of(HttpRequest(HttpMethodEnum.POST, request.path), outcome)
 
 
-def _text(kind: Kind, profile: Document, name: str) -> str | None:
-    """Return a profile as JSON text; what cannot be sent is logged and ``None``. ``name`` is for the log."""
+def _to_json_or_log(kind: Kind, profile: Document, name: str) -> str | None:
+    """Return a profile as JSON text. If it cannot be sent, log that and return ``None``. Messages call it ``name``."""
     try:
-        return text_of(kind, _known(kind, profile), name)
+        return to_json(kind, _without_unknown_fields(kind, profile), name)
     except ValueError as error:
         _logger.warning("a %s profile is not sent: %s", kind.noun, error)
     except Exception:
@@ -102,14 +106,14 @@ def _text(kind: Kind, profile: Document, name: str) -> str | None:
     return None
 
 
-def _known(kind: Kind, profile: Document) -> Document:
-    """Return a profile without the fields that the API does not have. They are logged, not their values."""
+def _without_unknown_fields(kind: Kind, profile: Document) -> Document:
+    """Return a profile without the fields that the API does not have. Log the names of those, but not their values."""
     if kind.model is None or isinstance(profile, kind.model):
         return profile
     fields = fields_of(kind, profile)
     unknown = [str(name) for name in fields if name not in kind.model.names]
     if unknown:
         _logger.warning(
-            "the field %s of a %s is not known and not sent: metadata may hold it", ", ".join(unknown), kind.noun
+            "unknown fields of a %s are not sent: %s. Put them into metadata instead", kind.noun, ", ".join(unknown)
         )
     return kind.model.from_dictionary(fields)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from moesif import _native
 from moesif.client import MoesifAPIClient
 from moesif.client.configuration import follow
-from moesif.lifecycle import stats
-from moesif.made_once import made_once
+from moesif.delivery import stats
+from moesif.lazy import lazy_property
 from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
 
@@ -59,10 +59,10 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         """How many events this process has dropped so far. ``moesif.stats()["dropped"]`` has the reasons."""
         return sum(stats()["dropped"].values())
 
-    @made_once
+    @lazy_property
     def client(self) -> MoesifAPIClient:
         """API client for the collector of these settings. Its calls raise what ``update_user`` and others log."""
-        return MoesifAPIClient.over(self._api())
+        return MoesifAPIClient.from_native(self._api())
 
     @property
     def api_client(self) -> ApiController:

@@ -1,5 +1,5 @@
 """The import path ``moesifapi.api_helper``."""
 
-from moesif.client.legacy import APIHelper
+from moesif.client.legacy.api_helper import APIHelper
 
 __all__ = ["APIHelper"]

@@ -1,5 +1,5 @@
 """The import path ``moesifapi.decorators``."""
 
-from moesif.client.legacy import lazy_property
+from moesif.lazy import lazy_property
 
 __all__ = ["lazy_property"]

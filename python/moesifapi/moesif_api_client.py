@@ -1,4 +1,4 @@
-"""The import path ``moesifapi.moesif_api_client``, with everything existing code gets from it by a star."""
+"""The import path ``moesifapi.moesif_api_client``. ``from ... import *`` provides the same names as with moesifapi."""
 
 from moesif.client import (
     ApiController,
@@ -14,11 +14,9 @@ from moesif.client import (
     HttpResponse,
     MoesifAPIClient,
 )
-from moesif.client.legacy import (
-    APIHelper,
-    RequestsClient,
-    lazy_property,
-)
+from moesif.client.legacy.api_helper import APIHelper
+from moesif.client.legacy.requests_client import RequestsClient
+from moesif.lazy import lazy_property
 from moesif.models import (
     BaseModel,
     CampaignModel,

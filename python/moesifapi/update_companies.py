@@ -1,5 +1,5 @@
 """The import path ``moesifapi.update_companies``."""
 
-from moesif.client.legacy import Company
+from moesif.client.legacy.updates import Company
 
 __all__ = ["Company"]

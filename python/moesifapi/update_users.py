@@ -1,5 +1,5 @@
 """The import path ``moesifapi.update_users``."""
 
-from moesif.client.legacy import User
+from moesif.client.legacy.updates import User
 
 __all__ = ["User"]

@@ -8,5 +8,5 @@ __all__ = ["MoesifMiddleware", "moesif_middleware"]
 moesif_middleware = MoesifMiddleware
 
 if django.VERSION < (3, 2):
-    # Later Djangos find it themselves.
+    # Later versions of Django find the configuration in apps.py.
     default_app_config = "moesifdjango.apps.MoesifConfig"

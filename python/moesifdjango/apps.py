@@ -1,4 +1,4 @@
-"""What Django looks for when ``moesifdjango`` is in ``INSTALLED_APPS``."""
+"""The Django app configuration, for ``moesifdjango`` in ``INSTALLED_APPS``."""
 
 from moesif.django.apps import MoesifConfig
 

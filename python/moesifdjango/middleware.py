@@ -1,4 +1,4 @@
-"""The import path ``moesifdjango.middleware``, under both names that settings and documentation use."""
+"""The import path ``moesifdjango.middleware``, with the two class names that existing settings use."""
 
 from moesif.django import MoesifMiddleware
 

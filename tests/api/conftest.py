@@ -1,4 +1,4 @@
-"""What tests of the client are given."""
+"""Fixtures for tests of the API clients."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class ConnectAsync(Protocol):
 
 
 @pytest.fixture(autouse=True)
-def _no_middleware_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Clients send where middlewares send, those of earlier tests too."""
+def _forget_earlier_middlewares(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client without an address sends where a middleware sends. Those of earlier tests must not count."""
     monkeypatch.setattr("moesif.client.configuration._followed", {})
 
 
 @pytest.fixture
 def connect() -> Connect:
-    """Make a client of a collector."""
+    """Make clients for a collector."""
 
     def connect(to: Destination, **configuration: Any) -> MoesifAPIClient:
         return MoesifAPIClient(to.application_id, Configuration(BASE_URI=to.uri, **configuration))
@@ -38,7 +38,7 @@ def connect() -> Connect:
 
 @pytest.fixture
 def connect_async() -> ConnectAsync:
-    """Make a client for asyncio."""
+    """Make asyncio clients for a collector."""
 
     def connect(to: Destination, **configuration: Any) -> AsyncClient:
         return AsyncClient(to.application_id, Configuration(BASE_URI=to.uri, **configuration))

@@ -1,5 +1,4 @@
-"""Every call of the client: what it accepts, what the collector keeps of it, what it returns, and what it refuses to
-send (docs/guarantees.md, I-28; docs/wire-contract.md)."""
+"""Calls of the API clients: what they accept, send, return and refuse (docs/guarantees.md, I-28)."""
 
 from __future__ import annotations
 
@@ -78,11 +77,11 @@ ACTION: dict[str, Any] = {
 
 
 def _plain(value: Any) -> Any:
-    """What arrives of a value."""
+    """Return the value as the collector receives it."""
     return json.loads(json.dumps(value, default=lambda moment: moment.isoformat()))
 
 
-def test_every_call_is_kept_by_the_collector(collector: Collector, connect: Connect) -> None:
+def test_collector_stores_every_kind_of_profile(collector: Collector, connect: Connect) -> None:
     api = connect(collector).api
     subscription = SubscriptionModel("sub_2", "67890", current_period_end=MOMENT, status="trialing")
     subscriptions: list[Any] = [SUBSCRIPTION, subscription]
@@ -126,7 +125,7 @@ def test_profiles_are_merged(collector: Collector, connect: Connect) -> None:
     ],
     ids=["dictionary", "JSON text", "model", "dictionary with a model in it"],
 )
-def test_an_event_is_recorded(collector: Collector, connect: Connect, given: Any) -> None:
+def test_event_is_stored(collector: Collector, connect: Connect, given: Any) -> None:
     headers = connect(collector).api.create_event(given)
     assert headers["X-Moesif-Config-ETag"]
     assert headers["x-moesif-config-etag"] == headers["X-MOESIF-CONFIG-ETAG"]
@@ -138,7 +137,7 @@ def test_an_event_is_recorded(collector: Collector, connect: Connect, given: Any
     assert len(stored["transaction_id"]) == 36
 
 
-def test_events_and_actions_go_in_batches(collector: Collector, connect: Connect) -> None:
+def test_events_and_actions_can_be_sent_in_batches(collector: Collector, connect: Connect) -> None:
     api = connect(collector).api
     request = EventRequestModel(MOMENT, "https://api.example.com/", "GET", {})
     model = EventModel(request, EventResponseModel(MOMENT, 204, {}))
@@ -152,14 +151,14 @@ def test_events_and_actions_go_in_batches(collector: Collector, connect: Connect
     assert actions["Clicked Sign Up"]["metadata"] == _plain(ACTION["metadata"])
 
 
-def test_the_same_event_sent_twice_is_one(collector: Collector, connect: Connect) -> None:
+def test_event_sent_twice_is_stored_once(collector: Collector, connect: Connect) -> None:
     api = connect(collector).api
     for _ in range(2):
         api.create_event({**EVENT, "transaction_id": "once"})
     assert len(collector.events()) == 1
 
 
-def test_configuration_rules_and_health_can_be_asked_for(collector: Collector, connect: Connect) -> None:
+def test_configuration_rules_and_health_can_be_fetched(collector: Collector, connect: Connect) -> None:
     client = connect(collector)
     config, rules = client.api.get_app_config(), client.api.get_governance_rules()
     assert (config.status_code, rules.status_code) == (200, 200)
@@ -170,7 +169,7 @@ def test_configuration_rules_and_health_can_be_asked_for(collector: Collector, c
     assert (status.status, status.region) == (True, "local")
 
 
-def test_the_same_calls_can_be_awaited(collector: Collector, connect_async: ConnectAsync) -> None:
+def test_every_call_can_be_awaited(collector: Collector, connect_async: ConnectAsync) -> None:
     client = connect_async(collector)
 
     async def call() -> None:
@@ -234,7 +233,7 @@ def test_both_clients_have_the_same_calls(connect: Connect, recorder: Recorder) 
         (lambda api: api.update_user("no JSON"), "Expecting value"),
     ],
 )
-def test_what_cannot_be_sent_is_refused_by_name_and_nothing_is_sent(
+def test_invalid_document_raises_and_nothing_is_sent(
     recorder: Recorder, connect: Connect, call: Callable[[Any], object], missing: str
 ) -> None:
     with pytest.raises(ValueError, match=missing):
@@ -243,7 +242,7 @@ def test_what_cannot_be_sent_is_refused_by_name_and_nothing_is_sent(
 
 
 @pytest.mark.parametrize("given", [None, 17, ["12345"], "null", "[]"])
-def test_what_is_no_document_is_refused(recorder: Recorder, connect: Connect, given: Any) -> None:
+def test_value_that_is_not_a_document_raises(recorder: Recorder, connect: Connect, given: Any) -> None:
     with pytest.raises(TypeError, match="expected a dictionary, a UserModel or JSON text, found"):
         connect(recorder).api.update_user(given)
     with pytest.raises(TypeError, match=r"expected a (list|dictionary)"):
@@ -251,7 +250,7 @@ def test_what_is_no_document_is_refused(recorder: Recorder, connect: Connect, gi
     assert recorder.deliveries == []
 
 
-def test_what_is_given_is_sent_as_it_is_and_stays_as_it_was(recorder: Recorder, connect: Connect) -> None:
+def test_documents_are_sent_and_left_unchanged(recorder: Recorder, connect: Connect) -> None:
     api = connect(recorder).api
     given = {**SUBSCRIPTION, "items": [{"plan_id": "p"}], "status": "active", "metadata": None, "subscription_id": 7}
     before = dict(given)
@@ -269,20 +268,20 @@ def test_what_is_given_is_sent_as_it_is_and_stays_as_it_was(recorder: Recorder, 
     assert b'{"n":1.10,"big":1e400,"z":-0}' in event.json
 
 
-def test_a_campaign_may_be_a_model(recorder: Recorder, connect: Connect) -> None:
+def test_campaign_can_be_a_model(recorder: Recorder, connect: Connect) -> None:
     connect(recorder).api.update_user({"user_id": "1", "campaign": CampaignModel(utm_source="google")})
     [delivery] = recorder.deliveries
     assert json.loads(delivery.json)["campaign"] == {"utm_source": "google"}
 
 
-def test_an_empty_batch_sends_nothing(recorder: Recorder, connect: Connect) -> None:
+def test_empty_batch_sends_nothing(recorder: Recorder, connect: Connect) -> None:
     api = connect(recorder).api
     api.update_users_batch([])
     assert api.create_events_batch("[]") == {}
     assert recorder.deliveries == []
 
 
-def test_a_batch_beyond_the_limits_is_split_by_count_and_by_bytes(recorder: Recorder, connect: Connect) -> None:
+def test_large_batch_is_split_by_count_and_by_bytes(recorder: Recorder, connect: Connect) -> None:
     api = connect(recorder).api
     api.update_users_batch([{"user_id": number} for number in range(25_000)])
     assert [len(json.loads(delivery.json)) for delivery in recorder.deliveries] == [10_000, 10_000, 5_000]
@@ -296,7 +295,7 @@ def test_a_batch_beyond_the_limits_is_split_by_count_and_by_bytes(recorder: Reco
     assert [len(json.loads(delivery.json)) for delivery in recorder.deliveries[3:]] == [9, 9, 3]
 
 
-def test_a_refusal_is_an_exception_with_the_answer(recorder: Recorder, connect: Connect) -> None:
+def test_refusal_raises_with_the_answer(recorder: Recorder, connect: Connect) -> None:
     refusal = b'{"rejected": [{"index": 0, "field": "metadata", "error": "too odd"}]}'
     recorder.answer_with(Answer(400, (("X-Why", "odd"),), refusal), then=401)
     api = connect(recorder).api
@@ -319,7 +318,7 @@ REJECTED = Answer(201, body=b'{"rejected": [{"index": 1, "field": "user_id", "er
 @pytest.mark.parametrize(
     "call", [lambda api: api.update_user(USER), lambda api: api.update_users_batch([USER, USER])], ids=["one", "batch"]
 )
-def test_what_a_collector_does_not_keep_is_an_exception(
+def test_document_that_is_not_stored_raises(
     recorder: Recorder, connect: Connect, call: Callable[[Any], object]
 ) -> None:
     recorder.answer_with(REJECTED)
@@ -329,16 +328,14 @@ def test_what_a_collector_does_not_keep_is_an_exception(
     assert refused.value.context.response is not None
 
 
-def test_what_is_not_kept_of_one_part_of_a_batch_is_told_after_all_parts_are_sent(
-    recorder: Recorder, connect: Connect
-) -> None:
+def test_partial_success_raises_after_all_parts_are_sent(recorder: Recorder, connect: Connect) -> None:
     recorder.answer_with(201, REJECTED)
     with pytest.raises(APIException, match=r"^of elements 10000 to 19999: .* kept all but 1: element 1, user_id: odd$"):
         connect(recorder).api.update_users_batch([{"user_id": number} for number in range(25_000)])
     assert len(recorder.accepted) == 3
 
 
-def test_what_is_not_kept_of_one_part_is_logged_where_another_part_fails(
+def test_partial_success_is_logged_if_a_later_part_fails(
     recorder: Recorder, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder.answer_with(REJECTED, then=400)
@@ -349,23 +346,23 @@ def test_what_is_not_kept_of_one_part_is_logged_where_another_part_fails(
 
 
 @pytest.mark.parametrize("body", [b"<html>hello</html>", b"[1]", b"null", b"\xff"])
-def test_a_probe_that_is_no_collectors_is_an_exception(failing_probe: Callable[[bytes], str], body: bytes) -> None:
-    uri = failing_probe(body)
+def test_health_probe_of_another_server_raises(answer_probe_with: Callable[[bytes], str], body: bytes) -> None:
+    uri = answer_probe_with(body)
     with pytest.raises(APIException, match="/health/probe did not answer with a JSON object") as failed:
         MoesifAPIClient("id", Configuration(BASE_URI=uri)).health.get_health_probe()
     assert failed.value.response_code == 200
 
 
 @pytest.fixture
-def failing_probe(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], str]:
-    def answering(body: bytes) -> str:
+def answer_probe_with(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], str]:
+    def answer(body: bytes) -> str:
         monkeypatch.setattr(recorder, "fetch", lambda *_: Answer(200, body=body))
         return recorder.uri
 
-    return answering
+    return answer
 
 
-def test_an_exception_can_be_carried_to_another_process(nowhere: Nowhere, recorder: Recorder, connect: Connect) -> None:
+def test_exceptions_can_be_pickled(nowhere: Nowhere, recorder: Recorder, connect: Connect) -> None:
     recorder.answer_with(Answer(400, (("X-Why", "odd"),), b"{}"))
     with pytest.raises(APIException) as refused:
         connect(recorder).api.update_user(USER)
@@ -380,9 +377,7 @@ def test_an_exception_can_be_carried_to_another_process(nowhere: Nowhere, record
     assert copy.context.response.headers["x-why"] == "odd"
 
 
-def test_an_event_that_is_sent_by_another_call_is_another_unless_it_has_an_id(
-    recorder: Recorder, connect: Connect
-) -> None:
+def test_each_call_sends_a_new_event_unless_it_has_an_id(recorder: Recorder, connect: Connect) -> None:
     api = connect(recorder).api
     model = EventModel.from_dictionary(EVENT)
     for event in (EVENT, EVENT, model, model):
@@ -392,7 +387,7 @@ def test_an_event_that_is_sent_by_another_call_is_another_unless_it_has_an_id(
     assert third == fourth
 
 
-class Witness(HttpCallBack):
+class RecordingCallBack(HttpCallBack):
     def __init__(self) -> None:
         self.seen: list[Any] = []
 
@@ -404,23 +399,23 @@ class Witness(HttpCallBack):
         self.response = context.response
 
 
-def test_a_callback_is_told_of_requests_and_answers(recorder: Recorder, connect: Connect) -> None:
+def test_callback_sees_requests_and_answers(recorder: Recorder, connect: Connect) -> None:
     api = connect(recorder).api
-    api.http_call_back = witness = Witness()
+    api.http_call_back = callback = RecordingCallBack()
     api.update_user(USER)
-    request, context = witness.seen
+    request, context = callback.seen
     assert (request.http_method, context.request) == ("POST", request)
     assert request.headers["X-Moesif-Application-Id"] == recorder.application_id
-    assert witness.response is not None
-    assert witness.response.status_code == 201
+    assert callback.response is not None
+    assert callback.response.status_code == 201
     recorder.answer_with(then=400)
     with pytest.raises(APIException):
         api.update_user(USER)
-    assert witness.response.status_code == 400
+    assert callback.response.status_code == 400
 
 
-def test_another_way_to_make_requests_may_be_given(recorder: Recorder, connect: Connect) -> None:
-    class Elsewhere(HttpClient):
+def test_http_client_can_be_replaced(recorder: Recorder, connect: Connect) -> None:
+    class OtherClient(HttpClient):
         status = 201
 
         def execute_as_string(self, request: HttpRequest) -> HttpResponse:
@@ -428,7 +423,7 @@ def test_another_way_to_make_requests_may_be_given(recorder: Recorder, connect: 
             return HttpResponse(self.status, {"X": "1"}, "{}")
 
     api = connect(recorder).api
-    api.http_client = client = Elsewhere()
+    api.http_client = client = OtherClient()
     assert api.create_event(EVENT)["x"] == "1"
     assert (client.request.http_method, client.request.query_url) == ("POST", f"{recorder.uri}/v1/events")
     client.status = 500

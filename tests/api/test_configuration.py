@@ -1,4 +1,4 @@
-"""Where clients send to: their own configuration, the program's, the environment's (docs/guarantees.md, I-18)."""
+"""Where API clients send to (docs/guarantees.md, I-18), and the import paths of moesifapi."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 USER = {"user_id": "12345"}
 
 
-def test_the_programs_configuration_is_for_every_client_at_every_call(
+def test_class_attributes_apply_to_every_client_at_every_call(
     recorder: Recorder, another_recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = MoesifAPIClient(recorder.application_id)
@@ -48,7 +48,7 @@ def test_the_programs_configuration_is_for_every_client_at_every_call(
     assert len(another_recorder.deliveries) == 1
 
 
-def test_requests_say_where_they_come_from(recorder: Recorder, connect: Connect) -> None:
+def test_user_agent(recorder: Recorder, connect: Connect) -> None:
     connect(recorder).api.update_user(USER)
     connect(recorder, version="program/1.0").api.update_user(USER)
     ours, theirs = (delivery.headers["User-Agent"] for delivery in recorder.deliveries)
@@ -68,7 +68,7 @@ def test_clients_do_not_mix(recorder: Recorder, another_recorder: Recorder, conn
     assert len(another_recorder.deliveries) == 2
 
 
-def test_a_client_has_a_copy_of_what_it_is_given(recorder: Recorder) -> None:
+def test_client_copies_its_configuration(recorder: Recorder) -> None:
     given = Configuration(BASE_URI=recorder.uri)
     first, second = MoesifAPIClient(recorder.application_id, given), MoesifAPIClient("another", given)
     first.api.update_user(USER)
@@ -76,7 +76,7 @@ def test_a_client_has_a_copy_of_what_it_is_given(recorder: Recorder) -> None:
     assert (second.configuration.application_id, given.application_id) == ("another", "SET_ME")
 
 
-def test_a_subclass_says_where_its_clients_send_to(recorder: Recorder) -> None:
+def test_subclass_of_configuration_sets_the_address(recorder: Recorder) -> None:
     class Production(Configuration):
         BASE_URI = recorder.uri
         timeout = 20
@@ -87,28 +87,28 @@ def test_a_subclass_says_where_its_clients_send_to(recorder: Recorder) -> None:
     assert (type(client.configuration), client.configuration.timeout) == (Production, 20)
 
 
-def test_the_environment_counts_only_where_nobody_has_set_an_address(
+def test_environment_sets_the_address_unless_a_program_does(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Production(Configuration):
         BASE_URI = "https://api.moesif.net"
 
-    def goes_to(configuration: Configuration | None) -> str:
-        witness = Witness()
+    def destination(configuration: Configuration | None) -> str:
+        url_recorder = UrlRecorder()
         api = MoesifAPIClient(recorder.application_id, configuration).api
-        api.http_client = witness
+        api.http_client = url_recorder
         api.update_user(USER)
-        return witness.url
+        return url_recorder.url
 
     monkeypatch.setenv("MOESIF_BASE_URI", recorder.uri)
     theirs, default = f"{recorder.uri}/v1/users", "https://api.moesif.net/v1/users"
-    assert goes_to(None) == goes_to(Configuration()) == goes_to(Configuration(timeout=5)) == theirs
-    assert goes_to(Production()) == goes_to(Configuration(BASE_URI="https://api.moesif.net")) == default
+    assert destination(None) == destination(Configuration()) == destination(Configuration(timeout=5)) == theirs
+    assert destination(Production()) == destination(Configuration(BASE_URI="https://api.moesif.net")) == default
     monkeypatch.setattr(Configuration, "BASE_URI", "https://api.moesif.net")
-    assert goes_to(None) == default
+    assert destination(None) == default
 
 
-class Witness(HttpClient):
+class UrlRecorder(HttpClient):
     url = ""
 
     def execute_as_string(self, request: HttpRequest) -> HttpResponse:
@@ -116,7 +116,7 @@ class Witness(HttpClient):
         return HttpResponse(201, {}, "{}")
 
 
-def test_controllers_may_be_made_without_a_client(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_controllers_work_without_a_client(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Configuration, "BASE_URI", recorder.uri)
     monkeypatch.setattr(Configuration, "application_id", recorder.application_id)
     ApiController().update_user(USER)
@@ -127,21 +127,21 @@ def test_controllers_may_be_made_without_a_client(recorder: Recorder, monkeypatc
     assert recorder.fetches == ["/health/probe"]
 
 
-def test_clients_that_are_told_nothing_send_where_a_middleware_sends(
+def test_client_without_address_sends_where_a_middleware_sends(
     recorder: Recorder, another_recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     early = MoesifAPIClient(recorder.application_id)
     for one in (recorder, another_recorder):
         MoesifMiddleware(hello, {"APPLICATION_ID": one.application_id, "BASE_URI": one.uri})
-    # The one with the same id, or else the last.
+    # The middleware with the same id counts, else the one that was made last.
     early.api.update_user(USER)
     another_recorder.ids.append("else")
     MoesifAPIClient("else").api.update_user(USER)
     assert (len(recorder.deliveries), len(another_recorder.deliveries)) == (1, 1)
-    # That of a middleware that is told nothing goes where it goes.
+    # This middleware has no address, so the client uses the default.
     MoesifMiddleware(hello, {"APPLICATION_ID": "bare"})
-    assert MoesifAPIClient("bare")._collector.native().base_uri == "https://api.moesif.net"  # noqa: SLF001
-    # Whoever is told something goes there.
+    assert MoesifAPIClient("bare")._endpoint.native().base_uri == "https://api.moesif.net"  # noqa: SLF001
+    # An address of the client counts first, then the environment.
     another_recorder.ids.append(recorder.application_id)
     MoesifAPIClient(recorder.application_id, Configuration(BASE_URI=another_recorder.uri)).api.update_user(USER)
     monkeypatch.setenv("MOESIF_BASE_URI", another_recorder.uri)
@@ -149,7 +149,7 @@ def test_clients_that_are_told_nothing_send_where_a_middleware_sends(
     assert (len(recorder.deliveries), len(another_recorder.deliveries)) == (1, 3)
 
 
-def test_a_middlewares_api_is_that_of_its_settings(recorder: Recorder, wrap: Wrap) -> None:
+def test_client_of_a_middleware_uses_its_settings(recorder: Recorder, wrap: Wrap) -> None:
     middleware = wrap(hello)
     api = middleware.api_client
     assert middleware.client.api is api is middleware.api_client
@@ -174,20 +174,18 @@ def test_a_middlewares_api_is_that_of_its_settings(recorder: Recorder, wrap: Wra
         ("id", {"version": "a\nb"}, "version is"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_is_named(
-    application_id: str, configuration: dict[str, Any], said: str
-) -> None:
+def test_invalid_configuration_raises(application_id: str, configuration: dict[str, Any], said: str) -> None:
     for make in (MoesifAPIClient, AsyncClient):
         with pytest.raises(ValueError, match=said):
             make(application_id, Configuration(**configuration))
 
 
-def test_a_name_that_is_no_attribute_is_refused() -> None:
+def test_unknown_attribute_raises() -> None:
     with pytest.raises(TypeError, match="BASE_URL"):
         Configuration(BASE_URL="http://127.0.0.1:9500")  # type: ignore[call-arg]
 
 
-#: Names, and the modules of moesifapi that existing code finds them in.
+#: Names of moesifapi, and the modules from which existing code imports them.
 PATHS = {
     "MoesifAPIClient": "moesif_api_client",
     "Configuration": "configuration",
@@ -211,27 +209,27 @@ PATHS = {
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_existing_imports_find_what_they_name(name: str) -> None:
-    here = getattr(moesifapi, name)
+def test_import_paths_of_moesifapi(name: str) -> None:
+    exported = getattr(moesifapi, name)
     for module in ("moesif_api_client", *PATHS[name].split()):
-        assert getattr(importlib.import_module(f"moesifapi.{module}"), name) is here
-        everything: dict[str, object] = {}
-        exec(f"from moesifapi.{module} import *", everything)
-        assert everything[name] is here
-    everything = {}
-    exec("from moesifapi import *", everything)
-    assert everything[name] is here
+        assert getattr(importlib.import_module(f"moesifapi.{module}"), name) is exported
+        names: dict[str, object] = {}
+        exec(f"from moesifapi.{module} import *", names)
+        assert names[name] is exported
+    names = {}
+    exec("from moesifapi import *", names)
+    assert names[name] is exported
 
 
-def test_a_star_from_the_controllers_module_brings_what_code_finds_there() -> None:
-    everything: dict[str, object] = {}
-    exec("from moesifapi.controllers.api_controller import *", everything)
-    assert everything["APIHelper"] is moesifapi.APIHelper
-    assert everything["Configuration"] is Configuration
-    assert everything["APIException"] is moesifapi.APIException
+def test_star_import_of_the_controllers_module() -> None:
+    names: dict[str, object] = {}
+    exec("from moesifapi.controllers.api_controller import *", names)
+    assert names["APIHelper"] is moesifapi.APIHelper
+    assert names["Configuration"] is Configuration
+    assert names["APIException"] is moesifapi.APIException
 
 
-def test_requests_of_every_method_can_be_described_and_those_of_the_api_made(recorder: Recorder) -> None:
+def test_requests_client_sends_get_and_post_only(recorder: Recorder) -> None:
     client = RequestsClient()
     for method in ("get", "post", "put", "patch", "delete"):
         assert getattr(client, method)("http://h/").http_method == method.upper()
@@ -247,7 +245,7 @@ def test_requests_of_every_method_can_be_described_and_those_of_the_api_made(rec
     assert recorder.deliveries == []
 
 
-def test_updates_of_old_helpers_log_what_goes_wrong(
+def test_update_helpers_of_moesifapi_log_failures(
     recorder: Recorder, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     users = importlib.import_module("moesifapi.update_users").User()
@@ -261,7 +259,7 @@ def test_updates_of_old_helpers_log_what_goes_wrong(
     assert "user 0 of the batch has no user_id" in caplog.text
 
 
-def test_the_helper_of_moesifapi_does_what_it_did() -> None:
+def test_api_helper_of_moesifapi() -> None:
     helper = moesifapi.APIHelper
     assert helper.json_serialize(None) is None
     assert helper.json_serialize("é") == '"é"'
@@ -283,7 +281,7 @@ def test_the_helper_of_moesifapi_does_what_it_did() -> None:
     assert moesifapi.HttpMethodEnum.from_string("from_string") is None
 
 
-def test_a_controller_helps_those_who_send_by_other_means() -> None:
+def test_controller_prepares_and_checks_requests_of_other_clients() -> None:
     payload, headers = ApiController.generate_post_payload([moesifapi.UserModel("1")], {"X": "1"})
     assert json.loads(gzip.decompress(payload))[0]["user_id"] == "1"
     assert headers == {"X": "1", "Content-Encoding": "gzip"}
@@ -294,5 +292,5 @@ def test_a_controller_helps_those_who_send_by_other_means() -> None:
             ApiController().validate_response(moesifapi.HttpContext(request, response))
 
 
-def test_an_exception_is_one_of_connections_where_no_answer_came() -> None:
+def test_missing_answer_is_a_connection_error() -> None:
     assert issubclass(APIConnectionError, (moesifapi.APIException, ConnectionError))

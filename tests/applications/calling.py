@@ -1,4 +1,4 @@
-"""Calls the API whose address is in ``API``, before it answers and while it streams."""
+"""An application that calls the API at ``API``: once before it responds, and once while it streams the response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An application that answers what it is sent, and names its callers by their headers."""
+"""An application that answers with the request body. Headers identify the user and the company."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from moesifwsgi import MoesifMiddleware
 
 
 def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer the body of the request."""
+    """Answer with the request body."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     start_response("200 OK", [("Content-Type", environ.get("CONTENT_TYPE") or "text/plain")])
     return [body]

@@ -1,4 +1,4 @@
-"""Applications of a few lines."""
+"""Minimal applications."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.gateway import hello
 
 
 def process_id(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Tell which process answers."""
+    """Answer with the process id."""
     start_response("200 OK", [("Content-Type", "text/plain"), ("X-Pid", str(os.getpid()))])
     return [b"%d" % os.getpid()]
 

@@ -1,4 +1,4 @@
-"""An application that reads its request body in the way the path names, and answers what it has read."""
+"""An application that reads its request body with the method that the path names, and answers what it read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class RawInput(io.RawIOBase):
-    """The adapter frameworks put in front of ``io.BufferedReader``."""
+    """The adapter with which frameworks make ``wsgi.input`` usable for ``io.BufferedReader``."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -49,7 +49,7 @@ def _mixed(stream: Any) -> bytes:
     return bytes(stream.read(3) + stream.readline() + stream.read())
 
 
-WAYS: dict[str, Callable[[Any], bytes]] = {
+READERS: dict[str, Callable[[Any], bytes]] = {
     "/read": _whole,
     "/pieces": _in_pieces,
     "/readline": _by_readline,
@@ -62,7 +62,7 @@ WAYS: dict[str, Callable[[Any], bytes]] = {
 
 
 class _Bounded:
-    """A server's stream may go on after the body: PEP 3333 leaves the counting to the application."""
+    """Stops at the end of the body. PEP 3333 lets a server's stream block there, so applications must count bytes."""
 
     def __init__(self, stream: Any, length: int) -> None:
         self.stream, self.remaining = stream, length
@@ -91,14 +91,14 @@ class _Bounded:
 
 
 def bare(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Read, then answer the size, the digest and the start of what was read."""
+    """Read the body, then answer with its size, its digest and its start."""
     stream = environ["wsgi.input"]
     if environ["SERVER_SOFTWARE"].startswith("WSGIServer"):
         stream = _Bounded(stream, int(environ.get("CONTENT_LENGTH") or 0))
     if environ["PATH_INFO"] == "/unread":
         start_response("401 Unauthorized", [("Content-Type", "text/plain")])
-        return [b"who are you"]
-    body = WAYS[environ["PATH_INFO"]](stream)
+        return [b"unauthorized"]
+    body = READERS[environ["PATH_INFO"]](stream)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"%d %s " % (len(body), hashlib.sha256(body).hexdigest().encode()), body[:100]]
 

@@ -1,4 +1,4 @@
-"""Responses that take their time."""
+"""Streaming responses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CALLBACKS: dict[str, dict[str, Any]] = {
 
 
 def two_chunks(_environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
-    """The second chunk is made only once the gate has opened."""
+    """Yield the second chunk only after the gate was opened."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     yield b"first"
     pass_gate()
@@ -34,7 +34,7 @@ def two_chunks(_environ: dict[str, Any], start_response: Any) -> Iterator[bytes]
 
 
 def endless(_environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
-    """Server-sent events until the client goes away."""
+    """Send events until the client disconnects."""
     start_response("200 OK", [("Content-Type", "text/event-stream")])
     for number in itertools.count():
         yield b"data: %08d\n\n" % number

@@ -1,7 +1,8 @@
-"""What an application may do to its server, one way per path; ``app`` is captured and ``bare`` is not.
+"""An application with one behaviour per path. ``app`` has the middleware, ``bare`` does not.
 
-Every response carries ``X-Application``, so that a test can tell it from one that the server made by itself. What
-cannot be seen on the wire goes into the file ``JOURNAL``: one line for each call and for each ``close``.
+Every response has the header ``X-Application``, which distinguishes it from responses that the server makes
+itself. What is not visible on the wire is written to the file ``JOURNAL``: one line for each call and one for
+each ``close``.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from moesifwsgi import MoesifMiddleware
-from tests.applications.reading import WAYS
+from tests.applications.reading import READERS
 from tests.gate import pass_gate
 
 if TYPE_CHECKING:
@@ -31,47 +32,47 @@ def _behaviour(function: Behaviour) -> Behaviour:
     return function
 
 
-def _note(environ: Environ, what: str) -> None:
+def _write_to_journal(environ: Environ, what: str) -> None:
     line = f"{environ.get('HTTP_X_CASE')} {what}\n".encode()
     journal = os.open(os.environ["JOURNAL"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        # One write: the processes of a server share the file.
+        # A single write, because the processes of a server share the file.
         os.write(journal, line)
     finally:
         os.close(journal)
 
 
-class Closed:
-    """Chunks that note when they are closed, and how many had been taken."""
+class JournaledChunks:
+    """Chunks that write to the journal when they are closed, and how many were yielded."""
 
     def __init__(self, environ: Environ, chunks: Iterable[bytes]) -> None:
-        self.environ, self.chunks, self.taken = environ, chunks, 0
+        self.environ, self.chunks, self.yielded = environ, chunks, 0
 
     def __iter__(self) -> Iterator[bytes]:
         for chunk in self.chunks:
-            self.taken += 1
+            self.yielded += 1
             yield chunk
 
     def close(self) -> None:
-        _note(self.environ, f"closed after {self.taken}")
+        _write_to_journal(self.environ, f"closed after {self.yielded}")
 
 
-class Sized(Closed):
-    """The same with a length."""
+class SizedChunks(JournaledChunks):
+    """Chunks with a length."""
 
     def __len__(self) -> int:
         return 1
 
 
-class Rows(list[bytes]):
-    """A list by descent only."""
+class OverriddenList(list[bytes]):
+    """A subclass of list with its own iteration."""
 
     def __iter__(self) -> Iterator[bytes]:
         yield b"rows"
 
 
-class Reader:
-    """A file that can be read and nothing else."""
+class ReadOnlyFile:
+    """A file that has only ``read``."""
 
     def __init__(self, stream: io.BytesIO) -> None:
         self.read = stream.read
@@ -79,7 +80,7 @@ class Reader:
 
 @_behaviour
 def status(environ: Environ, start_response: Any) -> list[bytes]:
-    """Answer the status line the path names."""
+    """Answer with the status line in the path."""
     line = environ["PATH_INFO"].removeprefix("/status/")
     start_response(line, TEXT)
     return [] if line[:3] in ("204", "304") else [b"body of " + line.encode("latin-1")]
@@ -87,7 +88,7 @@ def status(environ: Environ, start_response: Any) -> list[bytes]:
 
 @_behaviour
 def headers(_environ: Environ, start_response: Any) -> list[bytes]:
-    """Answer headers whose order and number matter."""
+    """Answer with headers whose order and number matter."""
     fields = [
         ("X-Zed", "z"),
         ("X-Alpha", "a"),
@@ -107,14 +108,14 @@ def headers(_environ: Environ, start_response: Any) -> list[bytes]:
 
 @_behaviour
 def split_header(_environ: Environ, start_response: Any) -> list[bytes]:
-    """Answer a header no server should send."""
+    """Answer with a header that contains a line break."""
     start_response("200 OK", [("X-Split", "a\r\nX-Injected: b"), *TEXT])
     return [b"split"]
 
 
 @_behaviour
 def shape(environ: Environ, start_response: Any) -> Any:
-    """Answer in the form the path names."""
+    """Answer with an iterable of the type that the path names."""
     with_length = environ["PATH_INFO"].endswith("/length")
     start_response("200 OK", TEXT + ([("Content-Length", "5")] if with_length else []))
     chunks: tuple[bytes, ...] = (b"hel", b"", b"lo")
@@ -127,25 +128,25 @@ def shape(environ: Environ, start_response: Any) -> Any:
         "generator": lambda: (chunk for chunk in chunks),
         "no-chunk": lambda: (chunk for chunk in chunks[:0]),
         "iterator": lambda: iter(chunks),
-        "closed": lambda: Closed(environ, chunks),
-        "sized": lambda: Sized(environ, (b"hello",)),
-        "rows": Rows,
+        "closed": lambda: JournaledChunks(environ, chunks),
+        "sized": lambda: SizedChunks(environ, (b"hello",)),
+        "rows": OverriddenList,
         "dictionary": lambda: {b"hello": 1},
-        "large": lambda: Closed(environ, [bytes([number]) * 65536 for number in range(20)]),
+        "large": lambda: JournaledChunks(environ, [bytes([number]) * 65536 for number in range(20)]),
     }
     return shapes[environ["PATH_INFO"].split("/")[2]]()
 
 
 @_behaviour
 def wrong_length(environ: Environ, start_response: Any) -> Any:
-    """Announce another length than what follows."""
+    """Answer with a Content-Length that does not match the body."""
     start_response("200 OK", [*TEXT, ("Content-Length", environ["PATH_INFO"].rpartition("/")[2])])
-    return Closed(environ, (b"hel", b"lo"))
+    return JournaledChunks(environ, (b"hel", b"lo"))
 
 
 @_behaviour
 def file(environ: Environ, start_response: Any) -> Any:
-    """Answer a file in the way the server has for it."""
+    """Answer with a file, using the server's ``wsgi.file_wrapper`` if there is one."""
     kind = environ["PATH_INFO"].rpartition("/")[2]
     content = bytes(range(256)) * (4096 if kind == "large" else 4)
     opened: Any = io.BytesIO(content) if kind in ("memory", "reader") else tempfile.TemporaryFile()  # noqa: SIM115 - the server closes it
@@ -154,35 +155,37 @@ def file(environ: Environ, start_response: Any) -> Any:
         opened.flush()
     opened.seek(10 if kind == "rest" else 0)
     if kind == "reader":
-        opened = Reader(opened)
+        opened = ReadOnlyFile(opened)
     start_response("200 OK", [("Content-Type", "application/octet-stream")])
-    return environ.get("wsgi.file_wrapper", lambda file: Closed(environ, iter(lambda: file.read(8192), b"")))(opened)
+    return environ.get("wsgi.file_wrapper", lambda file: JournaledChunks(environ, iter(lambda: file.read(8192), b"")))(
+        opened
+    )
 
 
 @_behaviour
 def write(environ: Environ, start_response: Any) -> Any:
-    """Use the callable that ``start_response`` returns."""
+    """Answer with the ``write`` function that ``start_response`` returns."""
     send = start_response("200 OK", TEXT)
     send(b"writ")
     send(b"ten, ")
-    return Closed(environ, [] if environ["PATH_INFO"].endswith("/only") else [b"returned"])
+    return JournaledChunks(environ, [] if environ["PATH_INFO"].endswith("/only") else [b"returned"])
 
 
 @_behaviour
 def replaced(environ: Environ, start_response: Any) -> Any:
-    """Fail after ``start_response`` and answer something else."""
+    """Fail after ``start_response``, and replace the response."""
     start_response("200 OK", [*TEXT, ("X-First", "1")])
     try:
         message = "replaced"
         raise ValueError(message)  # noqa: TRY301
     except ValueError:
         start_response("503 Sorry", [*TEXT, ("X-Second", "2")], sys.exc_info())
-    return Closed(environ, (b"sorry",))
+    return JournaledChunks(environ, (b"sorry",))
 
 
 @_behaviour
 def replaced_too_late(_environ: Environ, start_response: Any) -> Iterator[bytes]:
-    """Try the same when the head has been sent."""
+    """Try to replace the response after its head was sent."""
     start_response("200 OK", TEXT)
     yield b"part"
     try:
@@ -195,7 +198,7 @@ def replaced_too_late(_environ: Environ, start_response: Any) -> Iterator[bytes]
 
 @_behaviour
 def started_twice(_environ: Environ, start_response: Any) -> list[bytes]:
-    """Call ``start_response`` again without a reason."""
+    """Call ``start_response`` twice without ``exc_info``."""
     start_response("200 OK", TEXT)
     start_response("201 Created", TEXT)
     return [b"twice"]
@@ -203,24 +206,24 @@ def started_twice(_environ: Environ, start_response: Any) -> list[bytes]:
 
 @_behaviour
 def never_started(environ: Environ, _start_response: Any) -> Any:
-    """Answer without a head."""
-    return Closed(environ, (b"headless",))
+    """Answer without calling ``start_response``."""
+    return JournaledChunks(environ, (b"headless",))
 
 
 @_behaviour
 def started_late(environ: Environ, start_response: Any) -> Any:
-    """Call ``start_response`` when the first chunk is asked for."""
+    """Call ``start_response`` when the server asks for the first chunk."""
 
     def chunks() -> Iterator[bytes]:
         start_response("202 Accepted", TEXT)
         yield b"late"
 
-    return Closed(environ, chunks())
+    return JournaledChunks(environ, chunks())
 
 
 @_behaviour
 def fails(environ: Environ, start_response: Any) -> Any:
-    """Raise at the moment the path names."""
+    """Raise an exception at the moment that the path names."""
     moment = environ["PATH_INFO"].rpartition("/")[2]
     failure = LookupError(f"fails {moment}")
     if moment == "before":
@@ -237,17 +240,17 @@ def fails(environ: Environ, start_response: Any) -> Any:
         if moment == "middle":
             raise failure
 
-    class FailsInClose(Closed):
+    class FailsInClose(JournaledChunks):
         def close(self) -> None:
             super().close()
             raise failure
 
-    return (FailsInClose if moment == "close" else Closed)(environ, chunks())
+    return (FailsInClose if moment == "close" else JournaledChunks)(environ, chunks())
 
 
 @_behaviour
 def improper(environ: Environ, start_response: Any) -> Any:
-    """Answer what is no iterable of bytes."""
+    """Return a value that is not an iterable of bytes."""
     start_response("200 OK", TEXT)
     return {"none": None, "number": 5, "text": ["text"], "bytes": b"bytes", "string": "string"}[
         environ["PATH_INFO"].rpartition("/")[2]
@@ -256,38 +259,38 @@ def improper(environ: Environ, start_response: Any) -> Any:
 
 @_behaviour
 def read(environ: Environ, start_response: Any) -> Any:
-    """Read the request's body in the way the path names, and answer it."""
+    """Answer with the request body, read with the method that the path names."""
     way = environ["PATH_INFO"].removeprefix("/read")
     length = environ.get("CONTENT_LENGTH")
     stream = environ["wsgi.input"]
     if environ.get("SERVER_SOFTWARE", "").startswith("WSGIServer") or (way == "/read" and length):
-        # PEP 3333 leaves the counting to the application.
+        # PEP 3333 lets the stream of a server block after the body, so applications must count bytes.
         stream = io.BytesIO(stream.read(int(length or 0)))
-    body = WAYS[way](stream)
+    body = READERS[way](stream)
     start_response("200 OK", TEXT)
-    return Closed(environ, (b"read %d: " % len(body), body))
+    return JournaledChunks(environ, (b"read %d: " % len(body), body))
 
 
 @_behaviour
 def unread(environ: Environ, start_response: Any) -> Any:
-    """Answer without a look at the body."""
+    """Answer without reading the body."""
     start_response("401 Unauthorized", TEXT)
-    return Closed(environ, (b"who are you",))
+    return JournaledChunks(environ, (b"unauthorized",))
 
 
 @_behaviour
 def seen(environ: Environ, start_response: Any) -> list[bytes]:
-    """Answer what the server has put into ``environ``."""
+    """Answer with the contents of ``environ``."""
 
     def shown(name: str) -> object:
         value = environ[name]
-        # What is text and neither a port, a place of this server nor of its process can be compared.
-        apart = ("_PORT", "SCRIPT_FILENAME", "PATH_TRANSLATED", "DOCUMENT_ROOT", "mod_wsgi.")
-        is_shown = isinstance(value, (str, bool, tuple)) and not any(part in name for part in apart)
+        # Ports and paths differ between two servers, and so do objects: show only their type.
+        varying = ("_PORT", "SCRIPT_FILENAME", "PATH_TRANSLATED", "DOCUMENT_ROOT", "mod_wsgi.")
+        is_shown = isinstance(value, (str, bool, tuple)) and not any(part in name for part in varying)
         return value if is_shown else type(value).__name__
 
     names = sorted(name for name in environ if not name.startswith("moesif.") and name not in os.environ)
-    # A stream that records takes its place while there is a body; tests of request bodies look at it.
+    # The middleware replaces this stream if there is a body. Tests of request bodies cover that.
     names.remove("wsgi.input")
     start_response("200 OK", TEXT)
     return [f"{name}: {shown(name)!a}\n".encode() for name in names]
@@ -295,14 +298,14 @@ def seen(environ: Environ, start_response: Any) -> list[bytes]:
 
 @_behaviour
 def process(_environ: Environ, start_response: Any) -> list[bytes]:
-    """Tell which process answers."""
+    """Answer with the process id."""
     start_response("200 OK", TEXT)
     return [b"%d" % os.getpid()]
 
 
 @_behaviour
 def steps(environ: Environ, start_response: Any) -> Any:
-    """Make the second chunk once the gate has opened."""
+    """Yield the second chunk only after the gate was opened."""
 
     def chunks() -> Iterator[bytes]:
         yield b"first"
@@ -310,25 +313,25 @@ def steps(environ: Environ, start_response: Any) -> Any:
         yield b"second"
 
     start_response("200 OK", TEXT)
-    return Closed(environ, chunks())
+    return JournaledChunks(environ, chunks())
 
 
 @_behaviour
 def flood(environ: Environ, start_response: Any) -> Any:
-    """Go on for long after most clients have left."""
+    """Answer with 20 MB, for clients that disconnect early."""
 
-    class Left(Closed):
+    class JournaledClose(JournaledChunks):
         def close(self) -> None:
-            # How far the server has come depends on how much a socket holds.
-            _note(self.environ, "closed")
+            # The number of chunks depends on the size of the socket buffers.
+            _write_to_journal(self.environ, "closed")
 
     start_response("200 OK", TEXT)
-    return Left(environ, (bytes(65536) for _ in range(300)))
+    return JournaledClose(environ, (bytes(65536) for _ in range(300)))
 
 
 def bare(environ: Environ, start_response: Any) -> Any:
-    """Do what the path names."""
-    _note(environ, "called")
+    """Run the behaviour that the path names."""
+    _write_to_journal(environ, "called")
 
     def start(status: str, fields: list[tuple[str, str]], *exc_info: Any) -> Any:
         return start_response(status, [("X-Application", "wire"), *fields], *exc_info)
@@ -337,7 +340,7 @@ def bare(environ: Environ, start_response: Any) -> Any:
 
 
 def _company(_app: object, environ: Environ, _headers: object) -> str:
-    # Where the application has read nothing, reading would wait for the client.
+    # If the application has read nothing, reading here would wait for the client.
     body = environ["wsgi.input"].read() if "moesif.request_body" in environ else b""
     return f"company of {len(body)} bytes"
 

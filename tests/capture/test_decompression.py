@@ -1,4 +1,4 @@
-"""Decompression is not the request's work, and a bomb costs its cap (docs/guarantees.md, I-16)."""
+"""Decompression happens on the worker and is limited (docs/guarantees.md, I-16)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,8 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def test_compressed_bodies_wait_compressed_and_cost_the_request_nothing(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
-    # The one worker is held by the first call: whatever is done to the others, requests do.
+def test_request_thread_does_not_decompress(run_program: RunProgram, recorder: Recorder) -> None:
+    # The first call blocks the only worker, so all other work would be done by requests.
     recorder.answer_with(then=Fault.HANG)
     ended = run_program(
         """
@@ -57,9 +55,9 @@ def test_compressed_bodies_wait_compressed_and_cost_the_request_nothing(
     assert ended.code == 0, ended.errors
 
 
-@pytest.mark.parametrize("by", ["the worker", "a function"])
-def test_a_bomb_costs_its_cap_wherever_it_is_looked_into(
-    run_program: RunProgram, recorder: Recorder, tmp_path: Path, by: str
+@pytest.mark.parametrize("reader", ["worker", "function"])
+def test_decompression_bomb_is_limited_on_every_thread(
+    run_program: RunProgram, recorder: Recorder, tmp_path: Path, reader: str
 ) -> None:
     compressor = zlib.compressobj(9, wbits=31)
     bomb = compressor.compress(b"[") + b"".join(compressor.compress(b"0," * 500_000) for _ in range(100))
@@ -83,7 +81,7 @@ def test_a_bomb_costs_its_cap_wherever_it_is_looked_into(
         def metadata(app, environ):
             return {"kind": type(environ["moesif.request_body"]).__name__}
 
-        functions = {"GET_METADATA": metadata} if os.environ["BY"] == "a function" else {}
+        functions = {"GET_METADATA": metadata} if os.environ["READER"] == "function" else {}
         wrapped = MoesifMiddleware(application, functions)
         peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         request(wrapped, make_environ("POST", "/", b"{}"))
@@ -92,11 +90,11 @@ def test_a_bomb_costs_its_cap_wherever_it_is_looked_into(
         for _ in range(3):
             request(wrapped, make_environ("POST", "/", bomb, HTTP_CONTENT_ENCODING="gzip"))
         assert moesif.flush(30)
-        # Kibibytes; decompressed it would be 95 mebibytes.
+        # In KiB. The decompressed body would take 95 MiB.
         assert peak() - before < 48 * 1024, peak() - before
         """,
         to=recorder,
-        variables={"BOMB": str(tmp_path / "bomb"), "BY": by},
+        variables={"BOMB": str(tmp_path / "bomb"), "READER": reader},
     )
     assert ended.code == 0, ended.errors
     *_, event = recorder.events

@@ -1,4 +1,4 @@
-"""The event tells the call as it was (docs/guarantees.md, I-27)."""
+"""An event matches the call it records (docs/guarantees.md, I-27)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _time(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
-def test_a_call_becomes_an_event(recorder: Recorder, wrap: Wrap) -> None:
+def test_fields_of_an_event(recorder: Recorder, wrap: Wrap) -> None:
     before = datetime.now(timezone.utc) - timedelta(milliseconds=1)
     request(
         wrap(_answering(b'{"made": [1, 2.50]}', ("Content-Type", "application/json")), API_VERSION="2.1"),
@@ -69,7 +69,7 @@ def test_a_call_becomes_an_event(recorder: Recorder, wrap: Wrap) -> None:
     assert event["weight"] == 1
 
 
-def test_a_call_reaches_the_collector_and_can_be_found_there(serve: Serve, collector: Collector) -> None:
+def test_event_is_stored_by_the_collector(serve: Serve, collector: Collector) -> None:
     running = serve("echo:app", "gunicorn-sync", to=collector)
     answer = running.request(
         "POST",
@@ -106,7 +106,7 @@ def test_compressed_json_is_recorded_as_json(recorder: Recorder, wrap: Wrap, enc
         wrap(_answering(body, ("Content-Encoding", encoding))),
         make_environ("POST", "/", body, HTTP_CONTENT_ENCODING=encoding),
     )
-    # On the wire it stays as it is.
+    # The client still gets the compressed body.
     assert answer.body == body
     [event] = recorder.wait_for(1)
     for side in (event["request"], event["response"]):
@@ -130,7 +130,7 @@ def test_compressed_json_is_recorded_as_json(recorder: Recorder, wrap: Wrap, enc
     ],
     ids=repr,
 )
-def test_what_is_no_json_document_is_base64_byte_for_byte(recorder: Recorder, wrap: Wrap, body: bytes) -> None:
+def test_body_that_is_not_a_json_document_is_recorded_as_base64(recorder: Recorder, wrap: Wrap, body: bytes) -> None:
     request(wrap(_answering(body)), make_environ("POST", "/", body))
     [event] = recorder.wait_for(1)
     for side in (event["request"], event["response"]):
@@ -142,13 +142,15 @@ def test_what_is_no_json_document_is_base64_byte_for_byte(recorder: Recorder, wr
 @pytest.mark.parametrize(
     "body", [b' \r\n\t{"a": 1}\n', b'\xef\xbb\xbf{"a": 1}', b'{"a": 1, "a": 1}', b'{"a": 1e0}'], ids=repr
 )
-def test_json_is_recognised_around_white_space_and_byte_order_mark(recorder: Recorder, wrap: Wrap, body: bytes) -> None:
+def test_json_may_have_white_space_a_byte_order_mark_and_duplicate_keys(
+    recorder: Recorder, wrap: Wrap, body: bytes
+) -> None:
     request(wrap(_answering(body)), make_environ("POST", "/", body))
     [event] = recorder.wait_for(1)
     assert event["request"]["body"] == event["response"]["body"] == {"a": 1}
 
 
-def test_numbers_beyond_a_double_pass_unchanged(recorder: Recorder, wrap: Wrap) -> None:
+def test_numbers_beyond_a_double_stay_unchanged(recorder: Recorder, wrap: Wrap) -> None:
     body = b'{"n": 123456789012345678901234567890, "f": 0.1000000000000000055511151231257827}'
     request(wrap(_answering(body)))
     [event] = recorder.wait_for(1)
@@ -156,7 +158,7 @@ def test_numbers_beyond_a_double_pass_unchanged(recorder: Recorder, wrap: Wrap) 
     assert b"0.1000000000000000055511151231257827" in recorder.accepted[0].json
 
 
-def test_deeply_nested_json_is_carried_as_bytes(recorder: Recorder, wrap: Wrap) -> None:
+def test_deeply_nested_json_is_recorded_as_base64(recorder: Recorder, wrap: Wrap) -> None:
     bomb = b"[" * 100_000 + b"]" * 100_000
     request(wrap(_answering(bomb)), make_environ("POST", "/", bomb))
     [event] = recorder.wait_for(1)
@@ -166,7 +168,7 @@ def test_deeply_nested_json_is_carried_as_bytes(recorder: Recorder, wrap: Wrap) 
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_a_compression_bomb_costs_its_compressed_size(recorder: Recorder, wrap: Wrap, encoding: str) -> None:
+def test_compression_bomb_is_recorded_compressed(recorder: Recorder, wrap: Wrap, encoding: str) -> None:
     bomb = b"[" + b"0," * 50_000_000 + b"0]"
     body = zlib.compress(bomb) if encoding == "deflate" else gzip.compress(bomb)
     del bomb
@@ -178,7 +180,7 @@ def test_a_compression_bomb_costs_its_compressed_size(recorder: Recorder, wrap: 
     assert base64.b64decode(event["response"]["body"]) == body
 
 
-def test_bodies_that_claim_a_compression_they_do_not_have_are_kept(recorder: Recorder, wrap: Wrap) -> None:
+def test_body_with_a_wrong_content_encoding_is_recorded(recorder: Recorder, wrap: Wrap) -> None:
     for encoding in ("gzip", "deflate", "br", "gzip, gzip", ""):
         request(wrap(_answering(b"not compressed", ("Content-Encoding", encoding))))
     for event in recorder.wait_for(5):
@@ -201,17 +203,17 @@ def test_duplicate_headers_are_joined(recorder: Recorder, wrap: Wrap) -> None:
     assert headers["x-a"] == "1"
 
 
-def test_request_header_names_are_titled(recorder: Recorder, wrap: Wrap) -> None:
+def test_request_header_names_are_capitalized(recorder: Recorder, wrap: Wrap) -> None:
     request(wrap(hello), make_environ(HTTP_X_API_V2KEY="1", HTTP_DNT="1", HTTP_CGI_AUTHORIZATION="Basic YW5uOng="))
     headers = recorder.wait_for(1)[0]["request"]["headers"]
     assert {"Host", "X-Api-V2Key", "Dnt", "Authorization"} <= set(headers)
 
 
-def test_the_response_time_is_that_of_the_end_of_the_stream(recorder: Recorder, wrap: Wrap) -> None:
+def test_response_time_is_the_end_of_the_stream(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])
         yield b"a"
-        # The time this takes is what is measured: there is nothing to wait for.
+        # This sleep is the duration to measure.
         time.sleep(0.3)
         yield b"b"
 
@@ -223,7 +225,7 @@ def test_the_response_time_is_that_of_the_end_of_the_stream(recorder: Recorder, 
     assert 0.3 <= duration + 0.002 <= took + 0.01
 
 
-def test_the_duration_a_user_sees_includes_streaming(serve: Serve, collector: Collector, gate: Gate) -> None:
+def test_stored_duration_includes_streaming(serve: Serve, collector: Collector, gate: Gate) -> None:
     running = serve("streaming:chunks", to=collector, variables=gate.environment)
     connection = running.connection()
     connection.request("GET", "/")
@@ -243,7 +245,7 @@ def _bodies(event: Event) -> tuple[object, object]:
     return event["request"].get("body"), event["response"].get("body")
 
 
-def test_log_body_false_leaves_both_bodies_out(recorder: Recorder, wrap: Wrap) -> None:
+def test_log_body_false_records_no_body(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(_answering(b'{"secret": 1}'), LOG_BODY=False)
     assert request(application, make_environ("POST", "/", b'{"secret": 2}')).body == b'{"secret": 1}'
     [event] = recorder.wait_for(1)
@@ -253,7 +255,7 @@ def test_log_body_false_leaves_both_bodies_out(recorder: Recorder, wrap: Wrap) -
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3, 100])
-def test_longer_bodies_are_cut_marked_and_their_true_size_kept(recorder: Recorder, wrap: Wrap, limit: int) -> None:
+def test_long_bodies_are_cut_and_marked_with_their_true_size(recorder: Recorder, wrap: Wrap, limit: int) -> None:
     body = bytes(range(200)) * 2
     answer = request(
         wrap(_answering(body), REQUEST_MAX_BODY_SIZE=limit, RESPONSE_MAX_BODY_SIZE=limit),
@@ -270,7 +272,7 @@ def test_longer_bodies_are_cut_marked_and_their_true_size_kept(recorder: Recorde
         assert side["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
-def test_a_json_body_above_the_limit_is_cut_as_base64(recorder: Recorder, wrap: Wrap) -> None:
+def test_json_body_above_the_limit_is_cut_as_base64(recorder: Recorder, wrap: Wrap) -> None:
     body = json.dumps(["text"] * 100).encode()
     request(wrap(_answering(body), RESPONSE_MAX_BODY_SIZE=len(body) - 1))
     request(wrap(_answering(body), RESPONSE_MAX_BODY_SIZE=len(body)))
@@ -280,7 +282,7 @@ def test_a_json_body_above_the_limit_is_cut_as_base64(recorder: Recorder, wrap: 
     assert whole["response"]["body"] == json.loads(body)
 
 
-def test_the_default_limit_keeps_an_event_below_a_megabyte(recorder: Recorder, wrap: Wrap) -> None:
+def test_default_limits_keep_an_event_below_a_megabyte(recorder: Recorder, wrap: Wrap) -> None:
     body = bytes(range(256)) * 8192
     request(wrap(_answering(body)), make_environ("POST", "/", body))
     [event] = recorder.wait_for(1)
@@ -288,7 +290,7 @@ def test_the_default_limit_keeps_an_event_below_a_megabyte(recorder: Recorder, w
     assert len(event["response"]["body"]) > 450_000
 
 
-def test_verbs_are_recorded_as_they_are(recorder: Recorder, wrap: Wrap) -> None:
+def test_verbs_are_recorded_unchanged(recorder: Recorder, wrap: Wrap) -> None:
     verbs = ["GET", "HEAD", "OPTIONS", "DELETE", "PROPFIND", "QUERY"]
     for verb in verbs:
         request(wrap(hello), make_environ(verb))

@@ -1,4 +1,4 @@
-"""The application's functions: their arguments, and what they find in ``environ`` (docs/options.md)."""
+"""Functions of the settings: their arguments, and the keys of ``environ`` that are made for them."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _with_default(app: object, environ: Environ, response_headers: Any = dict())
 
 
 class Method:
-    """A function that is a bound method."""
+    """Bound methods and callable objects as functions."""
 
     def identify(self, app: object, environ: Environ, response_headers: dict[str, str]) -> str:
         del app, environ
@@ -95,7 +95,7 @@ class Method:
     ],
 )
 @pytest.mark.parametrize("option", ["IDENTIFY_USER", "IDENTIFY_COMPANY"])
-def test_identifying_functions_may_take_two_or_three_parameters(
+def test_identify_functions_may_take_two_or_three_parameters(
     recorder: Recorder, wrap: Wrap, option: str, function: Callable[..., object], result: str
 ) -> None:
     request(wrap(hello, **{option: function}))
@@ -103,7 +103,7 @@ def test_identifying_functions_may_take_two_or_three_parameters(
     assert recorder.wait_for(1)[0][field] == result
 
 
-def test_skipped_calls_are_served_and_not_recorded(recorder: Recorder, wrap: Wrap) -> None:
+def test_skipped_calls_are_served_but_not_recorded(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(
         hello,
         SKIP=lambda _app, environ: "health" in environ["PATH_INFO"],
@@ -125,7 +125,7 @@ BODIES = [
 
 @pytest.mark.parametrize(("body", "parsed"), BODIES)
 @pytest.mark.parametrize("stream", [False, True], ids=["list", "stream"])
-def test_functions_find_the_call_in_environ(
+def test_environ_keys_hold_the_call(
     recorder: Recorder, wrap: Wrap, body: bytes, parsed: object, *, stream: bool
 ) -> None:
     found: list[dict[str, Any]] = []
@@ -180,14 +180,14 @@ def test_each_function_can_read_the_request_body(recorder: Recorder, wrap: Wrap)
 
 
 @pytest.mark.parametrize(("read", "found"), [(None, b""), (3, b"abc")], ids=["nothing", "a part"])
-def test_functions_never_wait_for_what_the_application_left_unread(
+def test_functions_do_not_read_what_the_application_left_unread(
     recorder: Recorder, wrap: Wrap, read: int | None, found: bytes
 ) -> None:
-    class Client(io.BytesIO):
-        """Keeps the rest of its body to itself."""
+    class BlockingStream(io.BytesIO):
+        """Allows only the read that the application makes. Any other would block."""
 
         def read(self, size: int | None = -1) -> bytes:
-            assert size == 3, "this would wait"
+            assert size == 3, "this read would block"
             return super().read(size)
 
     def application(environ: Environ, start_response: Any) -> list[bytes]:
@@ -196,12 +196,12 @@ def test_functions_never_wait_for_what_the_application_left_unread(
         return hello(environ, start_response)
 
     def user(_app: object, environ: Environ, _headers: object) -> str:
-        published = environ["moesif.request_body"]
-        assert published is None if read is None else published
+        request_body = environ["moesif.request_body"]
+        assert request_body is None if read is None else request_body
         return f"user{environ['wsgi.input'].read().decode()}"
 
     environ = make_environ("POST", "/", b"abcdef")
-    environ["wsgi.input"] = stream = Client(b"abcdef")
+    environ["wsgi.input"] = stream = BlockingStream(b"abcdef")
     request(wrap(application, IDENTIFY_USER=user), environ)
     assert recorder.wait_for(1)[0]["user_id"] == f"user{found.decode()}"
     assert stream.tell() == len(found)
@@ -218,7 +218,7 @@ def _generator(*_arguments: object) -> Iterator[str]:
 @pytest.mark.filterwarnings("ignore:coroutine")
 @pytest.mark.parametrize("function", [_coroutine, _generator])
 @pytest.mark.parametrize("option", ["SKIP", "IDENTIFY_USER", "IDENTIFY_COMPANY", "GET_SESSION_TOKEN", "GET_METADATA"])
-def test_a_function_that_gives_no_result_yet_has_failed(
+def test_coroutine_or_generator_function_counts_as_failed(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, option: str, function: Any
 ) -> None:
     with caplog.at_level(logging.WARNING, "moesif.callbacks"):
@@ -230,7 +230,7 @@ def test_a_function_that_gives_no_result_yet_has_failed(
     assert f"expected its result, found a {function.__name__.strip('_')}" in str(record.exc_info[1])
 
 
-def test_read_first_shows_the_request_body_to_the_application(recorder: Recorder, wrap: Wrap) -> None:
+def test_application_finds_the_body_with_read_request_body_first(recorder: Recorder, wrap: Wrap) -> None:
     seen: list[object] = []
 
     def application(environ: Environ, start_response: Any) -> list[bytes]:
@@ -242,7 +242,7 @@ def test_read_first_shows_the_request_body_to_the_application(recorder: Recorder
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_a_middleware_outside_finds_headers_and_chunks_after_the_response(recorder: Recorder, wrap: Wrap) -> None:
+def test_outer_middleware_finds_headers_and_chunks_after_the_response(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("X-A", "1")])
         yield b"one"
@@ -267,14 +267,16 @@ def test_chunks_in_environ_end_at_the_capture_limit(recorder: Recorder, wrap: Wr
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_functions_that_change_what_they_are_given_do_not_change_the_response(recorder: Recorder, wrap: Wrap) -> None:
-    def vandal(_app: object, environ: Environ, *headers: dict[str, str]) -> str:
+def test_functions_cannot_change_the_response(recorder: Recorder, wrap: Wrap) -> None:
+    def clear_arguments(_app: object, environ: Environ, *headers: dict[str, str]) -> str:
         for mapping in headers:
             mapping.clear()
         environ.clear()
         return "u"
 
-    answer = request(wrap(hello, IDENTIFY_USER=vandal, IDENTIFY_COMPANY=vandal, SKIP=lambda _app, _environ: False))
+    answer = request(
+        wrap(hello, IDENTIFY_USER=clear_arguments, IDENTIFY_COMPANY=clear_arguments, SKIP=lambda _app, _environ: False)
+    )
     assert (answer.status, answer.headers[0], answer.body) == (
         "200 OK",
         ("Content-Type", "text/plain"),

@@ -1,4 +1,4 @@
-"""Who made the call: ids (docs/guarantees.md, I-25) and addresses (I-26)."""
+"""Ids (docs/guarantees.md, I-25) and addresses (I-26) of the caller."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _basic(pair: str) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
-# Its base64 holds the two characters in which the alphabets differ.
+# Its base64 contains the two characters that differ between the standard and the URL-safe alphabet.
 AWKWARD = {"sub": "???>>>~~~\xff\xff"}
 
 AUTHORIZATION = [
@@ -48,7 +48,8 @@ AUTHORIZATION = [
     (_basic(" ann :secret"), "ann"),
     (_basic(":secret"), None),
     ("Basic ***", None),
-    # A scheme of one's own carries a token too; one that only contains the name of another is that scheme.
+    # A custom scheme may carry a token. A scheme that only contains the name of another one is a custom
+    # scheme.
     ("Token " + _token({"sub": "ann"}), "ann"),
     ('Digest realm="Basic YW5uOng="', None),
     ("Digest username=ann", None),
@@ -59,14 +60,14 @@ AUTHORIZATION = [
 
 
 @pytest.mark.parametrize(("value", "user"), AUTHORIZATION)
-def test_the_user_is_read_from_the_authorization_header(
+def test_user_is_read_from_the_authorization_header(
     recorder: Recorder, wrap: Wrap, value: str, user: str | None
 ) -> None:
     request(wrap(hello), make_environ(HTTP_AUTHORIZATION=value))
     assert recorder.wait_for(1)[0].get("user_id") == user
 
 
-def test_a_token_identifies_the_user_through_a_real_server(serve: Serve, collector: Collector) -> None:
+def test_user_of_a_token_with_a_real_server(serve: Serve, collector: Collector) -> None:
     running = serve("plain:app", "gunicorn-gthread", to=collector)
     running.get("/", {"Authorization": "Bearer " + _token(AWKWARD)})
     [row] = collector.wait_for(1)
@@ -85,21 +86,21 @@ def test_a_token_identifies_the_user_through_a_real_server(serve: Serve, collect
         ({"HTTP_X_API_KEY": "opaque"}, None),
     ],
 )
-def test_the_next_configured_header_is_tried_when_one_yields_nothing(
+def test_next_configured_header_is_tried_if_one_has_no_user(
     recorder: Recorder, wrap: Wrap, names: object, headers: dict[str, Any], user: str | None
 ) -> None:
     request(wrap(hello, AUTHORIZATION_HEADER_NAME=names), make_environ(**headers))
     assert recorder.wait_for(1)[0].get("user_id") == user
 
 
-def test_the_field_of_the_token_is_configurable(recorder: Recorder, wrap: Wrap) -> None:
+def test_field_of_the_token_is_configurable(recorder: Recorder, wrap: Wrap) -> None:
     token = "Bearer " + _token({"sub": "no", "User_Id": 7})
     request(wrap(hello, AUTHORIZATION_USER_ID_FIELD="user_id"), make_environ(HTTP_AUTHORIZATION=token))
     assert recorder.wait_for(1)[0]["user_id"] == "7"
 
 
 @pytest.mark.parametrize("result", [None, "", 0, False], ids=repr)
-def test_the_header_is_looked_at_where_identify_user_yields_nothing(
+def test_header_identifies_the_user_if_identify_user_returns_nothing(
     recorder: Recorder, wrap: Wrap, result: object
 ) -> None:
     application = wrap(hello, IDENTIFY_USER=lambda _app, _environ, _headers: result)
@@ -108,7 +109,7 @@ def test_the_header_is_looked_at_where_identify_user_yields_nothing(
 
 
 @pytest.mark.parametrize(("result", "text"), [(12345, "12345"), ("u", "u"), (1.5, "1.5"), (b"u", "b'u'")], ids=repr)
-def test_ids_become_text(recorder: Recorder, wrap: Wrap, result: object, text: str) -> None:
+def test_ids_are_converted_to_text(recorder: Recorder, wrap: Wrap, result: object, text: str) -> None:
     request(
         wrap(
             hello,
@@ -144,7 +145,7 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize(("headers", "address"), ADDRESSES)
-def test_the_clients_address_is_the_first_valid_one(
+def test_client_address_is_the_first_valid_one(
     recorder: Recorder, wrap: Wrap, headers: dict[str, Any], address: str
 ) -> None:
     request(wrap(hello), {**make_environ(), **{f"HTTP_{name}": value for name, value in headers.items()}})
@@ -152,12 +153,12 @@ def test_the_clients_address_is_the_first_valid_one(
 
 
 @pytest.mark.parametrize("peer", [None, "", "unix:/run/app.sock", b"\x7f\x00\x00\x01", 5], ids=repr)
-def test_a_peer_without_an_address_is_left_out(recorder: Recorder, wrap: Wrap, peer: object) -> None:
+def test_peer_that_is_not_an_ip_address_is_not_recorded(recorder: Recorder, wrap: Wrap, peer: object) -> None:
     request(wrap(hello), make_environ(REMOTE_ADDR=peer, HTTP_X_FORWARDED_FOR="null"))
     assert "ip_address" not in recorder.wait_for(1)[0]["request"]
 
 
-def test_addresses_through_a_real_server(serve: Serve, recorder: Recorder) -> None:
+def test_client_address_with_a_real_server(serve: Serve, recorder: Recorder) -> None:
     running = serve("plain:app", to=recorder)
     running.get("/", {"X-Forwarded-For": "null"})
     running.get("/", {"Forwarded": 'for="[2001:db8::17]:4711"'})

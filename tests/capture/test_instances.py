@@ -1,4 +1,4 @@
-"""Two middlewares in one process never mix (docs/guarantees.md, I-18)."""
+"""Middlewares in one process do not mix (docs/guarantees.md, I-18)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def test_two_ids_and_two_base_uris_never_mix(recorder: Recorder, another_recorder: Recorder, wrap: Wrap) -> None:
+def test_events_of_different_ids_and_collectors_do_not_mix(
+    recorder: Recorder, another_recorder: Recorder, wrap: Wrap
+) -> None:
     recorder.ids.append("second-id")
     applications = {
         "one": wrap(hello),
@@ -49,7 +51,7 @@ def test_two_ids_and_two_base_uris_never_mix(recorder: Recorder, another_recorde
     assert all("body" in event["response"] for event in recorder.events)
 
 
-def test_one_middleware_inside_another_records_the_call_once_each(
+def test_nested_middlewares_record_the_call_once_each(
     recorder: Recorder, another_recorder: Recorder, wrap: Wrap
 ) -> None:
     answer = request(wrap(wrap(hello, another_recorder)))
@@ -58,7 +60,7 @@ def test_one_middleware_inside_another_records_the_call_once_each(
     assert len(recorder.wait_for(1)) == len(another_recorder.wait_for(1)) == 1
 
 
-def test_later_changes_to_the_settings_do_not_reach_the_middleware(recorder: Recorder) -> None:
+def test_later_changes_to_the_settings_have_no_effect(recorder: Recorder) -> None:
     settings = {
         "APPLICATION_ID": recorder.application_id,
         "BASE_URI": recorder.uri,
@@ -71,7 +73,7 @@ def test_later_changes_to_the_settings_do_not_reach_the_middleware(recorder: Rec
     assert "body" in recorder.wait_for(1)[0]["response"]
 
 
-def test_the_import_paths_lead_to_one_class_that_can_be_extended(recorder: Recorder, wrap: Wrap) -> None:
+def test_import_paths_name_one_class_that_can_be_extended(recorder: Recorder, wrap: Wrap) -> None:
     assert moesifwsgi.MoesifMiddleware is moesifwsgi.middleware.MoesifMiddleware is moesif.MoesifMiddleware
 
     class Extended(moesifwsgi.MoesifMiddleware):

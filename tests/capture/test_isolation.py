@@ -1,4 +1,4 @@
-"""One user's data never reaches another (docs/guarantees.md, I-31)."""
+"""Data of one user never appears in an event of another (docs/guarantees.md, I-31)."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _echo(environ: Environ, start_response: Any) -> list[bytes]:
     return [body]
 
 
-def _assert_apart(events: list[Event], *others: str) -> None:
-    """No event holds anything of a user but its own."""
+def _assert_not_mixed(events: list[Event], *others: str) -> None:
+    """Assert that an event contains nothing of another user."""
     for event in events:
         text = json.dumps(event)
         owner = event["request"]["uri"].partition("?")[0].rpartition("/")[2]
@@ -40,10 +40,10 @@ def _assert_apart(events: list[Event], *others: str) -> None:
         assert [other for other in (*USERS, *others) if other != owner and other in text] == []
 
 
-def test_what_a_function_says_of_one_user_is_not_said_of_the_next(recorder: Recorder, wrap: Wrap) -> None:
-    """A function that yields nothing, or raises, leaves a call without what it yielded for the one before."""
+def test_results_of_functions_are_not_kept_for_the_next_user(recorder: Recorder, wrap: Wrap) -> None:
+    """If a function returns nothing or raises, the event does not get the result of the call before."""
 
-    def of(environ: Environ) -> str | None:
+    def known_user(environ: Environ) -> str | None:
         user: str | None = environ.get("HTTP_X_USER")
         if user == "nobody":
             raise LookupError
@@ -51,15 +51,15 @@ def test_what_a_function_says_of_one_user_is_not_said_of_the_next(recorder: Reco
 
     application = wrap(
         _echo,
-        IDENTIFY_USER=lambda _app, environ, _headers: of(environ),
-        IDENTIFY_COMPANY=lambda _app, environ, _headers: of(environ),
-        GET_SESSION_TOKEN=lambda _app, environ: of(environ),
-        GET_METADATA=lambda _app, environ: {"of": of(environ)} if of(environ) else None,
+        IDENTIFY_USER=lambda _app, environ, _headers: known_user(environ),
+        IDENTIFY_COMPANY=lambda _app, environ, _headers: known_user(environ),
+        GET_SESSION_TOKEN=lambda _app, environ: known_user(environ),
+        GET_METADATA=lambda _app, environ: {"of": known_user(environ)} if known_user(environ) else None,
     )
     for user in ("ann", "somebody", "bob", "nobody", "ann", "nobody"):
         request(application, _environ(user))
     events = recorder.wait_for(6)
-    _assert_apart(events, "somebody", "nobody")
+    _assert_not_mixed(events, "somebody", "nobody")
     for event in events:
         owner = event["request"]["headers"]["X-User"]
         expected = owner if owner in USERS else None
@@ -67,12 +67,12 @@ def test_what_a_function_says_of_one_user_is_not_said_of_the_next(recorder: Reco
         assert event.get("metadata") == (None if expected is None else {"of": expected})
 
 
-def test_objects_that_functions_keep_and_change_carry_nothing_over(recorder: Recorder, wrap: Wrap) -> None:
+def test_objects_that_functions_keep_and_change_do_not_affect_other_events(recorder: Recorder, wrap: Wrap) -> None:
     kept: dict[str, Any] = {"seen": []}
     models: list[Any] = []
 
     def metadata(_app: object, environ: Environ) -> dict[str, Any]:
-        # One dictionary for all users, as code that has never met a second thread writes it.
+        # One dictionary for all users, as code that was never used with threads does it.
         kept["seen"] = [environ["HTTP_X_USER"]]
         return kept
 
@@ -94,11 +94,11 @@ def test_objects_that_functions_keep_and_change_carry_nothing_over(recorder: Rec
         for user in USERS:
             request(application, _environ(user))
     events = recorder.wait_for(10)
-    _assert_apart(events, "of another call")
+    _assert_not_mixed(events, "of another call")
     assert [event["metadata"] for event in events] == [{"seen": [event["user_id"]]} for event in events]
 
 
-def test_an_environ_that_serves_two_users_tells_the_second_nothing_of_the_first(recorder: Recorder, wrap: Wrap) -> None:
+def test_reused_environ_keeps_nothing_of_the_first_user(recorder: Recorder, wrap: Wrap) -> None:
     seen: list[str] = []
 
     def metadata(_app: object, environ: Environ) -> None:
@@ -112,47 +112,49 @@ def test_an_environ_that_serves_two_users_tells_the_second_nothing_of_the_first(
     request(application, environ)
     assert "ann" in seen[0]
     assert "ann" not in seen[1]
-    _assert_apart(recorder.wait_for(2))
+    _assert_not_mixed(recorder.wait_for(2))
 
 
-def test_users_whose_requests_overlap_in_every_step_stay_apart(recorder: Recorder, wrap: Wrap) -> None:
-    meeting = threading.Barrier(len(USERS), timeout=30)
+def test_users_do_not_mix_when_every_step_overlaps(recorder: Recorder, wrap: Wrap) -> None:
+    all_here = threading.Barrier(len(USERS), timeout=30)
 
     def application(environ: Environ, start_response: Any) -> Iterator[bytes]:
         user = environ["HTTP_X_USER"]
-        meeting.wait()
+        all_here.wait()
         body = environ["wsgi.input"].read()
-        meeting.wait()
+        all_here.wait()
         write = start_response("200 OK", [("X-Secret", user)])
-        meeting.wait()
+        all_here.wait()
         write(body[:5])
         for chunk in (body[5:9], body[9:]):
-            meeting.wait()
+            all_here.wait()
             yield chunk
 
-    def meet(_app: object, environ: Environ, *_headers: object) -> str:
-        meeting.wait()
+    def wait_for_all(_app: object, environ: Environ, *_headers: object) -> str:
+        all_here.wait()
         user: str = environ["HTTP_X_USER"]
         return user
 
-    wrapped = wrap(application, IDENTIFY_USER=meet, IDENTIFY_COMPANY=meet, GET_SESSION_TOKEN=meet)
+    wrapped = wrap(
+        application, IDENTIFY_USER=wait_for_all, IDENTIFY_COMPANY=wait_for_all, GET_SESSION_TOKEN=wait_for_all
+    )
     with ThreadPoolExecutor(len(USERS)) as clients:
         for _ in range(20):
             answers = list(clients.map(lambda user: request(wrapped, _environ(user)), USERS))
             assert [answer.header("X-Secret") for answer in answers] == [[user] for user in USERS]
             assert [answer.body for answer in answers] == [b'{"secret": "%s\'s"}' % user.encode() for user in USERS]
     events = recorder.wait_for(40)
-    _assert_apart(events)
+    _assert_not_mixed(events)
     for event in events:
         found = [event[name] for name in ("user_id", "company_id", "session_token")]
         assert found == [event["request"]["headers"]["X-User"]] * 3
 
 
 @pytest.mark.parametrize("server", ["gunicorn-gthread", "gunicorn-gevent", "waitress"])
-def test_users_of_one_server_and_one_connection_stay_apart(serve: Serve, recorder: Recorder, server: str) -> None:
+def test_users_do_not_mix_on_one_server_and_one_connection(serve: Serve, recorder: Recorder, server: str) -> None:
     running = serve("echo:app", server, to=recorder)
 
-    def visit(user: str) -> None:
+    def send_requests(user: str) -> None:
         connection = running.connection()
         for _ in range(30):
             body = json.dumps({"secret": f"{user}'s"})
@@ -161,13 +163,13 @@ def test_users_of_one_server_and_one_connection_stay_apart(serve: Serve, recorde
         connection.close()
 
     with ThreadPoolExecutor(len(USERS)) as clients:
-        list(clients.map(visit, USERS))
-        # And one after the other on one connection, as a proxy would send them.
+        list(clients.map(send_requests, USERS))
+        # Also one after the other on one connection, as a proxy sends them.
         connection = running.connection()
         for user in USERS * 10:
             connection.request("GET", f"/{user}", headers={"X-User": user})
             connection.getresponse().read()
         connection.close()
     events = recorder.wait_for(80)
-    _assert_apart(events)
+    _assert_not_mixed(events)
     assert all(event["user_id"] == event["request"]["headers"]["X-User"] for event in events)

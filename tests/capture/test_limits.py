@@ -1,4 +1,4 @@
-"""What functions return is bounded and weighed like everything else (docs/guarantees.md, I-14, I-15, I-28)."""
+"""Limits of ids, metadata and memory (docs/guarantees.md, I-14, I-15, I-28)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
         ("GET_SESSION_TOKEN", "session_token", 4096),
     ],
 )
-def test_an_id_longer_than_ids_are_is_not_recorded(
-    recorder: Recorder, wrap: Wrap, option: str, field: str, longest: int
-) -> None:
+def test_too_long_id_is_not_recorded(recorder: Recorder, wrap: Wrap, option: str, field: str, longest: int) -> None:
     for length in (longest, longest + 1):
         request(wrap(hello, **{option: lambda *_arguments, length=length: "x" * length}))
     events = recorder.wait_for(2)
@@ -36,9 +34,7 @@ def test_an_id_longer_than_ids_are_is_not_recorded(
     [{"a": b"x" * 20_000_000}, {"a": "\x00" * 450_000}, {"a": ["x" * 1000] * 1000}, {"a": "x" * 461_000}],
     ids=["bytes", "characters that are escaped", "many values", "one value"],
 )
-def test_metadata_longer_than_its_limit_is_not_recorded(
-    recorder: Recorder, wrap: Wrap, metadata: dict[str, Any]
-) -> None:
+def test_too_long_metadata_is_not_recorded(recorder: Recorder, wrap: Wrap, metadata: dict[str, Any]) -> None:
     request(wrap(hello, GET_METADATA=lambda _app, _environ: metadata))
     [event] = recorder.wait_for(1)
     assert "metadata" not in event
@@ -46,7 +42,7 @@ def test_metadata_longer_than_its_limit_is_not_recorded(
 
 
 @pytest.mark.parametrize("stack", [64 * 1024])
-def test_nested_data_needs_no_stack_of_the_applications_threads(
+def test_nested_data_works_on_threads_with_a_small_stack(
     run_program: RunProgram, recorder: Recorder, stack: int
 ) -> None:
     ended = run_program(
@@ -109,7 +105,7 @@ def test_open_streams_stay_within_the_budget(run_program: RunProgram, recorder: 
     assert ended.code == 0, ended.errors
 
 
-def test_a_flush_returns_under_traffic(run_program: RunProgram, recorder: Recorder) -> None:
+def test_flush_returns_under_traffic(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=Answer(delay=0.2))
     ended = run_program(
         """
@@ -133,7 +129,7 @@ def test_a_flush_returns_under_traffic(run_program: RunProgram, recorder: Record
         to=recorder,
     )
     assert ended.code == 0, ended.errors
-    # Events travel together although a flush is waiting.
+    # Events are still sent in batches while a flush waits.
     assert len(recorder.deliveries) < len(recorder.events) / 3
 
 

@@ -1,4 +1,4 @@
-"""What a mask names does not leave, and what it cannot be sure of does not leave either (docs/guarantees.md, I-24)."""
+"""Masked data never leaves the process, even if masking fails (docs/guarantees.md, I-24)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 import moesif
 from tests.gateway import Environ, make_environ, request
 from tests.parity.functions import documented_mask
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +34,7 @@ def _answering(body: bytes, *headers: tuple[str, str]) -> Callable[[Environ, Any
     return application
 
 
-def _without(part: str, field: str | None = None) -> Callable[[Any], Any]:
+def _clear(part: str, field: str | None = None) -> Callable[[Any], Any]:
     def mask(event: Any) -> Any:
         setattr(event if field is None else getattr(event, part), field or part, None)
         return event
@@ -47,7 +47,7 @@ def _call(application: Any, body: bytes = b'{"password": "s3cr3t", "kept": 1.50}
     request(application, make_environ("POST", "/p", body, **environ))
 
 
-def test_lists_remove_headers_keys_and_parameters(recorder: Recorder, wrap: Wrap) -> None:
+def test_mask_lists_remove_headers_keys_and_parameters(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(
         _answering(b'[{"a": {"token": "s3cr3t"}}, {"kept": true}]', ("Set-Cookie", SECRET)),
         REQUEST_HEADER_MASKS=["authorization"],
@@ -76,9 +76,9 @@ def test_lists_remove_headers_keys_and_parameters(recorder: Recorder, wrap: Wrap
         (b'{"kept": "' + b"x" * 2000 + b'", "password": "s3cr3t"}', {}),
         (b'{"password": "s3cr3t", "\\ud800": 1}', {}),
     ],
-    ids=["form", "cut off", "too deep", "broken gzip", "over the limit", "a key that is no text"],
+    ids=["form", "cut off", "too deep", "broken gzip", "over the limit", "invalid key"],
 )
-def test_a_body_that_cannot_be_masked_for_sure_is_left_out_and_counted(
+def test_body_that_cannot_be_masked_is_left_out_and_counted(
     recorder: Recorder, wrap: Wrap, body: bytes, headers: dict[str, str]
 ) -> None:
     removed = moesif.stats()["bodies_removed"]
@@ -94,7 +94,7 @@ def test_a_body_that_cannot_be_masked_for_sure_is_left_out_and_counted(
     assert moesif.stats()["bodies_removed"] == removed + 1
 
 
-def test_a_mask_function_changes_the_event_that_is_sent(recorder: Recorder, wrap: Wrap) -> None:
+def test_mask_function_changes_the_event(recorder: Recorder, wrap: Wrap) -> None:
     def mask(event: Any) -> Any:
         assert event.request.headers["authorization"] == SECRET
         assert "AUTHORIZATION" in event.request.headers
@@ -118,7 +118,7 @@ def test_a_mask_function_changes_the_event_that_is_sent(recorder: Recorder, wrap
     assert event["response"]["headers"]["X-Moesif-Transaction-Id"] == event["transaction_id"]
 
 
-def test_the_weight_is_not_the_masks_to_choose(recorder: Recorder, wrap: Wrap) -> None:
+def test_mask_function_cannot_set_the_weight(recorder: Recorder, wrap: Wrap) -> None:
     def mask(event: Any) -> Any:
         assert event.weight is None
         event.weight = 17
@@ -129,7 +129,7 @@ def test_the_weight_is_not_the_masks_to_choose(recorder: Recorder, wrap: Wrap) -
     assert [event["weight"] for event in recorder.wait_for(2)] == [1, 1]
 
 
-def test_an_event_keeps_the_id_that_tells_it_from_another(recorder: Recorder, wrap: Wrap) -> None:
+def test_mask_function_cannot_remove_the_transaction_id(recorder: Recorder, wrap: Wrap) -> None:
     def mask(event: Any) -> Any:
         event.transaction_id = None
         return event
@@ -139,7 +139,7 @@ def test_an_event_keeps_the_id_that_tells_it_from_another(recorder: Recorder, wr
     assert event["transaction_id"] == event["response"]["headers"]["X-Moesif-Transaction-Id"]
 
 
-def test_numbers_a_mask_leaves_alone_are_written_as_they_were_read(recorder: Recorder, wrap: Wrap) -> None:
+def test_mask_function_preserves_the_text_of_numbers(recorder: Recorder, wrap: Wrap) -> None:
     numbers = ["1.10", "1e400", "-1E5", "-0", "0.1000000000000000055511151231257827", "9" * 5000, "12"]
     body = f"[{','.join(numbers)}]".encode()
 
@@ -152,7 +152,7 @@ def test_numbers_a_mask_leaves_alone_are_written_as_they_were_read(recorder: Rec
     assert body in recorder.accepted[0].json.replace(b" ", b"")
 
 
-def _with(name: str, value: object) -> Any:
+def _set(name: str, value: object) -> Any:
     def mask(event: Any) -> Any:
         setattr(event, name, value)
         return event
@@ -171,31 +171,31 @@ def _raises(_event: Any) -> Any:
         (lambda _event: None, b"{}"),
         (lambda _event: SECRET, b"{}"),
         (lambda _event: {}, b"{}"),
-        (_without("request"), b"{}"),
-        (_without("request", "time"), b"{}"),
-        (_without("response", "status"), b"{}"),
-        (_with("session_token", {"token": SECRET}), b"{}"),
-        (_with("session_token", SECRET * 1000), b"{}"),
-        (_with("user_id", "u" * 1025), b"{}"),
+        (_clear("request"), b"{}"),
+        (_clear("request", "time"), b"{}"),
+        (_clear("response", "status"), b"{}"),
+        (_set("session_token", {"token": SECRET}), b"{}"),
+        (_set("session_token", SECRET * 1000), b"{}"),
+        (_set("user_id", "u" * 1025), b"{}"),
         (documented_mask, b""),
         (documented_mask, b'["password"]'),
     ],
     ids=[
         "raises",
         "returns nothing",
-        "returns something else",
-        "returns nothing of an event",
+        "returns text",
+        "returns an empty dictionary",
         "removes the request",
-        "removes its time",
+        "removes the time",
         "removes the status",
-        "makes an object of a text",
-        "makes a token too long",
-        "makes an id too long",
+        "token is an object",
+        "token is too long",
+        "id is too long",
         "documented, without a body",
         "documented, with a list",
     ],
 )
-def test_a_mask_function_that_fails_costs_the_content_and_keeps_the_call(
+def test_failed_mask_function_strips_the_event(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, mask: Any, answer: bytes
 ) -> None:
     def metadata(_app: object, _environ: Environ) -> dict[str, str]:
@@ -212,11 +212,11 @@ def test_a_mask_function_that_fails_costs_the_content_and_keeps_the_call(
         assert not event["response"]["headers"]
     assert SECRET.encode() not in b"".join(batch.json for batch in recorder.accepted)
     assert len([record for record in caplog.records if "MASK_EVENT_MODEL" in record.getMessage()]) == 1
-    # What the function raises is its own.
+    # Only the text of an exception of the function itself may be logged.
     assert mask is _raises or SECRET not in caplog.text
 
 
-def test_an_exit_in_another_function_does_not_let_the_unmasked_event_out(recorder: Recorder, wrap: Wrap) -> None:
+def test_exit_in_another_function_strips_the_unmasked_event(recorder: Recorder, wrap: Wrap) -> None:
     def leave(_app: object, _environ: Environ, _headers: object) -> str:
         raise SystemExit
 
@@ -229,7 +229,7 @@ def test_an_exit_in_another_function_does_not_let_the_unmasked_event_out(recorde
 
 
 @pytest.mark.parametrize("value", ["remove", "hash"])
-def test_protection_that_is_not_built_yet_strips_what_it_might_have_removed(
+def test_unsupported_sensitive_data_value_strips_the_event(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, value: str
 ) -> None:
     with caplog.at_level(logging.WARNING, "moesif.settings"):
@@ -243,6 +243,6 @@ def test_protection_that_is_not_built_yet_strips_what_it_might_have_removed(
 
 @pytest.mark.parametrize("option", ["REQUEST_HEADER_MASKS", "REQUEST_BODY_MASKS", "MASK_EVENT_MODEL"])
 @pytest.mark.parametrize("value", [None, ""], ids=repr)
-def test_a_mask_of_nothing_removes_nothing(recorder: Recorder, wrap: Wrap, option: str, value: object) -> None:
+def test_empty_mask_removes_nothing(recorder: Recorder, wrap: Wrap, option: str, value: object) -> None:
     _call(wrap(_answering(b'{"password": "s3cr3t"}'), **{option: value}))
     assert recorder.wait_for(1)[0]["response"]["body"] == {"password": SECRET}

@@ -1,4 +1,4 @@
-"""Whatever an application calls metadata, valid JSON goes out (docs/guarantees.md, I-28)."""
+"""Any metadata results in valid JSON (docs/guarantees.md, I-28)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ VALUES: list[tuple[object, object]] = [
     (-(2**64), -(2**64)),
     ([2**63, 2**53 + 1, -1], [2**63, 2**53 + 1, -1]),
     ([0.1, 1e300, -0.0, 1e-320, 5e22], [0.1, 1e300, -0.0, 1e-320, 5e22]),
-    (dt.datetime(2024, 5, 6, 7, 8, 9), "2024-05-06T07:08:09"),  # noqa: DTZ001 - naive is what applications have
+    (dt.datetime(2024, 5, 6, 7, 8, 9), "2024-05-06T07:08:09"),  # noqa: DTZ001 - applications use naive datetimes
     (dt.date(2024, 5, 6), "2024-05-06"),
     (dt.time(7, 8), "07:08:00"),
     (b"text", "text"),
@@ -79,11 +79,9 @@ VALUES: list[tuple[object, object]] = [
 
 
 @pytest.mark.parametrize(("value", "expected"), VALUES)
-def test_metadata_becomes_the_json_it_stands_for(
-    recorder: Recorder, wrap: Wrap, value: object, expected: object
-) -> None:
+def test_metadata_is_converted_to_json(recorder: Recorder, wrap: Wrap, value: object, expected: object) -> None:
     request(wrap(hello, GET_METADATA=lambda _app, _environ: {"value": value}))
-    # The recorder refuses a document with NaN or Infinity in it.
+    # The recorder refuses documents that contain NaN or Infinity.
     [event] = recorder.wait_for(1)
     assert event["metadata"] == {"value": expected}
 
@@ -119,7 +117,7 @@ HOSTILE: list[object] = [
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=lambda value: type(value).__name__)
-def test_hostile_metadata_costs_at_most_itself(recorder: Recorder, wrap: Wrap, value: object) -> None:
+def test_hostile_metadata_is_at_most_left_out(recorder: Recorder, wrap: Wrap, value: object) -> None:
     application = wrap(hello, GET_METADATA=lambda _app, _environ: {"value": value}, IDENTIFY_USER=lambda *_: "u")
     assert request(application).body == b"hello"
     [event] = recorder.wait_for(1)
@@ -128,12 +126,12 @@ def test_hostile_metadata_costs_at_most_itself(recorder: Recorder, wrap: Wrap, v
 
 
 @pytest.mark.parametrize("value", [[1], "text", 5, True, b"bytes", object()], ids=repr)
-def test_metadata_that_is_no_mapping_is_left_out(recorder: Recorder, wrap: Wrap, value: object) -> None:
+def test_metadata_that_is_not_a_mapping_is_left_out(recorder: Recorder, wrap: Wrap, value: object) -> None:
     assert request(wrap(hello, GET_METADATA=lambda _app, _environ: value)).body == b"hello"
     assert "metadata" not in recorder.wait_for(1)[0]
 
 
-def test_metadata_is_what_it_was_when_the_call_ended(recorder: Recorder, wrap: Wrap) -> None:
+def test_metadata_is_copied_at_the_end_of_the_call(recorder: Recorder, wrap: Wrap) -> None:
     shared: dict[str, int] = {"number": 0}
 
     def metadata(_app: object, _environ: object) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Settings: what is refused, with which words, and where they may come from (docs/options.md)."""
+"""Settings: invalid values, their messages, and the sources of options (docs/options.md)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _no_options_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "settings", [None, {}, {"APPLICATION_ID": None}, {"APPLICATION_ID": ""}, {"APPLICATION_ID": " "}]
 )
-def test_a_missing_application_id_is_refused_and_the_message_says_where_it_is_found(
+def test_missing_application_id_raises_and_the_message_says_where_to_find_it(
     settings: dict[str, Any] | None,
 ) -> None:
     with pytest.raises(ValueError, match=r"APPLICATION_ID is missing.*Collector Application ID"):
@@ -32,7 +32,7 @@ def test_a_missing_application_id_is_refused_and_the_message_says_where_it_is_fo
 
 
 @pytest.mark.parametrize("settings", [5, "text", [("APPLICATION_ID", "x")]], ids=repr)
-def test_settings_that_are_no_mapping_are_refused(settings: Any) -> None:
+def test_settings_that_are_not_a_mapping_raise(settings: Any) -> None:
     with pytest.raises(TypeError, match="settings"):
         MoesifMiddleware(hello, settings)
 
@@ -66,7 +66,7 @@ def test_settings_that_are_no_mapping_are_refused(settings: Any) -> None:
         ("SENSITIVE_DATA", "shred", "send, hash, remove"),
     ],
 )
-def test_a_bad_value_is_refused_by_name_with_what_is_expected(
+def test_invalid_value_raises_with_the_option_and_what_is_expected(
     recorder: Recorder, option: str, value: object, expected: str
 ) -> None:
     settings = {"APPLICATION_ID": "id", "BASE_URI": recorder.uri} | {option: value}
@@ -78,7 +78,7 @@ def test_a_bad_value_is_refused_by_name_with_what_is_expected(
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "/collector", "/collector/", "//collector//deep/"])
-def test_the_base_uri_may_have_a_path_prefix(recorder: Recorder, wrap: Wrap, prefix: str) -> None:
+def test_base_uri_may_have_a_path_prefix(recorder: Recorder, wrap: Wrap, prefix: str) -> None:
     request(wrap(hello, BASE_URI=recorder.uri + prefix))
     recorder.wait_for(1)
     path = "/".join(part for part in prefix.split("/") if part)
@@ -86,7 +86,9 @@ def test_the_base_uri_may_have_a_path_prefix(recorder: Recorder, wrap: Wrap, pre
 
 
 @pytest.mark.parametrize("missing", ["absent", None, ""])
-def test_the_older_name_of_the_base_uri_works(recorder: Recorder, wrap: Wrap, missing: str | None) -> None:
+def test_local_moesif_baseurl_is_used_if_base_uri_is_missing(
+    recorder: Recorder, wrap: Wrap, missing: str | None
+) -> None:
     base = {} if missing == "absent" else {"BASE_URI": missing}
     settings = {"APPLICATION_ID": recorder.application_id, "EVENT_BATCH_TIMEOUT": 0, **base}
     request(MoesifMiddleware(hello, {**settings, "LOCAL_MOESIF_BASEURL": recorder.uri}))
@@ -95,7 +97,7 @@ def test_the_older_name_of_the_base_uri_works(recorder: Recorder, wrap: Wrap, mi
     assert len(recorder.wait_for(2)) == 2
 
 
-def test_every_option_may_come_from_the_environment_and_the_dictionary_wins(
+def test_options_come_from_the_environment_unless_the_dictionary_has_them(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = {
@@ -122,7 +124,7 @@ def test_every_option_may_come_from_the_environment_and_the_dictionary_wins(
 
 
 @pytest.mark.parametrize(("name", "text"), [("BATCH_SIZE", "many"), ("LOG_BODY", "perhaps"), ("BASE_URI", "h:1")])
-def test_a_bad_variable_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+def test_invalid_variable_raises_with_the_option(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
     monkeypatch.setenv(f"MOESIF_{name}", text)
     with pytest.raises(ValueError, match=f"{name}.*{text}"):
         MoesifMiddleware(hello, {"APPLICATION_ID": "id"})
@@ -144,7 +146,7 @@ def test_none_means_not_set(recorder: Recorder, wrap: Wrap) -> None:
     assert "body" in event["response"]
 
 
-def test_the_settings_of_the_documentation_are_accepted(
+def test_documented_settings_are_accepted_without_warnings(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture
 ) -> None:
     request(

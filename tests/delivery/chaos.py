@@ -1,7 +1,7 @@
-"""Kills the collector under load, again and again, and compares what was captured with what is stored.
+"""Kills the collector repeatedly under load, and compares the captured events with the stored ones.
 
-What a collector has acknowledged it must hold after it was killed; what a client has captured is either stored or
-counted as lost. `make chaos` runs it with twenty kills; the tests run a shorter form.
+A collector must still hold the events that it acknowledged before it was killed. An event that a client
+captured is either stored or counted as lost. `make chaos` kills it twenty times; the tests do so less often.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from tests.collector import ROOT, Collector
 from tests.server import environment
 
-# Calls until its standard input ends, then delivers what is left and prints its accounts.
+# Serves requests until its standard input ends, then delivers the remaining events and prints its statistics.
 LOAD = """
 import json, sys, threading, time
 import moesif
@@ -47,8 +47,8 @@ print(json.dumps({"settled": settled, **moesif.stats()}))
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run has come to."""
+class Result:
+    """The numbers at the end of a run."""
 
     stats: dict[str, object]
     captured: int
@@ -57,8 +57,8 @@ class Outcome:
     stored: Counter[str]
 
 
-def run(directory: Path, kills: int, seed: int = 1) -> Outcome:
-    """Kill the collector so many times, with a second or two of load in between."""
+def run(directory: Path, kills: int, seed: int = 1) -> Result:
+    """Kill the collector ``kills`` times, with about a second of load before each."""
     source = random.Random(seed)
     collector = Collector(directory)
     variables = environment(collector.uri, collector.application_id, {"REQUEST_TIMEOUT": 2, "FLUSH_TIMEOUT": 0})
@@ -85,7 +85,7 @@ def run(directory: Path, kills: int, seed: int = 1) -> Outcome:
     finally:
         load.kill()
         collector.close()
-    return Outcome(
+    return Result(
         stats=stats,
         captured=stats["captured"],
         sent=stats["sent"],
@@ -94,21 +94,21 @@ def run(directory: Path, kills: int, seed: int = 1) -> Outcome:
     )
 
 
-def check(outcome: Outcome) -> None:
-    """Everything captured is stored once, or counted as lost."""
-    assert outcome.stats["settled"], outcome.stats
-    assert max(outcome.stored.values()) == 1
-    assert outcome.captured == outcome.sent + outcome.lost, outcome.stats
-    assert len(outcome.stored) >= outcome.sent, "an acknowledged event is not stored"
-    assert len(outcome.stored) == outcome.captured - outcome.lost, outcome.stats
+def assert_nothing_lost(result: Result) -> None:
+    """Assert that every captured event is stored once, or counted as lost."""
+    assert result.stats["settled"], result.stats
+    assert max(result.stored.values()) == 1
+    assert result.captured == result.sent + result.lost, result.stats
+    assert len(result.stored) >= result.sent, "an acknowledged event is not stored"
+    assert len(result.stored) == result.captured - result.lost, result.stats
 
 
 def main() -> None:
-    """Run with as many kills as the first argument says."""
+    """Run with the number of kills in the first argument."""
     with tempfile.TemporaryDirectory() as directory:
-        outcome = run(Path(directory), int(sys.argv[1]))
-    print(json.dumps({**outcome.stats, "stored": len(outcome.stored)}, indent=1))
-    check(outcome)
+        result = run(Path(directory), int(sys.argv[1]))
+    print(json.dumps({**result.stats, "stored": len(result.stored)}, indent=1))
+    assert_nothing_lost(result)
 
 
 if __name__ == "__main__":

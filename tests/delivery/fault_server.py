@@ -1,8 +1,8 @@
-"""A collector that fails in every way a peer on a network can, on plain sockets.
+"""A collector on plain sockets that fails in the ways a network peer can.
 
-Each POST is met by the next of the behaviours it was given, and by the last one from then on; documents that are asked
-for are empty. Events count as stored when the whole of their request was understood, whether or not the client hears of
-it.
+Each POST is handled by the next of the given behaviours, or by ``then`` if there are none left. GETs are
+answered with empty documents. Events are stored once their whole request was read, even if the client gets no
+answer.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+import ssl
 import struct
 import threading
 import uuid
@@ -21,134 +22,134 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from tests.ports import bind_fresh, collector_at
 
 if TYPE_CHECKING:
-    import ssl
+    import trustme
 
-Behaviour = Callable[["Call"], None]
+Behaviour = Callable[["Request"], None]
 
 
 @dataclass
-class Call:
-    """One request, of which the head has been read."""
+class Request:
+    """A request whose head has been read. Header names are in lower case."""
 
     server: FaultServer
     connection: socket.socket
     reader: BinaryIO
     target: str
-    fields: dict[str, str]
+    headers: dict[str, str]
     #: Whether the connection can be used for another request.
-    keep: bool = False
+    keep_alive: bool = False
 
     @property
     def length(self) -> int:
-        return int(self.fields.get("content-length", "0"))
+        return int(self.headers.get("content-length", "0"))
 
     def body(self) -> bytes:
         """Read the whole body."""
         body = self.reader.read(self.length)
         if len(body) < self.length:
-            message = "the client went away"
+            message = "the client disconnected"
             raise ConnectionError(message)
         return body
 
-    def answer(self, status: int, *fields: tuple[str, str], body: bytes = b"{}", length: int | None = None) -> None:
+    def answer(self, status: int, *headers: tuple[str, str], body: bytes = b"{}", length: int | None = None) -> None:
         head = [f"HTTP/1.1 {status} Because", f"Content-Length: {len(body) if length is None else length}"]
-        head += [f"{name}: {value}" for name, value in fields]
+        head += [f"{name}: {value}" for name, value in headers]
         self.connection.sendall("\r\n".join([*head, "", ""]).encode() + body)
 
 
-def accept(call: Call) -> None:
-    """Keep the events."""
-    call.server.store(call.body())
-    call.answer(201)
-    call.keep = True
+def accept(request: Request) -> None:
+    """Store the events."""
+    request.server.store(request.body())
+    request.answer(201)
+    request.keep_alive = True
 
 
-def status(code: int, *fields: tuple[str, str]) -> Behaviour:
-    """Read the request and answer with a status."""
+def status(code: int, *headers: tuple[str, str]) -> Behaviour:
+    """Read the request and answer with a status, without storing events."""
 
-    def behave(call: Call) -> None:
-        call.body()
-        call.answer(code, *fields)
-        call.keep = True
+    def behaviour(request: Request) -> None:
+        request.body()
+        request.answer(code, *headers)
+        request.keep_alive = True
 
-    return behave
-
-
-def hang(call: Call) -> None:
-    """Read the request and say nothing."""
-    call.body()
-    call.server.released.wait(100)
+    return behaviour
 
 
-def hang_unread(call: Call) -> None:
-    """Read nothing beyond the head."""
-    call.server.released.wait(100)
+def hang(request: Request) -> None:
+    """Read the request and never answer."""
+    request.body()
+    request.server.released.wait(100)
 
 
-def reset(call: Call) -> None:
-    """Break the connection in the middle of the request."""
-    call.reader.read(min(20, call.length))
-    call.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+def hang_unread(request: Request) -> None:
+    """Read only the head and never answer."""
+    request.server.released.wait(100)
 
 
-def vanish(call: Call) -> None:
-    """Keep the events, and close without an answer."""
-    call.server.store(call.body())
+def reset(request: Request) -> None:
+    """Reset the connection in the middle of the request."""
+    request.reader.read(min(20, request.length))
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def truncate(call: Call) -> None:
-    """Keep the events, and answer with less than was announced."""
-    call.server.store(call.body())
-    call.answer(201, length=100)
+def close_unanswered(request: Request) -> None:
+    """Store the events, and close without an answer."""
+    request.server.store(request.body())
 
 
-def drip(call: Call) -> None:
-    """Answer with a byte now and then, for ever."""
-    call.body()
+def truncate(request: Request) -> None:
+    """Store the events, and answer with a body that is shorter than its Content-Length."""
+    request.server.store(request.body())
+    request.answer(201, length=100)
+
+
+def drip(request: Request) -> None:
+    """Answer one byte at a time, without an end."""
+    request.body()
     for byte in b"HTTP/1.1 201 Created\r\nX-Slow: " + b"y" * 100_000:
-        call.connection.sendall(bytes([byte]))
-        if call.server.released.wait(0.05):
+        request.connection.sendall(bytes([byte]))
+        if request.server.released.wait(0.05):
             return
 
 
-def garbage(call: Call) -> None:
-    """Answer with what is no HTTP."""
-    call.body()
-    call.connection.sendall(b"\x16\x03\x01\x00 this is no HTTP\r\n\r\n")
+def garbage(request: Request) -> None:
+    """Answer with bytes that are not HTTP."""
+    request.body()
+    request.connection.sendall(b"\x16\x03\x01\x00 this is no HTTP\r\n\r\n")
 
 
-def endless_head(call: Call) -> None:
-    """Answer with more header than anybody wants."""
-    call.body()
-    call.connection.sendall(b"HTTP/1.1 201 Created\r\n" + b"X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 20_000)
+def endless_head(request: Request) -> None:
+    """Answer with a very long header."""
+    request.body()
+    request.connection.sendall(b"HTTP/1.1 201 Created\r\n" + b"X-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n" * 20_000)
 
 
-def no_more_than(limit: int) -> Behaviour:
-    """Answer 413 to requests of more bytes than this."""
+def limit_size(limit: int) -> Behaviour:
+    """Answer 413 to requests with a body of more bytes."""
 
-    def behave(call: Call) -> None:
-        if call.length > limit:
-            call.body()
-            call.answer(413)
-            call.keep = True
+    def behaviour(request: Request) -> None:
+        if request.length > limit:
+            request.body()
+            request.answer(413)
+            request.keep_alive = True
         else:
-            accept(call)
+            accept(request)
 
-    return behave
+    return behaviour
 
 
 @dataclass
-class _State:
+class _Received:
     stored: list[dict[str, Any]] = field(default_factory=list)
     targets: list[str] = field(default_factory=list)
-    fields: list[dict[str, str]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     clients: set[Any] = field(default_factory=set)
 
 
 class FaultServer:
-    """Listens on a port of the loopback until ``close``; ``refuse`` and ``listen`` go away and come back.
+    """Listens on a port of the loopback until ``close``. ``refuse`` stops listening, ``listen`` starts again.
 
-    With ``tls`` every connection begins with a handshake; a client that does not like it is gone.
+    With ``tls``, every connection begins with a handshake.
     """
 
     def __init__(self, *behaviours: Behaviour, then: Behaviour = accept, tls: ssl.SSLContext | None = None) -> None:
@@ -157,9 +158,9 @@ class FaultServer:
         self._behaviours = deque(behaviours)
         self._then = then
         self._tls = tls
-        #: How many handshakes have begun.
+        #: Number of TLS handshakes, failed ones included.
         self.handshakes = 0
-        self._state = _State()
+        self._received = _Received()
         self._lock = threading.Lock()
         self._listening: socket.socket | None = None
         with bind_fresh() as free:
@@ -187,35 +188,35 @@ class FaultServer:
     @property
     def events(self) -> list[dict[str, Any]]:
         with self._lock:
-            return list(self._state.stored)
+            return list(self._received.stored)
 
     @property
     def targets(self) -> list[str]:
-        """What each request asked for, as it was written."""
+        """The request target of each POST."""
         with self._lock:
-            return list(self._state.targets)
+            return list(self._received.targets)
 
     @property
-    def fields(self) -> list[dict[str, str]]:
-        """The header of each request, names in small letters."""
+    def headers(self) -> list[dict[str, str]]:
+        """The headers of each POST."""
         with self._lock:
-            return list(self._state.fields)
+            return list(self._received.headers)
 
     @property
     def connections(self) -> int:
-        """How many connections those requests came over."""
+        """Number of connections that carried a POST."""
         with self._lock:
-            return len(self._state.clients)
+            return len(self._received.clients)
 
     def store(self, body: bytes) -> None:
         events = json.loads(gzip.decompress(body))
         with self._lock:
-            self._state.stored += events
+            self._received.stored += events
 
-    def forget(self) -> None:
-        """Forget every request so far."""
+    def forget_requests(self) -> None:
+        """Forget all requests so far, so that memory does not grow."""
         with self._lock:
-            self._state = _State()
+            self._received = _Received()
 
     def _accept(self, listening: socket.socket) -> None:
         while True:
@@ -235,7 +236,7 @@ class FaultServer:
                 while self._answer(connection, reader):
                     pass
         except OSError:
-            # Clients that go away are what some tests are about.
+            # Some tests let the client disconnect.
             pass
         finally:
             connection.close()
@@ -248,19 +249,41 @@ class FaultServer:
             lines.append(line.decode("latin-1").rstrip("\r\n"))
         if not lines:
             return False
-        fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+        headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
         verb, _, rest = lines[0].partition(" ")
         target, _, version = rest.partition(" ")
         if version != "HTTP/1.1":
             return False
-        call = Call(self, connection, reader, target, fields)
+        request = Request(self, connection, reader, target, headers)
         if verb == "GET":
-            call.answer(200, body=b"[]" if target.endswith("/v1/rules") else b"{}")
+            request.answer(200, body=b"[]" if target.endswith("/v1/rules") else b"{}")
             return True
         with self._lock:
-            behave = self._behaviours.popleft() if self._behaviours else self._then
-            self._state.targets.append(call.target)
-            self._state.fields.append(fields)
-            self._state.clients.add(connection.getpeername())
-        behave(call)
-        return call.keep
+            behaviour = self._behaviours.popleft() if self._behaviours else self._then
+            self._received.targets.append(request.target)
+            self._received.headers.append(headers)
+            self._received.clients.add(connection.getpeername())
+        behaviour(request)
+        return request.keep_alive
+
+
+class FaultServers:
+    """Starts fault servers, and closes all of them at the end of a test."""
+
+    def __init__(self) -> None:
+        self._servers: list[FaultServer] = []
+
+    def start(self, *behaviours: Behaviour, then: Behaviour = accept, tls: ssl.SSLContext | None = None) -> FaultServer:
+        self._servers.append(FaultServer(*behaviours, then=then, tls=tls))
+        return self._servers[-1]
+
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
+
+
+def tls_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
+    """Return the TLS context of a server with this certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate.configure_cert(context)
+    return context

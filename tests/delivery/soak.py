@@ -1,6 +1,6 @@
-"""Runs an application for a long time against a collector with moods: memory and threads must not grow.
+"""Runs an application for a long time against a collector that fails now and then. Memory and threads must not grow.
 
-`make soak SECONDS=600` (the default). Prints a line every tenth of it.
+Run it with `make soak SECONDS=600` (the default). It prints ten lines.
 """
 
 from __future__ import annotations
@@ -57,29 +57,36 @@ for thread in threads:
     thread.join()
 """
 
-#: What a worker may hold beyond the queue, and what an allocator does not give back.
-ROOM = 24 << 20
+#: Bytes that workers may hold besides the queue, and that the allocator may keep.
+ALLOWED_GROWTH = 24 << 20
 
 
 def main() -> None:
-    """Run for as many seconds as the first argument says."""
+    """Run for the number of seconds in the first argument."""
     seconds = float(sys.argv[1])
     source = random.Random(5)
-    moods = [faults.status(503), faults.status(500), faults.reset, faults.vanish, faults.garbage, faults.truncate]
-    mood: list[faults.Behaviour] = [faults.accept]
+    failures = [
+        faults.status(503),
+        faults.status(500),
+        faults.reset,
+        faults.close_unanswered,
+        faults.garbage,
+        faults.truncate,
+    ]
+    current_behaviour: list[faults.Behaviour] = [faults.accept]
     done = threading.Event()
 
-    def behave(call: faults.Call) -> None:
-        mood[0](call)
-        # Only the program under test is measured, but this one must live as long.
-        call.server.forget()
+    def behaviour(request: faults.Request) -> None:
+        current_behaviour[0](request)
+        # This process is not measured, but it must not run out of memory.
+        request.server.forget_requests()
 
-    def change() -> None:
+    def change_behaviour() -> None:
         while not done.wait(source.uniform(0.2, 3)):
-            mood[0] = faults.accept if source.random() < 0.7 else source.choice(moods)
+            current_behaviour[0] = faults.accept if source.random() < 0.7 else source.choice(failures)
 
-    server = faults.FaultServer(then=behave)
-    threading.Thread(target=change, daemon=True).start()
+    server = faults.FaultServer(then=behaviour)
+    threading.Thread(target=change_behaviour, daemon=True).start()
     options: dict[str, object] = {"EVENT_QUEUE_BYTES": 8 << 20, "REQUEST_TIMEOUT": 1, "FLUSH_TIMEOUT": 1}
     load = subprocess.Popen(
         [sys.executable, "-c", LOAD, str(seconds)],
@@ -103,9 +110,9 @@ def main() -> None:
     early, late = samples[len(samples) // 4 : len(samples) // 2], samples[-len(samples) // 4 :]
     grown = max(one["resident"] for one in late) - max(one["resident"] for one in early)
     assert code == 0, code
-    assert grown < ROOM, f"memory has grown by {grown >> 20} MiB"
+    assert grown < ALLOWED_GROWTH, f"memory grew by {grown >> 20} MiB"
     threads = {one["threads"] for one in samples[1:-1]}
-    assert len(threads) == 1, f"the number of threads changes: {threads}"
+    assert len(threads) == 1, f"the number of threads changed: {threads}"
     print(f"grown by {grown / 2**20:.1f} MiB, {threads.pop()} threads")
 
 

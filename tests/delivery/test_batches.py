@@ -1,4 +1,4 @@
-"""Batches are cut by count, by bytes and by time (docs/guarantees.md, I-22)."""
+"""Limits of a batch: count, bytes and time (docs/guarantees.md, I-22)."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("size", [1, 7, 100])
-def test_a_batch_holds_at_most_batch_size_events(recorder: Recorder, wrap: Wrap, size: int) -> None:
+def test_batch_holds_at_most_batch_size_events(recorder: Recorder, wrap: Wrap, size: int) -> None:
     application = wrap(hello, BATCH_SIZE=size)
     for number in range(150):
         request(application, make_environ(path=f"/{number}"))
     events = recorder.wait_for(150)
     assert len(events) == 150
     assert max(len(delivery.events) for delivery in recorder.deliveries) <= size
-    # One worker, one thread: in the order of the calls.
+    # With one worker, events arrive in the order of the calls.
     assert [event["request"]["uri"].rpartition("/")[2] for event in events] == [str(n) for n in range(150)]
 
 
-def test_a_full_batch_does_not_wait(recorder: Recorder, wrap: Wrap) -> None:
+def test_full_batch_is_sent_at_once(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(hello, BATCH_SIZE=5, EVENT_BATCH_TIMEOUT=60)
     before = time.monotonic()
     for _ in range(5):
@@ -36,7 +36,7 @@ def test_a_full_batch_does_not_wait(recorder: Recorder, wrap: Wrap) -> None:
     assert [len(delivery.events) for delivery in recorder.deliveries] == [5]
 
 
-def test_a_batch_that_does_not_fill_waits_for_its_timeout_and_no_longer(recorder: Recorder, wrap: Wrap) -> None:
+def test_partial_batch_is_sent_at_its_timeout(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(hello, BATCH_SIZE=1000, EVENT_BATCH_TIMEOUT=0.5)
     before = time.monotonic()
     for _ in range(3):
@@ -55,7 +55,7 @@ def _answering(body: bytes) -> Any:
     return application
 
 
-def test_a_batch_is_cut_before_batch_bytes(recorder: Recorder, wrap: Wrap) -> None:
+def test_batch_stays_below_batch_bytes(recorder: Recorder, wrap: Wrap) -> None:
     limit = 65_536
     application = wrap(_answering(b"x" * 9000), BATCH_BYTES=limit, BATCH_SIZE=1000, EVENT_BATCH_TIMEOUT=0.3)
     for _ in range(50):
@@ -63,11 +63,11 @@ def test_a_batch_is_cut_before_batch_bytes(recorder: Recorder, wrap: Wrap) -> No
     assert len(recorder.wait_for(50)) == 50
     sizes = [len(delivery.json) for delivery in recorder.deliveries]
     assert max(sizes) <= limit
-    # Cut by bytes, not one by one.
+    # Batches are filled: events are not sent one by one.
     assert len(sizes) <= 12
 
 
-def test_an_event_larger_than_batch_bytes_goes_alone(recorder: Recorder, wrap: Wrap) -> None:
+def test_event_larger_than_batch_bytes_is_sent_alone(recorder: Recorder, wrap: Wrap) -> None:
     bodies = iter([b"small", b"x" * 200_000, b"small", b"small"])
 
     def application(_environ: Environ, start_response: Any) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""Whatever a network or a peer does, nothing that memory can keep is lost (docs/guarantees.md, I-2, I-20, I-23)."""
+"""Events survive every failure of the network and the collector (docs/guarantees.md, I-2, I-20, I-23)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.delivery import fault_server as faults
-from tests.delivery.fault_server import FaultServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tests.conftest import RunProgram
-    from tests.delivery.fault_server import Behaviour
+    from tests.delivery.fault_server import FaultServer, FaultServers
 
 PROGRAM = """
 import json, time
@@ -37,20 +34,6 @@ print(json.dumps({"settled": settled, **moesif.stats()}))
 """
 
 
-@pytest.fixture
-def fault() -> Iterator[Callable[..., FaultServer]]:
-    """Start servers that fail."""
-    servers: list[FaultServer] = []
-
-    def start(*behaviours: Behaviour, then: Behaviour = faults.accept) -> FaultServer:
-        servers.append(FaultServer(*behaviours, then=then))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
 def _run(run_program: RunProgram, server: FaultServer, **options: object) -> dict[str, object]:
     given = {"REQUEST_TIMEOUT": 0.5, "BATCH_SIZE": 20, "FLUSH_TIMEOUT": 0} | options
     variables = {f"MOESIF_{name}": str(value) for name, value in given.items()}
@@ -63,11 +46,11 @@ def _run(run_program: RunProgram, server: FaultServer, **options: object) -> dic
 BEHAVIOURS = {
     "hangs": faults.hang,
     "does not read": faults.hang_unread,
-    "resets in the middle of the request": faults.reset,
-    "closes without an answer": faults.vanish,
+    "resets during the request": faults.reset,
+    "closes without an answer": faults.close_unanswered,
     "truncates the answer": faults.truncate,
     "drips": faults.drip,
-    "talks garbage": faults.garbage,
+    "answers garbage": faults.garbage,
     "never ends its header": faults.endless_head,
     "500": faults.status(500),
     "503": faults.status(503),
@@ -80,10 +63,10 @@ BEHAVIOURS = {
 
 @pytest.mark.parametrize("name", list(BEHAVIOURS))
 @pytest.mark.parametrize("times", [1, 4])
-def test_what_fails_for_a_while_is_delivered_in_the_end(
-    run_program: RunProgram, fault: Callable[..., FaultServer], name: str, times: int
+def test_events_are_delivered_after_temporary_failures(
+    run_program: RunProgram, fault_servers: FaultServers, name: str, times: int
 ) -> None:
-    server = fault(*[BEHAVIOURS[name]] * times)
+    server = fault_servers.start(*[BEHAVIOURS[name]] * times)
     stats = _run(run_program, server)
     assert (stats["settled"], stats["sent"], stats["dropped"]) == (True, 60, {})
     assert (stats["queued"], stats["in_flight"], stats["breaker"]) == (0, 0, "closed")
@@ -92,10 +75,10 @@ def test_what_fails_for_a_while_is_delivered_in_the_end(
 
 
 @pytest.mark.parametrize("name", ["429, at once", "429, in the past"])
-def test_a_collector_that_asks_for_no_patience_is_not_asked_without_a_pause(
-    run_program: RunProgram, fault: Callable[..., FaultServer], name: str
+def test_pause_follows_a_retry_after_of_zero_or_in_the_past(
+    run_program: RunProgram, fault_servers: FaultServers, name: str
 ) -> None:
-    server = fault(*[BEHAVIOURS[name]] * 1000)
+    server = fault_servers.start(*[BEHAVIOURS[name]] * 1000)
     run_program(
         """
         import time
@@ -107,14 +90,12 @@ def test_a_collector_that_asks_for_no_patience_is_not_asked_without_a_pause(
         to=server,
         FLUSH_TIMEOUT=0,
     )
-    # Pauses of at least 50 ms, and of much more on average.
+    # Each pause is at least 50 ms, and much longer on average.
     assert 1 <= len(server.targets) <= 60
 
 
-def test_everything_that_waited_while_connections_were_refused_arrives(
-    run_program: RunProgram, fault: Callable[..., FaultServer]
-) -> None:
-    server = fault()
+def test_events_arrive_after_connections_were_refused(run_program: RunProgram, fault_servers: FaultServers) -> None:
+    server = fault_servers.start()
     server.refuse()
     returning = threading.Timer(1.5, server.listen)
     returning.start()
@@ -124,42 +105,40 @@ def test_everything_that_waited_while_connections_were_refused_arrives(
     assert len(server.events) == 60
 
 
-def test_the_size_a_collector_takes_is_remembered(run_program: RunProgram, fault: Callable[..., FaultServer]) -> None:
-    server = fault(then=faults.no_more_than(900))
+def test_size_limit_of_the_collector_is_remembered(run_program: RunProgram, fault_servers: FaultServers) -> None:
+    server = fault_servers.start(then=faults.limit_size(900))
     stats = _run(run_program, server, BATCH_SIZE=30, EVENT_WORKER_COUNT=1)
     assert (stats["settled"], stats["sent"], stats["dropped"]) == (True, 60, {})
-    too_large = [index for index, fields in enumerate(server.fields) if int(fields["content-length"]) > 900]
-    # The first batch finds it out, and no later one tries again.
+    too_large = [index for index, headers in enumerate(server.headers) if int(headers["content-length"]) > 900]
+    # Only the first batch is too large. Later ones respect the limit.
     assert too_large == list(range(len(too_large)))
     assert 1 <= len(too_large) <= 5
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_retry_after_is_understood_in_both_forms(
-    run_program: RunProgram, fault: Callable[..., FaultServer], form: str
-) -> None:
+def test_retry_after_in_seconds_and_as_a_date(run_program: RunProgram, fault_servers: FaultServers, form: str) -> None:
     moments = []
 
-    def patience(call: faults.Call) -> None:
+    def ask_to_wait(request: faults.Request) -> None:
         moments.append(time.monotonic())
         value = "2" if form == "seconds" else formatdate(time.time() + 3, usegmt=True)
-        faults.status(503, ("Retry-After", value))(call)
+        faults.status(503, ("Retry-After", value))(request)
 
-    def accepting(call: faults.Call) -> None:
+    def accept_later(request: faults.Request) -> None:
         moments.append(time.monotonic())
-        faults.accept(call)
+        faults.accept(request)
 
-    stats = _run(run_program, fault(patience, then=accepting), BATCH_SIZE=100, EVENT_WORKER_COUNT=1)
+    stats = _run(run_program, fault_servers.start(ask_to_wait, then=accept_later), BATCH_SIZE=100, EVENT_WORKER_COUNT=1)
     assert (stats["settled"], stats["sent"]) == (True, 60)
-    # A date has no fraction of a second. Flushes asked again and again meanwhile.
+    # A date has no fraction of a second. The program flushes repeatedly meanwhile.
     assert 1.9 <= moments[1] - moments[0] < 30
 
 
 @pytest.mark.parametrize("workers", [1, 4])
-def test_a_dead_collector_costs_one_attempt_a_pause(
-    run_program: RunProgram, fault: Callable[..., FaultServer], workers: int
+def test_failing_collector_gets_one_attempt_per_pause(
+    run_program: RunProgram, fault_servers: FaultServers, workers: int
 ) -> None:
-    server = fault(then=faults.status(503))
+    server = fault_servers.start(then=faults.status(503))
     ended = run_program(
         """
         import time
@@ -181,5 +160,5 @@ def test_a_dead_collector_costs_one_attempt_a_pause(
         FLUSH_TIMEOUT=0,
     )
     assert ended.code == 0, ended.errors
-    # Two thousand calls, hundreds of batches. Each pause is random, from nothing to double the one before.
+    # There are 2,000 calls in hundreds of batches. The upper bound of the random pauses doubles each time.
     assert len(server.targets) <= workers + 25

@@ -1,6 +1,6 @@
-"""Servers and pools that fork with the application loaded (docs/guarantees.md, I-3, I-4).
+"""Servers and process pools that fork after the application was loaded (docs/guarantees.md, I-3, I-4).
 
-Every call is delivered once, by whichever process served it.
+Each event is delivered once, by the process that served the request.
 """
 
 from __future__ import annotations
@@ -39,41 +39,40 @@ RECYCLING = (*UWSGI, "--max-requests", "20", "--min-worker-lifetime", "0")
 def test_workers_deliver_each_event_once(
     serve: Serve, collector: Collector, server: str, arguments: tuple[str, ...]
 ) -> None:
-    # Hypercorn's workers are processes of multiprocessing, which end without exit handlers: it does not wait for them.
+    # Hypercorn's workers are multiprocessing processes, which run no exit handlers. It does not wait for
+    # their end.
     seconds = 0.05 if server == "hypercorn" else 60
     running = serve(
         "plain:pid", server, to=collector, arguments=arguments, FLUSH_TIMEOUT=20, EVENT_BATCH_TIMEOUT=seconds
     )
     with ThreadPoolExecutor(4) as clients:
-        answered = Counter(clients.map(lambda number: _process(running, number), range(120)))
+        answers_by_process = Counter(clients.map(lambda number: _answering_process(running, number), range(120)))
     if server == "uwsgi":
-        _await_workers(running, answered, most=20 if arguments == RECYCLING else math.inf)
+        _await_workers(running, answers_by_process, most=20 if arguments == RECYCLING else math.inf)
     if server == "hypercorn":
         collector.wait_for(120)
-    # The last worker may be told to end while it is busy: in uWSGI, no exit handler of Python runs then.
+    # uWSGI runs no Python exit handlers in a worker that is busy when it has to end.
     running.stop(60)
     log = running.output()
     assert "Segmentation" not in log, log
     assert "Traceback" not in log, log
     paths = Counter(event["uri"].rpartition("/")[2] for event in collector.events())
-    assert paths == Counter(str(number) for number in range(answered.total())), log
+    assert paths == Counter(str(number) for number in range(answers_by_process.total())), log
 
 
-def test_workers_that_skip_their_exit_lose_only_what_they_had_no_time_to_send(
-    serve: Serve, collector: Collector
-) -> None:
-    # Such a worker ends with `_exit`, right after the answer to its last request: nobody can do anything any more.
+def test_workers_that_skip_exit_handlers_lose_only_their_last_events(serve: Serve, collector: Collector) -> None:
+    # Such a worker calls `_exit` right after its last response, so nothing can be delivered any more.
     server = serve("plain:pid", "uwsgi", to=collector, arguments=(*RECYCLING, "--skip-atexit"), EVENT_BATCH_TIMEOUT=0)
-    answered: Counter[str] = Counter()
+    answers_by_process: Counter[str] = Counter()
     lost = 0
     for number in range(100):
-        answered[_process(server, number)] += 1
+        answers_by_process[_answering_process(server, number)] += 1
         deadline = time.monotonic() + 1
         while len(collector.events()) < number + 1 - lost:
             if time.monotonic() > deadline:
                 lost += 1
                 break
-    _await_workers(server, answered, most=20)
+    _await_workers(server, answers_by_process, most=20)
     server.stop(60)
     paths = Counter(event["uri"].rpartition("/")[2] for event in collector.events())
     assert max(paths.values()) == 1
@@ -81,27 +80,30 @@ def test_workers_that_skip_their_exit_lose_only_what_they_had_no_time_to_send(
     assert len(paths.keys() & {str(number) for number in range(100)}) >= 100 - lost
 
 
-def _process(server: Server, number: int) -> str:
+def _answering_process(server: Server, number: int) -> str:
     return server.get(f"/{number}").body.decode()
 
 
-def _await_workers(server: Server, answered: Counter[str], *, most: float) -> None:
-    """Ask until two workers have answered that have calls left to answer.
+def _await_workers(server: Server, answers_by_process: Counter[str], *, most: float) -> None:
+    """Send requests until two workers have answered fewer than ``most`` of them.
 
-    One that is still starting when uWSGI is told to end may never hear of it (2.0.31, without us as well).
+    uWSGI 2.0.31 may never end a worker that is still starting when it has to end, with this package or
+    without.
     """
     deadline = time.monotonic() + 60
-    while sum(answers < most for answers in answered.values()) < 2:
-        assert time.monotonic() < deadline, answered
+    while sum(answers < most for answers in answers_by_process.values()) < 2:
+        assert time.monotonic() < deadline, answers_by_process
         with ThreadPoolExecutor(2) as clients:
-            number = answered.total()
-            answered.update(clients.map(lambda number: _process(server, number), (number, number + 1)))
+            number = answers_by_process.total()
+            answers_by_process.update(
+                clients.map(lambda number: _answering_process(server, number), (number, number + 1))
+            )
 
 
 def _run_with_children(run_program: RunProgram, source: str, method: str, **options: Any) -> None:
-    """Run a program that is given a start method of ``multiprocessing``.
+    """Run a program with a start method of ``multiprocessing`` as its argument.
 
-    Not by ``-c``: the start methods that do not fork import the program.
+    The program is a file, because children that are not forked import it.
     """
     ended = run_program(
         f"""
@@ -122,9 +124,7 @@ def _run_with_children(run_program: RunProgram, source: str, method: str, **opti
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_every_start_method_of_multiprocessing_delivers(
-    run_program: RunProgram, recorder: Recorder, method: str
-) -> None:
+def test_pool_workers_deliver_with_every_start_method(run_program: RunProgram, recorder: Recorder, method: str) -> None:
     source = """
 import multiprocessing, sys
 import moesif
@@ -149,7 +149,7 @@ if __name__ == "__main__":
     assert paths == [*(f"/child/{number}" for number in range(6)), "/parent"]
 
 
-_LOADED_BY_THE_PARENT = """
+_IMPORTED_IN_THE_PARENT = """
 from moesifwsgi import MoesifMiddleware
 from tests.gateway import hello, make_environ, request
 
@@ -158,7 +158,7 @@ application = MoesifMiddleware(hello, {})
 def work(number):
     request(application, make_environ(path=f"/child/{number}"))
 """
-_LOADED_BY_THE_CHILD = """
+_IMPORTED_IN_THE_CHILD = """
 def work(number):
     from moesifwsgi import MoesifMiddleware
     from tests.gateway import hello, make_environ, request
@@ -167,13 +167,13 @@ def work(number):
 
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-@pytest.mark.parametrize("loaded", [_LOADED_BY_THE_PARENT, _LOADED_BY_THE_CHILD], ids=["by parent", "by child"])
-def test_a_child_of_multiprocessing_delivers_when_it_ends(
-    run_program: RunProgram, recorder: Recorder, method: str, loaded: str
+@pytest.mark.parametrize("definition", [_IMPORTED_IN_THE_PARENT, _IMPORTED_IN_THE_CHILD], ids=["by parent", "by child"])
+def test_multiprocessing_child_delivers_when_it_ends(
+    run_program: RunProgram, recorder: Recorder, method: str, definition: str
 ) -> None:
     source = f"""
 import multiprocessing, sys
-{loaded}
+{definition}
 
 if __name__ == "__main__":
     context = multiprocessing.get_context(sys.argv[1])
@@ -188,9 +188,7 @@ if __name__ == "__main__":
     assert paths == ["0", "1", "2"]
 
 
-def test_a_thousand_forks_from_a_thread_while_others_serve_and_none_hangs(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
+def test_no_child_hangs_in_a_thousand_forks_while_threads_serve(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import faulthandler, os, signal, threading, time
@@ -206,7 +204,7 @@ def test_a_thousand_forks_from_a_thread_while_others_serve_and_none_hangs(
             while not done.is_set():
                 request(application, make_environ(path="/parent"))
                 time.sleep(0.0005)
-                # None of them is to be lost for want of room.
+                # Do not fill the queue: no event may be dropped.
                 while moesif.stats()["queued"] > 1_000:
                     time.sleep(0.005)
 
@@ -219,7 +217,8 @@ def test_a_thousand_forks_from_a_thread_while_others_serve_and_none_hangs(
             for child in range(1000):
                 pid = os.fork()
                 if pid == 0:
-                    # A lock held in the parent, or a wait for a thread that is not here, would hang here.
+                    # The child would hang on a lock that a thread of the parent held, or on a thread it does
+                    # not have.
                     signal.alarm(30)
                     request(application, make_environ(path=f"/child/{child}"))
                     captured = moesif.stats()["captured"]

@@ -1,4 +1,4 @@
-"""What an answer, or none, means for the events that were sent (docs/guarantees.md, I-20)."""
+"""What happens to events after each answer of the collector, or none (docs/guarantees.md, I-20)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.conftest import RunProgram, Wrap
     from tests.recorder import Recorder
 
-# Serves the paths it is given, flushes, and prints the accounts and what was logged.
+# Serves requests for the given paths, flushes, and prints the statistics and the log messages.
 PROGRAM = """
 import json, logging, os, time
 import moesif
@@ -34,7 +34,7 @@ logging.getLogger("moesif").setLevel(logging.INFO)
 application = MoesifMiddleware(hello, {})
 for path in json.loads(os.environ["PATHS"]):
     request(application, make_environ(path=path))
-settled = moesif.flush(float(os.environ.get("PATIENCE", "20")))
+settled = moesif.flush(float(os.environ.get("FLUSH_SECONDS", "20")))
 print(json.dumps({"settled": settled, "logged": logged, **moesif.stats()}))
 """
 
@@ -48,9 +48,7 @@ def _paths(recorder: Recorder) -> list[str]:
     [(503, 503), (500,), (429,), (408,), (502, 504), (Fault.RESET,), (Fault.GARBAGE,), (Fault.RESET, 503)],
     ids=str,
 )
-def test_what_may_pass_is_sent_again_and_delivered_once(
-    recorder: Recorder, wrap: Wrap, replies: tuple[Reply, ...]
-) -> None:
+def test_batch_is_resent_after_a_temporary_failure(recorder: Recorder, wrap: Wrap, replies: tuple[Reply, ...]) -> None:
     recorder.answer_with(*replies)
     application = wrap(hello, BATCH_SIZE=2)
     for path in ("/a", "/b"):
@@ -58,11 +56,11 @@ def test_what_may_pass_is_sent_again_and_delivered_once(
     recorder.wait_for(2)
     assert sorted(_paths(recorder)) == ["/a", "/b"]
     assert len(recorder.deliveries) == len(replies) + 1
-    # The same bytes: the collector can tell a repetition by the transaction ids.
+    # The same bytes, so the collector recognises the transaction ids.
     assert len({delivery.json for delivery in recorder.deliveries}) == 1
 
 
-def test_a_collector_that_never_answers_is_left_after_the_request_timeout(recorder: Recorder, wrap: Wrap) -> None:
+def test_hanging_request_ends_at_the_request_timeout(recorder: Recorder, wrap: Wrap) -> None:
     recorder.answer_with(Fault.HANG)
     request(wrap(hello, REQUEST_TIMEOUT=0.3))
     recorder.wait_for(1)
@@ -71,8 +69,8 @@ def test_a_collector_that_never_answers_is_left_after_the_request_timeout(record
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_honoured(recorder: Recorder, wrap: Wrap, status: int) -> None:
-    # Longer than the first back-off could ever be.
+def test_retry_after_is_respected(recorder: Recorder, wrap: Wrap, status: int) -> None:
+    # This is longer than the longest first pause.
     recorder.answer_with(Answer(status, (("Retry-After", "2"),)))
     request(wrap(hello))
     recorder.wait_for(1)
@@ -80,7 +78,7 @@ def test_retry_after_is_honoured(recorder: Recorder, wrap: Wrap, status: int) ->
     assert 2 <= second.at - first.at < 30
 
 
-def test_attempts_are_spread_out_when_the_collector_stays_down(recorder: Recorder, wrap: Wrap) -> None:
+def test_pauses_separate_attempts_during_an_outage(recorder: Recorder, wrap: Wrap) -> None:
     recorder.answer_with(then=503)
     request(wrap(hello))
     moments = [delivery.at for delivery in recorder.wait_for_deliveries(4)]
@@ -99,15 +97,15 @@ while not moesif.flush(0.2):
 """
 
 
-def test_a_flush_cuts_a_back_off_short(run_program: RunProgram, recorder: Recorder) -> None:
-    # Waited for in full, nine pauses are over two minutes on average; each flush cuts one of them short.
+def test_flush_shortens_a_pause(run_program: RunProgram, recorder: Recorder) -> None:
+    # Nine full pauses take over two minutes on average. Each flush ends one of them.
     recorder.answer_with(*[503] * 9)
     ended = run_program(_FLUSHING, to=recorder, EVENT_WORKER_COUNT=1)
     assert ended.code == 0, ended.errors
     assert len(recorder.events) == 1
 
 
-def test_a_flush_does_not_hurry_a_collector_that_asks_for_patience(run_program: RunProgram, recorder: Recorder) -> None:
+def test_flush_respects_retry_after(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(Answer(503, (("Retry-After", "2"),)))
     ended = run_program(_FLUSHING, to=recorder, EVENT_WORKER_COUNT=1)
     assert ended.code == 0, ended.errors
@@ -117,7 +115,7 @@ def test_a_flush_does_not_hurry_a_collector_that_asks_for_patience(run_program: 
 
 @pytest.mark.parametrize("status", [401, 403, 302])
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_refused_application_id_is_left_alone_and_said_once(
+def test_refused_application_id_is_logged_once_and_delivery_pauses(
     run_program: RunProgram, recorder: Recorder, status: int, workers: int
 ) -> None:
     recorder.answer_with(then=status)
@@ -125,17 +123,17 @@ def test_a_refused_application_id_is_left_alone_and_said_once(
     ended = run_program(
         PROGRAM,
         to=recorder,
-        variables={"PATHS": json.dumps(paths), "PATIENCE": "2"},
+        variables={"PATHS": json.dumps(paths), "FLUSH_SECONDS": "2"},
         BATCH_SIZE=1,
         EVENT_WORKER_COUNT=workers,
         FLUSH_TIMEOUT=0,
     )
     assert ended.code == 0, ended.errors
     stats = json.loads(ended.output)
-    # Nothing is given up while the process lives.
+    # Events are kept as long as the process lives.
     assert (stats["settled"], stats["breaker"], stats["dropped"]) == (False, "refused", {})
     assert stats["queued"] + stats["in_flight"] == 20
-    # What was under way when the first answer came, the flush's attempt, and the one at the end.
+    # The requests in progress when the first answer came, one attempt of the flush, and one at exit.
     assert len(recorder.deliveries) <= workers + 2, [d.at for d in recorder.deliveries]
     [(name, level, message)] = stats["logged"]
     assert (name, level) == ("moesif.delivery", "ERROR")
@@ -153,12 +151,12 @@ def test_events_wait_until_a_refused_application_id_is_accepted(run_program: Run
     assert [level for _, level, _ in stats["logged"]] == ["ERROR", "INFO"]
 
 
-def test_a_collector_that_refuses_every_event_is_not_fed_one_by_one(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
+def test_collector_that_refuses_every_event_gets_few_of_them(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=404)
     paths = [f"/{number}" for number in range(100)]
-    ended = run_program(PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths), "PATIENCE": "1"}, FLUSH_TIMEOUT=0)
+    ended = run_program(
+        PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths), "FLUSH_SECONDS": "1"}, FLUSH_TIMEOUT=0
+    )
     assert ended.code == 0, ended.errors
     stats = json.loads(ended.output)
     assert (stats["settled"], stats["breaker"]) == (False, "refused")
@@ -168,19 +166,19 @@ def test_a_collector_that_refuses_every_event_is_not_fed_one_by_one(
 
 
 @pytest.mark.parametrize("status", [302, 307])
-def test_a_redirect_is_not_followed(
+def test_redirect_is_not_followed(
     run_program: RunProgram, recorder: Recorder, another_recorder: Recorder, status: int
 ) -> None:
     another_recorder.ids.append(recorder.application_id)
     recorder.answer_with(then=Answer(status, (("Location", another_recorder.uri + "/v1/events/batch"),)))
-    variables = {"PATHS": '["/0"]', "PATIENCE": "1"}
+    variables = {"PATHS": '["/0"]', "FLUSH_SECONDS": "1"}
     ended = run_program(PROGRAM, to=recorder, variables=variables, FLUSH_TIMEOUT=0)
     assert ended.code == 0, ended.errors
     assert json.loads(ended.output)["breaker"] == "refused"
     assert (another_recorder.deliveries, another_recorder.fetches) == ([], [])
 
 
-def test_an_outage_is_told_when_it_begins_and_when_it_ends(
+def test_outage_is_logged_at_its_begin_and_end(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder.answer_with(503, 503)
@@ -188,7 +186,7 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends(
     with caplog.at_level(logging.INFO, "moesif.delivery"):
         request(application)
         recorder.wait_for(1)
-        # Messages are handed over by requests: one more event, until both are there.
+        # Log messages appear on the thread of a request, so send requests until both are there.
         for number in range(2, 200):
             request(application)
             recorder.wait_for(number)
@@ -199,7 +197,7 @@ def test_an_outage_is_told_when_it_begins_and_when_it_ends(
     assert "503" in ours[0].getMessage()
 
 
-def test_a_batch_that_is_too_large_is_split(run_program: RunProgram, recorder: Recorder) -> None:
+def test_too_large_batch_is_split(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.reply = lambda delivery: 413 if len(delivery.json) > 4000 else 201
     paths = [f"/{number}" for number in range(100)]
     ended = run_program(PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths)})
@@ -210,7 +208,7 @@ def test_a_batch_that_is_too_large_is_split(run_program: RunProgram, recorder: R
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])
-def test_one_event_that_is_refused_costs_only_itself(run_program: RunProgram, recorder: Recorder, status: int) -> None:
+def test_only_the_refused_event_of_a_batch_is_dropped(run_program: RunProgram, recorder: Recorder, status: int) -> None:
     def reply(delivery: Delivery) -> Reply:
         return status if b"/poison" in delivery.json else 201
 
@@ -226,7 +224,7 @@ def test_one_event_that_is_refused_costs_only_itself(run_program: RunProgram, re
     assert [name for name, _, _ in stats["logged"]] == ["moesif.delivery"]
 
 
-def test_events_a_collector_lists_as_refused_are_counted(run_program: RunProgram, recorder: Recorder) -> None:
+def test_events_that_the_answer_lists_as_rejected_are_counted(run_program: RunProgram, recorder: Recorder) -> None:
     refused = [{"index": number, "field": "request.time", "error": "too old"} for number in (0, 2)]
     recorder.answer_with(Answer(201, (), json.dumps({"rejected": refused}).encode()))
     ended = run_program(PROGRAM, to=recorder, variables={"PATHS": '["/0", "/1", "/2"]'}, EVENT_BATCH_TIMEOUT=60)
@@ -235,7 +233,7 @@ def test_events_a_collector_lists_as_refused_are_counted(run_program: RunProgram
     assert (stats["sent"], stats["dropped"]) == (1, {"rejected": 2})
 
 
-def test_other_refusals_are_not_tried_again(run_program: RunProgram, recorder: Recorder) -> None:
+def test_other_error_answers_are_not_retried(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=404)
     ended = run_program(PROGRAM, to=recorder, variables={"PATHS": '["/0", "/1"]'}, EVENT_BATCH_TIMEOUT=60)
     assert ended.code == 0, ended.errors
@@ -244,7 +242,7 @@ def test_other_refusals_are_not_tried_again(run_program: RunProgram, recorder: R
     assert len(recorder.deliveries) <= 3
 
 
-def test_everything_that_waited_out_an_outage_is_delivered_once(run_program: RunProgram, recorder: Recorder) -> None:
+def test_events_are_delivered_once_after_an_outage(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(*[503] * 6)
     paths = [f"/{number}" for number in range(500)]
     ended = run_program(PROGRAM, to=recorder, variables={"PATHS": json.dumps(paths)}, BATCH_SIZE=20)

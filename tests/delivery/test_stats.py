@@ -1,4 +1,4 @@
-"""Loss is counted: the accounts balance at every moment (docs/guarantees.md, I-23)."""
+"""Lost events are counted, and the statistics add up at every moment (docs/guarantees.md, I-23)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def test_the_accounts_balance_at_every_moment_under_load(run_program: RunProgram, recorder: Recorder) -> None:
+def test_stats_add_up_at_every_moment_under_load(run_program: RunProgram, recorder: Recorder) -> None:
     source = random.Random(3)
     lock = threading.Lock()
     replies: list[Reply] = [201, 201, 201, 413, 503, Fault.RESET]
@@ -42,7 +42,7 @@ def test_the_accounts_balance_at_every_moment_under_load(run_program: RunProgram
 
         applications = [MoesifMiddleware(hello, {"SKIP": skip, "BATCH_SIZE": size}) for size in (10, 50)]
 
-        def balance():
+        def checked_stats():
             stats = moesif.stats()
             parts = [stats[k] for k in ("sent", "sampled_out", "skipped", "queued", "in_flight", "spooled")]
             assert stats["captured"] == sum(parts) + sum(stats["dropped"].values()), stats
@@ -61,16 +61,16 @@ def test_the_accounts_balance_at_every_moment_under_load(run_program: RunProgram
             thread.start()
         looks = 0
         while any(thread.is_alive() for thread in threads):
-            balance()
+            checked_stats()
             looks += 1
         assert looks > 100, looks
         last = 0
         while not moesif.flush(0.05):
-            captured = balance()
+            captured = checked_stats()
             assert captured["captured"] >= last
         for application in applications:
-            assert application.dropped_events == sum(balance()["dropped"].values())
-        print(json.dumps(balance()))
+            assert application.dropped_events == sum(checked_stats()["dropped"].values())
+        print(json.dumps(checked_stats()))
         """,
         to=recorder,
         FLUSH_TIMEOUT=0,
@@ -87,7 +87,7 @@ def test_the_accounts_balance_at_every_moment_under_load(run_program: RunProgram
     assert stats["sent"] == len(recorder.events)
 
 
-def test_a_process_that_captured_nothing_has_empty_accounts(run_program: RunProgram, nowhere: Nowhere) -> None:
+def test_stats_of_a_process_without_calls_are_zero(run_program: RunProgram, nowhere: Nowhere) -> None:
     ended = run_program(
         """
         import moesif
@@ -104,7 +104,7 @@ def test_a_process_that_captured_nothing_has_empty_accounts(run_program: RunProg
     assert ended.code == 0, ended.errors
 
 
-def test_the_last_success_the_last_error_and_the_breaker_are_told(run_program: RunProgram, recorder: Recorder) -> None:
+def test_stats_show_last_success_last_error_and_breaker(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(201, then=503)
     ended = run_program(
         """
@@ -133,7 +133,7 @@ def test_the_last_success_the_last_error_and_the_breaker_are_told(run_program: R
     assert "503" in ended.errors
 
 
-def test_flush_says_whether_everything_is_settled(run_program: RunProgram, recorder: Recorder) -> None:
+def test_flush_returns_false_at_its_timeout(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=Fault.HANG)
     ended = run_program(
         """
@@ -156,10 +156,10 @@ def test_flush_says_whether_everything_is_settled(run_program: RunProgram, recor
             took = time.monotonic() - before
             done.set()
             thread.join()
-            # Both are longer than FLUSH_TIMEOUT's default.
+            # Both 3.5 and 4 s are longer than the default of FLUSH_TIMEOUT.
             expected = 3.5 if timeout is None else timeout
             assert expected <= took + 0.01 < expected + 20, (timeout, took)
-            # The interpreter was not held meanwhile.
+            # Other Python threads ran meanwhile.
             assert len(ticks) > expected * 20, ticks
         """,
         to=recorder,
@@ -170,12 +170,12 @@ def test_flush_says_whether_everything_is_settled(run_program: RunProgram, recor
 
 
 @pytest.mark.parametrize("timeout", [-1, float("inf"), float("nan")], ids=str)
-def test_flush_refuses_a_timeout_that_is_none(timeout: float) -> None:
+def test_flush_refuses_an_invalid_timeout(timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout"):
         moesif.flush(timeout)
 
 
-def test_an_interrupt_ends_a_flush(run_program: RunProgram, recorder: Recorder) -> None:
+def test_interrupt_ends_a_flush(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=Fault.HANG)
     ended = run_program(
         """
@@ -183,7 +183,7 @@ def test_an_interrupt_ends_a_flush(run_program: RunProgram, recorder: Recorder) 
         import moesif
         from moesifwsgi import MoesifMiddleware
         from tests.gateway import hello, request
-        # A process that was started in the background inherits that interrupts are ignored.
+        # A background job of a shell inherits that SIGINT is ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         request(MoesifMiddleware(hello, {}))
         threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -1,10 +1,9 @@
-"""TLS is verified, and the environment says by whose word and through which proxy (docs/guarantees.md, I-2)."""
+"""TLS verification, and the proxy of the environment (docs/guarantees.md, I-2)."""
 
 from __future__ import annotations
 
 import base64
 import json
-import ssl
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -12,13 +11,13 @@ import pytest
 import trustme
 
 from tests.collector import Nowhere
-from tests.delivery.fault_server import FaultServer
+from tests.delivery.fault_server import tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.conftest import RunProgram
+    from tests.delivery.fault_server import FaultServers
     from tests.recorder import Recorder
 
 PROGRAM = """
@@ -45,39 +44,24 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.fixture
-def serve_tls() -> Iterator[Callable[[trustme.LeafCert], FaultServer]]:
-    servers: list[FaultServer] = []
-
-    def start(certificate: trustme.LeafCert) -> FaultServer:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        certificate.configure_cert(context)
-        servers.append(FaultServer(tls=context))
-        return servers[-1]
-
-    yield start
-    for server in servers:
-        server.close()
-
-
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_a_collector_is_believed_by_the_word_of_the_environments_authorities(
+def test_authority_of_the_environment_is_trusted(
     run_program: RunProgram,
-    serve_tls: Callable[[trustme.LeafCert], FaultServer],
+    fault_servers: FaultServers,
     authority: trustme.CA,
     bundle: str,
     variable: str,
 ) -> None:
-    server = serve_tls(authority.issue_cert("127.0.0.1"))
+    server = fault_servers.start(tls=tls_context(authority.issue_cert("127.0.0.1")))
     ended = run_program(PROGRAM, to=server, variables={variable: bundle})
     assert json.loads(ended.output)["sent"] == 1, ended.errors
     assert len(server.events) == 1
 
 
 @pytest.mark.parametrize("fault", ["unknown authority", "another host", "expired", "no TLS"])
-def test_a_collector_that_cannot_prove_who_it_is_gets_nothing(
+def test_collector_without_valid_certificate_gets_nothing(
     run_program: RunProgram,
-    serve_tls: Callable[[trustme.LeafCert], FaultServer],
+    fault_servers: FaultServers,
     authority: trustme.CA,
     bundle: str,
     fault: str,
@@ -88,7 +72,7 @@ def test_a_collector_that_cannot_prove_who_it_is_gets_nothing(
         "another host": lambda: authority.issue_cert("192.0.2.1", "elsewhere.example.com"),
         "expired": lambda: authority.issue_cert("127.0.0.1", not_before=past, not_after=past.replace(year=2021)),
     }.get(fault)
-    server = serve_tls(certificate()) if certificate else FaultServer()
+    server = fault_servers.start(tls=tls_context(certificate()) if certificate else None)
     to = Nowhere(server.uri.replace("http://", "https://"))
     ended = run_program(PROGRAM, to=to, variables={"REQUESTS_CA_BUNDLE": bundle}, REQUEST_TIMEOUT=1, FLUSH_TIMEOUT=0)
     stats = json.loads(ended.output)
@@ -101,16 +85,16 @@ def test_a_collector_that_cannot_prove_who_it_is_gets_nothing(
         assert "certificate" in stats["last_error"]
 
 
-def test_without_the_variable_the_built_in_authorities_decide(
-    run_program: RunProgram, serve_tls: Callable[[trustme.LeafCert], FaultServer], authority: trustme.CA
+def test_built_in_authorities_apply_without_the_variable(
+    run_program: RunProgram, fault_servers: FaultServers, authority: trustme.CA
 ) -> None:
-    server = serve_tls(authority.issue_cert("127.0.0.1"))
+    server = fault_servers.start(tls=tls_context(authority.issue_cert("127.0.0.1")))
     ended = run_program(PROGRAM, to=server, FLUSH_TIMEOUT=0)
     assert json.loads(ended.output)["sent"] == 0
     assert "UnknownIssuer" in ended.errors
 
 
-def test_a_bundle_that_cannot_be_read_is_said_and_stops_nobody(run_program: RunProgram, tmp_path: Path) -> None:
+def test_unreadable_ca_bundle_is_logged(run_program: RunProgram, tmp_path: Path) -> None:
     empty = tmp_path / "empty.pem"
     empty.write_text("no certificate\n")
     to = Nowhere("https://127.0.0.1:1")
@@ -119,8 +103,8 @@ def test_a_bundle_that_cannot_be_read_is_said_and_stops_nobody(run_program: RunP
     assert "moesif.settings:REQUESTS_CA_BUNDLE is" in ended.errors
 
 
-def test_plain_http_is_handed_to_the_proxy_whole(run_program: RunProgram) -> None:
-    proxy = FaultServer()
+def test_plain_http_is_forwarded_by_the_proxy(run_program: RunProgram, fault_servers: FaultServers) -> None:
+    proxy = fault_servers.start()
     address = proxy.uri.replace("http://", "http://user:pass%20word@")
     ended = run_program(
         PROGRAM.replace("request(Moesif", "application = Moesif").replace("hello, {}))", "hello, {})")
@@ -134,17 +118,16 @@ for _ in range(2):
         EVENT_WORKER_COUNT=1,
     )
     assert ended.code == 0, ended.errors
-    # The names of hosts behind a proxy are the proxy's to know; the connection is kept.
+    # The proxy gets the whole URL, and the connection is reused.
     assert proxy.targets == ["http://collector.invalid:9500/prefix/v1/events/batch"] * 2
     assert proxy.connections == 1
-    assert {fields["host"] for fields in proxy.fields} == {"collector.invalid:9500"}
+    assert {headers["host"] for headers in proxy.headers} == {"collector.invalid:9500"}
     secret = base64.b64encode(b"user:pass word").decode()
-    assert {fields["proxy-authorization"] for fields in proxy.fields} == {f"Basic {secret}"}
+    assert {headers["proxy-authorization"] for headers in proxy.headers} == {f"Basic {secret}"}
     assert len(proxy.events) == 2
-    proxy.close()
 
 
-def test_an_https_collector_is_reached_through_a_tunnel(run_program: RunProgram, recorder: Recorder) -> None:
+def test_https_goes_through_a_proxy_tunnel(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         PROGRAM,
         to=Nowhere("https://collector.invalid"),
@@ -155,9 +138,7 @@ def test_an_https_collector_is_reached_through_a_tunnel(run_program: RunProgram,
     assert set(recorder.tunnels) == {"collector.invalid:443"}
 
 
-def test_variables_are_read_when_the_middleware_is_made_and_not_later(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
+def test_variables_are_read_when_the_middleware_is_created(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import os

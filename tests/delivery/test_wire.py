@@ -1,4 +1,4 @@
-"""What is sent to a collector (docs/wire-contract.md)."""
+"""Requests to a collector (docs/wire-contract.md)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def test_a_batch_is_posted_as_the_contract_asks(recorder: Recorder, wrap: Wrap) -> None:
+def test_headers_of_a_batch(recorder: Recorder, wrap: Wrap) -> None:
     request(wrap(hello))
     recorder.wait_for(1)
     [delivery] = recorder.deliveries
@@ -32,7 +32,7 @@ def test_a_batch_is_posted_as_the_contract_asks(recorder: Recorder, wrap: Wrap) 
     assert gzip.decompress(delivery.body).startswith(b"[{")
 
 
-def test_one_connection_is_used_again(recorder: Recorder, wrap: Wrap) -> None:
+def test_connection_is_reused(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(hello, BATCH_SIZE=1, EVENT_WORKER_COUNT=1)
     for number in range(20):
         request(application)
@@ -40,7 +40,7 @@ def test_one_connection_is_used_again(recorder: Recorder, wrap: Wrap) -> None:
     assert len({delivery.connection for delivery in recorder.deliveries}) == 1
 
 
-def test_a_connection_the_collector_closes_costs_nothing(recorder: Recorder, wrap: Wrap) -> None:
+def test_closed_connection_is_replaced(recorder: Recorder, wrap: Wrap) -> None:
     recorder.answer_with(then=Answer(headers=(("Connection", "close"),)))
     application = wrap(hello, BATCH_SIZE=1, EVENT_WORKER_COUNT=1)
     for number in range(5):
@@ -50,7 +50,7 @@ def test_a_connection_the_collector_closes_costs_nothing(recorder: Recorder, wra
     assert len(recorder.events) == 5
 
 
-def test_answers_that_are_long_or_odd_are_fine(recorder: Recorder, wrap: Wrap) -> None:
+def test_long_and_malformed_answers_do_no_harm(recorder: Recorder, wrap: Wrap) -> None:
     recorder.answer_with(
         Answer(body=b""),
         Answer(body=b"\xff not JSON"),
@@ -67,7 +67,7 @@ def test_answers_that_are_long_or_odd_are_fine(recorder: Recorder, wrap: Wrap) -
 
 
 @pytest.mark.parametrize("excluded", ["", "collector.invalid", "*"])
-def test_the_proxy_of_the_environment_is_asked_unless_the_host_is_excluded(
+def test_proxy_of_the_environment_is_used_unless_no_proxy_matches(
     run_program: RunProgram, recorder: Recorder, excluded: str
 ) -> None:
     ended = run_program(
@@ -91,9 +91,7 @@ def test_the_proxy_of_the_environment_is_asked_unless_the_host_is_excluded(
     assert bool(recorder.tunnels) <= (not excluded)
 
 
-def test_the_collector_of_this_project_keeps_every_event_of_many_batches(
-    run_program: RunProgram, collector: Collector
-) -> None:
+def test_collector_stores_every_event_of_many_batches(run_program: RunProgram, collector: Collector) -> None:
     ended = run_program(
         """
         import moesif

@@ -1,4 +1,4 @@
-"""A Django in this process, a database, and clients whose calls pass the middleware.
+"""Django in this process with a database, and clients whose calls pass the middleware.
 
 `make test` runs these tests once for each Django of matrix.py, in an environment that has it.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _forget(*_arguments: object, **_keywords: object) -> None:
-    """Let a view that raises be answered as a server would have it: the client has no opinion."""
+    """Turn an exception of the view into a response, as a server does."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,7 +54,7 @@ class Project(Protocol):
 
 @pytest.fixture
 def project(recorder: Recorder) -> Iterator[Project]:
-    """Make a client of the project with these options; its events go to ``recorder``."""
+    """Make a client of the project with these options. Its events go to ``recorder``."""
     with ExitStack() as stack:
 
         def make(
@@ -78,7 +78,7 @@ def project(recorder: Recorder) -> Iterator[Project]:
 
 @pytest.fixture
 def selects(caplog: pytest.LogCaptureFixture) -> Any:
-    """Count the queries made so far, on whatever thread they are: ``DEBUG`` must be on."""
+    """Count the queries of all threads so far. ``DEBUG`` must be on."""
     caplog.set_level("DEBUG", "django.db.backends")
     return lambda: sum("SELECT" in record.getMessage() for record in caplog.records)
 

@@ -1,4 +1,4 @@
-"""A WSGI application as the view of a Django project: what is asked of the WSGI middleware can be asked of Django's."""
+"""A WSGI application as the view of a Django project, so that tests of the WSGI middleware run on Django too."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def hosted(application: Callable[..., Any], to: Destination, options: dict[str, 
 
     def view(request: Any) -> Any:
         gateway = Gateway()
-        # Whatever the application reads, it reads as a view does.
+        # The application reads the body as a view does.
         result = application({**request.environ, "wsgi.input": request}, gateway.start_response)
         response = HttpResponse(gateway.body + b"".join(result), status=int(gateway.status.split()[0]))
         del response["Content-Type"]
@@ -51,7 +51,7 @@ def hosted(application: Callable[..., Any], to: Destination, options: dict[str, 
 
 
 def _with_request(name: str, value: Any) -> Any:
-    """Give a function of WSGI's the application, ``environ`` and, where it takes them, the response's headers."""
+    """Call a WSGI-style function with the application, ``environ`` and, if it takes them, the response headers."""
     if not callable(value) or name == "MASK_EVENT_MODEL":
         return value
     takes = len(inspect.signature(value).parameters)
@@ -65,7 +65,7 @@ def _with_request(name: str, value: Any) -> Any:
 
 
 def looks_up_user(to: Destination, options: dict[str, Any]) -> bool:
-    """Tell whether the user of a session is asked for when the view does not ask."""
+    """Whether the session user is looked up although the view does not access it."""
     asked = []
 
     class User:

@@ -1,8 +1,7 @@
 """Runs tests/django once for each Django below, each in a virtual environment of its own: `make test-django`.
 
-Environments are made under .venvs when they are missing or when what they hold has changed. A Python that is not there
-costs its Django, which is told; where everything must be there (CI is set), the run fails. Arguments go to pytest;
-DJANGO=4.2,5.2 chooses versions.
+Makes environments under .venvs if they are missing or their packages have changed. If a Python is missing, the run
+skips its Django and says so; with CI set, it fails. Arguments go to pytest. DJANGO=4.2,5.2 chooses versions.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ ASYNCHRONOUS = ("uvicorn==0.54.0", "hypercorn==0.18.0")
 
 @dataclass(frozen=True)
 class Environment:
-    """A Django, the Python it runs on, and what is installed beside it."""
+    """A Django version, its Python version and the other packages to install."""
 
     django: str
     python: str
@@ -55,7 +54,7 @@ ENVIRONMENTS = (
 
 
 def python(version: str) -> str | None:
-    """Find an interpreter: one pyenv has, else one on the path that really is of this version."""
+    """Find an interpreter of this version: from pyenv, else from the path."""
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
     candidates = [str(path) for path in found[-1:]] + [path for path in [shutil.which(f"python{version}")] if path]
@@ -66,7 +65,7 @@ def python(version: str) -> str | None:
 
 
 def prepare(environment: Environment) -> str | None:
-    """Make an environment that has this tree's wheel. Returns why it cannot be made."""
+    """Make an environment with the wheel of this tree. Returns the reason if that fails."""
     marker = environment.directory / ".requirements"
     if not marker.exists() or marker.read_text() != environment.requirements:
         interpreter = python(environment.python)
@@ -94,7 +93,7 @@ def _pip(environment: Environment, *arguments: str) -> None:
 
 
 def run(environment: Environment, arguments: list[str]) -> tuple[int, str]:
-    """Run the tests. Warnings of old Djangos are not ours to mend."""
+    """Run the tests, ignoring the warnings of old Djangos."""
     command: list[str | Path] = [
         environment.interpreter,
         "-m",
@@ -110,7 +109,7 @@ def run(environment: Environment, arguments: list[str]) -> tuple[int, str]:
 
 
 def main() -> int:
-    """Prepare and run all, two at a time."""
+    """Prepare and run all environments, two at a time."""
     wanted = tuple(os.environ.get("DJANGO", "").split(",")) if os.environ.get("DJANGO") else ("",)
     chosen = [environment for environment in ENVIRONMENTS if environment.django.startswith(wanted)]
     failed = False

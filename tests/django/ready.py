@@ -1,6 +1,6 @@
 """A Django that is set up in this process: importing this module does it.
 
-Its database is a file, because asynchronous stacks ask it from another thread.
+Its database is a file, because async stacks query it from another thread.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ os.environ["TEST_DATABASE"] = f"{_directory}/db.sqlite3"
 import django  # noqa: E402 - the shim comes first
 
 django.setup()
-# Programs that are started from here have settings of their own.
+# Programs started by these tests have their own settings.
 del os.environ["DJANGO_SETTINGS_MODULE"]
 
-#: Options that keep tests short.
+#: Options that deliver soon.
 FAST = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}

@@ -1,4 +1,4 @@
-"""An asynchronous stack stays asynchronous: no thread for the sake of a record, and functions are awaited.
+"""An async stack stays async: recording adds no thread hop, and functions are awaited.
 
 docs/guarantees.md: I-12, I-19.
 """
@@ -37,7 +37,7 @@ async def view(_request: Any) -> HttpResponse:
     return HttpResponse(json.dumps({"thread": threading.get_ident()}), content_type="application/json")
 
 
-def test_the_middleware_is_what_the_stack_is(project: Project) -> None:
+def test_middleware_is_async_exactly_when_the_stack_is(project: Project) -> None:
     project()
     assert moesif_middleware.sync_capable
     assert moesif_middleware.async_capable
@@ -63,8 +63,8 @@ async def _get(client: Any, path: str) -> Any:
     return await client.get(path)
 
 
-def test_no_call_leaves_the_thread(project: Project, recorder: Recorder) -> None:
-    """Not even one that has functions, as long as they do not block."""
+def test_no_call_changes_threads(project: Project, recorder: Recorder) -> None:
+    """Also with functions, as long as they do not block."""
     threads = set()
 
     def note(*_arguments: Any) -> None:
@@ -110,7 +110,7 @@ def test_asynchronous_functions_are_awaited(project: Project, recorder: Recorder
         assert event["response"]["body"] == {"masked": True}
 
 
-def test_a_function_that_gives_a_coroutine_has_its_result_awaited(project: Project, recorder: Recorder) -> None:
+def test_coroutine_returned_by_a_function_is_awaited(project: Project, recorder: Recorder) -> None:
     async def answer(value: Any) -> Any:
         await asyncio.sleep(0)
         return value
@@ -123,7 +123,7 @@ def test_a_function_that_gives_a_coroutine_has_its_result_awaited(project: Proje
 
 @pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
 @pytest.mark.parametrize(("path", "vary"), [("/aplain", None), ("/awhoami", "Cookie")])
-def test_the_user_of_a_session_is_found_without_a_trace(
+def test_session_user_is_found_without_side_effects(
     project: Project, recorder: Recorder, selects: Any, path: str, vary: str | None
 ) -> None:
     entered = Client()
@@ -135,7 +135,7 @@ def test_the_user_of_a_session_is_found_without_a_trace(
     client.cookies["sessionid"] = entered.cookies["sessionid"].value
     response = asyncio.run(_get(client, path))
     assert (response.get("Vary"), len(response.cookies)) == (vary, 0)
-    # The session, and its user: as many as Django needs.
+    # One query for the session and one for the user, as Django itself needs.
     assert selects() == before + 2
     assert recorder.wait_for(2)[1]["user_id"] == "ann"
 
@@ -154,7 +154,7 @@ def test_resolved_costs_no_query_in_an_asynchronous_stack(
     assert selects() == before + count
 
 
-def test_a_function_that_asks_the_database_is_called_where_it_may(project: Project, recorder: Recorder) -> None:
+def test_function_that_queries_the_database_runs_in_a_thread(project: Project, recorder: Recorder) -> None:
     from django.contrib.auth.models import User
 
     def count(_request: Any, _response: Any) -> dict[str, int]:
@@ -166,7 +166,7 @@ def test_a_function_that_asks_the_database_is_called_where_it_may(project: Proje
     assert [event["metadata"] for event in recorder.wait_for(2)] == [{"users": 1}] * 2
 
 
-def test_a_mask_that_is_called_again_is_given_the_event_again(project: Project, recorder: Recorder) -> None:
+def test_mask_called_twice_gets_a_fresh_event(project: Project, recorder: Recorder) -> None:
     from django.contrib.auth.models import User
 
     def mask(event: Any) -> Any:
@@ -180,7 +180,7 @@ def test_a_mask_that_is_called_again_is_given_the_event_again(project: Project, 
     assert [event["user_id"] for event in recorder.wait_for(2)] == ["ann!"] * 2
 
 
-def test_a_call_that_is_closed_from_outside_is_recorded_stripped(project: Project, recorder: Recorder) -> None:
+def test_call_whose_coroutine_is_closed_is_recorded_stripped(project: Project, recorder: Recorder) -> None:
     async def mask(event: Any) -> Any:
         await asyncio.sleep(0)
         return event
@@ -219,7 +219,7 @@ def test_a_view_that_raises_is_recorded_with_the_response_django_makes(project: 
     assert event["response"]["status"] == 500
 
 
-def test_a_call_that_is_cancelled_leaves_an_event_without_a_response(project: Project, recorder: Recorder) -> None:
+def test_cancelled_call_is_recorded_without_a_response(project: Project, recorder: Recorder) -> None:
     project()
 
     async def never(_request: Any) -> None:
@@ -239,7 +239,9 @@ def test_a_call_that_is_cancelled_leaves_an_event_without_a_response(project: Pr
 
 @pytest.mark.skipif(django.VERSION < (4, 2), reason="asynchronous streams come with Django 4.2")
 @pytest.mark.parametrize("is_above", [True, False])
-def test_a_stream_may_be_compressed_around_and_within(project: Project, recorder: Recorder, *, is_above: bool) -> None:
+def test_stream_is_recorded_with_compression_above_or_below(
+    project: Project, recorder: Recorder, *, is_above: bool
+) -> None:
     compress = "django.middleware.gzip.GZipMiddleware"
     client = project(
         client=AsyncClient, middleware=[compress, settings.OURS] if is_above else [settings.OURS, compress]
@@ -257,7 +259,7 @@ def test_a_stream_may_be_compressed_around_and_within(project: Project, recorder
     assert base64.b64decode(event["response"]["body"]) == b"chunk 0;chunk 1;chunk 2;"
 
 
-def test_calls_that_overlap_do_not_mix(project: Project, recorder: Recorder) -> None:
+def test_overlapping_calls_do_not_mix(project: Project, recorder: Recorder) -> None:
     project(IDENTIFY_USER=lambda request, _response: request.path)
 
     async def call() -> None:
@@ -295,7 +297,7 @@ def test_a_call_that_ends_early_can_be_left_out(project: Project, recorder: Reco
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 nobody can tell whose end it is")
-def test_a_function_that_waits_for_something_cancelled_has_failed(project: Project, recorder: Recorder) -> None:
+def test_function_awaiting_a_cancelled_task_counts_as_failed(project: Project, recorder: Recorder) -> None:
     async def user(_request: Any, _response: Any) -> None:
         task = asyncio.ensure_future(asyncio.sleep(60))
         task.cancel()

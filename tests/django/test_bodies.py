@@ -1,4 +1,4 @@
-"""Request bodies are the view's: recorded as it reads them, and read by nobody else.
+"""Request bodies are recorded as the view reads them. The middleware reads none itself.
 
 docs/guarantees.md: I-10, I-12.
 """
@@ -46,7 +46,7 @@ def test_multipart_uploads_arrive_whole_and_are_recorded(project: Project, recor
     assert b"of the file" in base64.b64decode(event["request"]["body"])
 
 
-def test_a_large_upload_arrives_whole_and_its_start_is_recorded(project: Project, recorder: Recorder) -> None:
+def test_large_upload_arrives_whole_and_a_prefix_is_recorded(project: Project, recorder: Recorder) -> None:
     big = b"x" * 3_000_000
     response = project(REQUEST_MAX_BODY_SIZE=1000).post("/form", {"photo": SimpleUploadedFile("big", big)})
     assert json.loads(response.content)["files"] == {"photo": big.decode()}
@@ -55,7 +55,7 @@ def test_a_large_upload_arrives_whole_and_its_start_is_recorded(project: Project
     assert event["request"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
-def test_a_body_django_refuses_is_refused_the_same(project: Project, recorder: Recorder) -> None:
+def test_body_too_large_for_django_is_refused_as_before(project: Project, recorder: Recorder) -> None:
     limit = {"DATA_UPLOAD_MAX_MEMORY_SIZE": 10}
     bare = project(middleware=[], django=limit).post("/echo", b"x" * 100, content_type="text/plain")
     ours = project(django=limit).post("/echo", b"x" * 100, content_type="text/plain")
@@ -64,7 +64,7 @@ def test_a_body_django_refuses_is_refused_the_same(project: Project, recorder: R
     assert event["response"]["status"] == ours.status_code
 
 
-def test_a_body_nobody_reads_is_not_read(project: Project, recorder: Recorder) -> None:
+def test_unread_body_stays_unread(project: Project, recorder: Recorder) -> None:
     request = RequestFactory().post("/plain", b"unread", content_type="text/plain")
     project()
     moesif_middleware(lambda _request: HttpResponse("ok"))(request)
@@ -74,7 +74,7 @@ def test_a_body_nobody_reads_is_not_read(project: Project, recorder: Recorder) -
     assert event["request"].get("body") is None
 
 
-def test_a_body_may_be_read_first_where_that_is_asked_for(project: Project, recorder: Recorder) -> None:
+def test_read_request_body_first_records_an_unread_body(project: Project, recorder: Recorder) -> None:
     client = project(READ_REQUEST_BODY_FIRST=True)
     client.post("/plain", '{"a": 1}', content_type="application/json")
     response = client.post("/reading", b"twelve bytes", content_type="text/plain")
@@ -97,14 +97,14 @@ def test_a_body_read_before_us_is_recorded(project: Project, recorder: Recorder)
 
 
 @pytest.mark.parametrize("length", ["", "0", "-5", "nonsense"])
-def test_odd_lengths_do_no_harm(project: Project, recorder: Recorder, length: str) -> None:
+def test_invalid_content_length_does_not_matter(project: Project, recorder: Recorder, length: str) -> None:
     bare = project(middleware=[]).generic("POST", "/echo", b"", CONTENT_LENGTH=length)
     ours = project().generic("POST", "/echo", b"", CONTENT_LENGTH=length)
     assert (ours.status_code, ours.content) == (bare.status_code, bare.content)
     recorder.wait_for(1)
 
 
-def test_the_stream_is_still_the_servers_in_every_way(project: Project) -> None:
+def test_replaced_stream_behaves_like_that_of_the_server(project: Project) -> None:
     def view(request: object) -> HttpResponse:
         lines = [request.readline(), *request]  # type: ignore[attr-defined, misc]
         return HttpResponse(b"".join(lines))
@@ -116,7 +116,7 @@ def test_the_stream_is_still_the_servers_in_every_way(project: Project) -> None:
 
 @pytest.mark.parametrize("middleware", [moesif_middleware, MoesifMiddlewarePre19])
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda request: pickle.loads(pickle.dumps(request))])
-def test_a_request_can_be_copied_as_without_us(
+def test_request_can_be_copied_and_pickled(
     project: Project, recorder: Recorder, middleware: Any, duplicate: Any
 ) -> None:
     project()
@@ -127,7 +127,7 @@ def test_a_request_can_be_copied_as_without_us(
         return HttpResponse(request.read())
 
     request = RequestFactory().post("/", b"twelve bytes", content_type="text/plain")
-    # What a server puts there cannot be copied, whoever asks.
+    # The stream of a real server cannot be copied, with or without this package.
     for name in ("wsgi.input", "wsgi.errors"):
         del request.META[name]
     request._stream = io.BytesIO(b"twelve bytes")  # noqa: SLF001 - Django has no public name for it
@@ -138,7 +138,7 @@ def test_a_request_can_be_copied_as_without_us(
         assert old.process_request(request) is None
         response = old.process_response(request, view(request))
     assert response.content == b"twelve bytes"
-    # Newer versions of Django leave the stream out of the copy.
+    # Newer Djangos leave the stream out of the copy.
     assert all(stream.read() == b"twelve bytes" for stream in [getattr(copies[0], "_stream", None)] if stream)
     (event,) = recorder.wait_for(1)
     assert base64.b64decode(event["request"]["body"]) == b"twelve bytes"

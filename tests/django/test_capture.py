@@ -1,4 +1,4 @@
-"""A call of a Django project becomes an event that tells what passed, and the call is what it was without us.
+"""Calls of a Django project are recorded completely, and responses are the same as without the middleware.
 
 docs/guarantees.md: I-6, I-12, I-13, I-19, I-27.
 """
@@ -51,7 +51,7 @@ def test_a_call_is_recorded_whole(project: Project, recorder: Recorder) -> None:
     assert event.get("user_id") is None
 
 
-def test_responses_are_the_same_but_for_one_header(project: Project) -> None:
+def test_responses_differ_by_one_header_only(project: Project) -> None:
     bare = project(middleware=[]).get("/cookies")
     ours = project().get("/cookies")
     without = {name: value for name, value in ours.items() if name != "X-Moesif-Transaction-Id"}
@@ -83,7 +83,7 @@ def test_the_documented_list_of_middlewares_works(project: Project, recorder: Re
 
     assert answer(DOCUMENTED) == answer([name for name in DOCUMENTED if "moesif" not in name])
     (event,) = recorder.wait_for(1)
-    # What stands below it has passed it: the headers it has set are there.
+    # Headers set by middlewares below ours are recorded.
     assert event["response"]["headers"]["X-Frame-Options"]
 
 
@@ -94,18 +94,18 @@ def test_cookies_are_recorded_as_they_are_sent(project: Project, recorder: Recor
     assert event["response"]["headers"]["X-Own"] == "yes"
 
 
-def test_an_id_the_view_has_set_stays(project: Project) -> None:
+def test_transaction_id_set_by_the_view_stays(project: Project) -> None:
     assert project().get("/own_id")["X-Moesif-Transaction-Id"] == "its-own"
 
 
-def test_the_clients_id_comes_back(project: Project, recorder: Recorder) -> None:
+def test_transaction_id_of_the_client_is_returned(project: Project, recorder: Recorder) -> None:
     response = project().get("/plain", HTTP_X_MOESIF_TRANSACTION_ID="of-the-client")
     assert response["X-Moesif-Transaction-Id"] == "of-the-client"
     (event,) = recorder.wait_for(1)
     assert event["transaction_id"] != "of-the-client"
 
 
-def test_no_id_where_it_is_switched_off(project: Project) -> None:
+def test_no_transaction_id_when_switched_off(project: Project) -> None:
     for client in (project(DISABLE_TRANSACTION_ID=True), project(DISABLED_TRANSACTION_ID=True)):
         assert not client.get("/plain").has_header("X-Moesif-Transaction-Id")
 
@@ -119,7 +119,7 @@ def test_a_view_that_raises_is_recorded_with_the_response_django_makes(project: 
 
 
 @pytest.mark.skipif(django.VERSION < (1, 10), reason="what passes MIDDLEWARE_CLASSES is not shown to them")
-def test_an_exception_django_lets_through_is_the_same_one(project: Project, recorder: Recorder) -> None:
+def test_exception_passed_on_by_django_stays_the_same_object(project: Project, recorder: Recorder) -> None:
     client = project(django={"DEBUG_PROPAGATE_EXCEPTIONS": True})
     with pytest.raises(ValueError, match="the view fails"):
         client.get("/failing")
@@ -127,13 +127,13 @@ def test_an_exception_django_lets_through_is_the_same_one(project: Project, reco
     assert event["response"]["status"] == 500
 
 
-def test_a_view_that_refuses_is_recorded_as_django_answers(project: Project, recorder: Recorder) -> None:
+def test_permission_denied_is_recorded_with_the_response_django_makes(project: Project, recorder: Recorder) -> None:
     assert project().get("/refusing").status_code == 403
     (event,) = recorder.wait_for(1)
     assert event["response"]["status"] == 403
 
 
-def test_a_template_that_waits_to_be_rendered_goes_on_waiting(project: Project, recorder: Recorder) -> None:
+def test_template_response_stays_unrendered(project: Project, recorder: Recorder) -> None:
     project()
     template = engines["django"].from_string("hello {{ name }}")
     response = SimpleTemplateResponse(template, {"name": "ann"})
@@ -149,21 +149,21 @@ def test_a_path_without_a_view_is_recorded(project: Project, recorder: Recorder)
     assert event["response"]["status"] == 404
 
 
-def test_a_host_that_is_not_allowed_is_not_asked_for(project: Project, recorder: Recorder) -> None:
+def test_get_host_is_never_called(project: Project, recorder: Recorder) -> None:
     client = project(django={"ALLOWED_HOSTS": ["example.com"]})
     assert client.get("/plain", HTTP_HOST="evil.example.org").status_code == 200
     (event,) = recorder.wait_for(1)
     assert event["request"]["uri"] == "http://evil.example.org/plain"
 
 
-def test_the_scheme_is_the_one_django_knows(project: Project, recorder: Recorder) -> None:
+def test_scheme_follows_secure_proxy_ssl_header(project: Project, recorder: Recorder) -> None:
     client = project(django={"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")})
     client.get("/plain", HTTP_X_FORWARDED_PROTO="https", HTTP_HOST="api.example.com")
     (event,) = recorder.wait_for(1)
     assert event["request"]["uri"] == "https://api.example.com/plain"
 
 
-def test_a_proxy_setting_that_makes_no_sense_is_djangos_to_complain_about(project: Project, recorder: Recorder) -> None:
+def test_invalid_proxy_setting_is_reported_by_django_only(project: Project, recorder: Recorder) -> None:
     client = project(django={"SECURE_PROXY_SSL_HEADER": "nonsense"}, middleware=None)
     assert client.get("/plain").status_code == 200
     (event,) = recorder.wait_for(1)
@@ -181,14 +181,14 @@ def test_odd_paths_and_queries_are_recorded_as_valid_uris(project: Project, reco
     assert " " not in uris[1]
 
 
-def test_bodies_stay_out_where_they_are_not_wanted(project: Project, recorder: Recorder) -> None:
+def test_without_log_body_no_body_is_recorded(project: Project, recorder: Recorder) -> None:
     project(LOG_BODY=False).post("/echo", "{}", content_type="application/json")
     (event,) = recorder.wait_for(1)
     assert event["request"].get("body") is None
     assert event["response"].get("body") is None
 
 
-def test_what_is_masked_does_not_leave(project: Project, recorder: Recorder) -> None:
+def test_masked_headers_and_keys_are_not_sent(project: Project, recorder: Recorder) -> None:
     client = project(
         REQUEST_HEADER_MASKS=["x-secret"],
         RESPONSE_HEADER_MASKS=["x-own"],
@@ -207,7 +207,7 @@ def test_what_is_masked_does_not_leave(project: Project, recorder: Recorder) -> 
     assert all("X-Own" not in event["response"]["headers"] for event in events)
 
 
-def test_what_the_query_holds_may_be_masked(project: Project, recorder: Recorder) -> None:
+def test_masked_query_parameters_are_not_sent(project: Project, recorder: Recorder) -> None:
     project(REQUEST_QUERY_MASKS=["token"]).get("/plain?token=s3cr3t&page=2")
     (event,) = recorder.wait_for(1)
     assert event["request"]["uri"] == "http://testserver/plain?page=2"
@@ -224,7 +224,7 @@ def test_threads_share_a_middleware(project: Project, recorder: Recorder) -> Non
                 body = json.dumps({"of": [thread, number]})
                 request = RequestFactory().post(f"/{thread}/{number}", body, content_type="application/json")
                 assert middleware(request).content.decode() == body
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it is a failure
+        except BaseException as error:  # noqa: BLE001 - any exception is a failure
             failures.append(error)
 
     threads = [threading.Thread(target=call, args=(number,)) for number in range(16)]
@@ -239,7 +239,7 @@ def test_threads_share_a_middleware(project: Project, recorder: Recorder) -> Non
         assert event["response"]["body"] == event["request"]["body"]
 
 
-def test_compressed_responses_are_recorded_as_what_they_hold(project: Project, recorder: Recorder) -> None:
+def test_compressed_responses_are_recorded_decoded(project: Project, recorder: Recorder) -> None:
     gzip = "django.middleware.gzip.GZipMiddleware"
     from django.conf import settings
 
@@ -261,7 +261,7 @@ def _text(message: dict[str, Any]) -> str:
     return base64.b64decode(body).decode() if message["transfer_encoding"] == "base64" else json.dumps(body)
 
 
-def test_a_response_that_is_used_again_has_the_id_of_each_call(project: Project, recorder: Recorder) -> None:
+def test_reused_response_object_gets_the_id_of_each_call(project: Project, recorder: Recorder) -> None:
     project()
     response = HttpResponse("ok")
     middleware = moesif_middleware(lambda _request: response)
@@ -277,7 +277,7 @@ CACHED.append("django.middleware.cache.FetchFromCacheMiddleware")
 
 
 def cache(name: str) -> dict[str, Any]:
-    """Return settings with a cache of this name, which is empty at first."""
+    """Return settings with an empty cache of this name."""
     backend = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": name}
     return {"CACHES": {"default": backend}}
 
@@ -299,7 +299,7 @@ def test_a_response_from_a_cache_has_the_id_of_its_call(project: Project, record
     ],
 )
 @pytest.mark.parametrize("is_proxied", [True, False])
-def test_the_uri_is_the_one_django_knows(
+def test_uri_follows_the_settings_of_django(
     project: Project, recorder: Recorder, environ: dict[str, str], *, is_proxied: bool
 ) -> None:
     project(django={"USE_X_FORWARDED_HOST": is_proxied, "USE_X_FORWARDED_PORT": is_proxied})

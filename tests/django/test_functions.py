@@ -1,4 +1,4 @@
-"""The functions of the settings are called as documented, and what they do wrong costs their result only.
+"""User functions are called as documented. If one fails, only its result is lost.
 
 docs/guarantees.md: I-19, I-24.
 """
@@ -35,7 +35,7 @@ def mask_event(eventmodel: Any) -> Any:
     return eventmodel
 
 
-def test_the_documented_settings_work_as_they_stand(project: Project, recorder: Recorder) -> None:
+def test_documented_settings_work_unchanged(project: Project, recorder: Recorder) -> None:
     client = project(
         LOCAL_DEBUG=False,
         LOG_BODY=True,
@@ -90,7 +90,7 @@ def test_without_sessions_and_users_every_function_is_called(project: Project, r
     assert event["metadata"] == {"a": 1}
 
 
-def test_a_function_that_fails_costs_its_result_and_is_logged_once(
+def test_failing_function_loses_its_result_and_is_logged_once(
     project: Project, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_request: Any, _response: Any) -> None:
@@ -113,7 +113,7 @@ def test_a_function_that_fails_costs_its_result_and_is_logged_once(
 
 
 @pytest.mark.parametrize("mask", [lambda _event: None, lambda _event: 1 / 0, lambda _event: "text"])
-def test_a_mask_that_fails_lets_nothing_out(project: Project, recorder: Recorder, mask: Any) -> None:
+def test_failing_mask_strips_the_event(project: Project, recorder: Recorder, mask: Any) -> None:
     client = project(MASK_EVENT_MODEL=mask, GET_SESSION_TOKEN=lambda _req, _res: "secret-token")
     assert client.post("/echo?secret=1", '{"secret": 1}', content_type="application/json").status_code == 200
     (event,) = recorder.wait_for(1)
@@ -121,7 +121,7 @@ def test_a_mask_that_fails_lets_nothing_out(project: Project, recorder: Recorder
     assert event["response"]["status"] == 200
 
 
-def test_a_mask_finds_headers_in_any_case_and_their_names_stay(project: Project, recorder: Recorder) -> None:
+def test_mask_finds_headers_in_any_case_and_names_are_kept(project: Project, recorder: Recorder) -> None:
     def mask(event: Any) -> Any:
         assert event.request.headers.pop("X-SECRET") == "s"
         assert "content-type" in event.request.headers
@@ -134,7 +134,7 @@ def test_a_mask_finds_headers_in_any_case_and_their_names_stay(project: Project,
 
 
 @pytest.mark.skipif(django.VERSION < (1, 10), reason="Django answers an exit like any exception")
-def test_an_exit_in_a_function_is_the_hosts(project: Project, recorder: Recorder) -> None:
+def test_exit_in_a_function_propagates(project: Project, recorder: Recorder) -> None:
     def leave(_request: Any, _response: Any) -> None:
         raise SystemExit
 
@@ -144,7 +144,7 @@ def test_an_exit_in_a_function_is_the_hosts(project: Project, recorder: Recorder
     recorder.wait_for(1)
 
 
-def test_callbacks_may_touch_what_they_like(project: Project, recorder: Recorder) -> None:
+def test_callbacks_may_use_request_and_session_freely(project: Project, recorder: Recorder) -> None:
     def touch(request: Any, response: Any) -> str:
         response["X-Touched"] = request.session.get("nothing", "by a function")
         return str(request.body.decode())
@@ -155,7 +155,9 @@ def test_callbacks_may_touch_what_they_like(project: Project, recorder: Recorder
     assert event["user_id"] == "ann"
 
 
-def test_a_generator_is_no_result(project: Project, recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
+def test_generator_result_counts_as_failure(
+    project: Project, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
     def skip(_request: Any, _response: Any) -> Any:
         yield True
 
@@ -165,7 +167,7 @@ def test_a_generator_is_no_result(project: Project, recorder: Recorder, caplog: 
     assert "SKIP failed" in caplog.text
 
 
-def test_a_session_key_that_is_too_long_costs_itself_only(
+def test_too_long_session_key_is_dropped_alone(
     project: Project, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = project(MASK_EVENT_MODEL=lambda event: event)
@@ -180,9 +182,7 @@ def test_a_session_key_that_is_too_long_costs_itself_only(
 
 
 @pytest.mark.parametrize("kind", ["new headers", "deleted", "plain"])
-def test_a_mask_that_compares_names_as_moesifdjango_showed_them_finds_them(
-    project: Project, recorder: Recorder, kind: str
-) -> None:
+def test_mask_may_compare_upper_case_header_names(project: Project, recorder: Recorder, kind: str) -> None:
     secret = {"AUTHORIZATION", "X-API-KEY"}
 
     def mask(event: Any) -> Any:
@@ -222,7 +222,7 @@ def test_functions_are_asked_about_a_call_that_raises(project: Project, recorder
 
 
 @pytest.mark.parametrize("read", ["scheme", "content"])
-def test_an_exit_that_arrives_while_we_read_is_the_hosts(
+def test_exit_while_reading_the_request_propagates(
     project: Project, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, read: str
 ) -> None:
     def leave(_object: object) -> None:

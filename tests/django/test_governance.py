@@ -1,6 +1,6 @@
-"""Rules decide before the view, in every form of the middleware, and leave no other trace.
+"""Governance rules decide before the view, in every form of the middleware, without other side effects.
 
-What they decide is asked of both middlewares in tests/governance. docs/guarantees.md: I-12, I-29.
+tests/governance checks the decisions for both middlewares. docs/guarantees.md: I-12, I-29.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
 from tests.django.project.views import JOURNAL
 from tests.django.test_capture import CACHED, cache
 from tests.governance.rules import answer, events_of, rule, when
-from tests.remote.loaded import Config, wait_until
+from tests.remote.config import Config, wait_until
 
 if TYPE_CHECKING:
     from tests.django.conftest import Project
@@ -74,7 +74,7 @@ def test_the_view_of_a_blocked_call_does_not_run(governed: Any, recorder: Record
     assert client.get("/plain").status_code == 200
 
 
-def test_an_answer_is_utf8_whatever_the_charset_of_the_project(governed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocked_answer_is_utf8_in_any_project_charset(governed: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     client = governed([rule(regex_config=ON_JOURNAL, response={"status": 430, "body": {"no": "é€"}})])
     monkeypatch.setattr(settings, "DEFAULT_CHARSET", "iso-8859-1")
     blocked = client.post("/journal", "{}", content_type="application/json")
@@ -82,7 +82,7 @@ def test_an_answer_is_utf8_whatever_the_charset_of_the_project(governed: Any, mo
     assert dict(blocked.items())["Content-Length"] == str(len(blocked.content))
 
 
-def test_a_rule_may_look_at_the_body_which_the_view_reads_all_the_same(governed: Any) -> None:
+def test_rule_reads_the_body_and_the_view_still_reads_it(governed: Any) -> None:
     client = governed([rule(regex_config=when(body__query="secret"), response={"status": 403})])
     kind = {"content_type": "application/json"}
     assert client.post("/echo", '{"query": "secret"}', **kind).status_code == 403
@@ -132,7 +132,7 @@ def test_the_user_is_looked_up_before_the_view_for_rules_about_users(
     assert (event["user_id"], event["blocked_by"]) == ("ann", "quota")
 
 
-def test_a_session_of_nobody_is_looked_up_once(governed: Any, queries: Any) -> None:
+def test_anonymous_session_is_looked_up_once(governed: Any, queries: Any) -> None:
     client = governed([QUOTA], OF_ANN)
     session = client.session
     session["basket"] = 1
@@ -143,7 +143,7 @@ def test_a_session_of_nobody_is_looked_up_once(governed: Any, queries: Any) -> N
     assert len(with_us) == 1
 
 
-def test_resolved_knows_nobody_before_the_view(governed: Any, queries: Any) -> None:
+def test_resolved_finds_no_user_before_the_view(governed: Any, queries: Any) -> None:
     client = governed([QUOTA], OF_ANN, DJANGO_USER="resolved")
     assert client.login(username="ann", password="secret")
     with queries() as with_us:
@@ -151,7 +151,7 @@ def test_resolved_knows_nobody_before_the_view(governed: Any, queries: Any) -> N
     assert len(with_us) == 0
 
 
-def test_functions_are_given_no_response_before_the_view(governed: Any) -> None:
+def test_functions_get_none_as_response_before_the_view(governed: Any) -> None:
     asked: list[tuple[str, bool]] = []
 
     def user(request: Any, response: Any) -> str:
@@ -204,7 +204,7 @@ def test_the_old_middleware_answers_before_the_view(governed: Any, recorder: Rec
     assert event["blocked_by"] == "r"
 
 
-def test_skip_leaves_the_event_out_and_the_block_in(governed: Any) -> None:
+def test_skip_leaves_the_event_out_but_not_the_block(governed: Any) -> None:
     client = governed([rule(regex_config=ON_JOURNAL)], SKIP=lambda request, _response: request.path == "/journal")
     before = moesif.stats()["skipped"]
     assert client.get("/journal").status_code == 402
@@ -214,7 +214,7 @@ def test_skip_leaves_the_event_out_and_the_block_in(governed: Any) -> None:
 OF_OTHERS = {"user_rules": {"bob": [{"rules": "quota"}]}}
 
 
-def test_a_view_that_looks_at_the_user_finds_what_the_rules_were_told(governed: Any, queries: Any) -> None:
+def test_view_reuses_the_user_found_for_the_rules(governed: Any, queries: Any) -> None:
     client = governed([QUOTA], OF_OTHERS)
     assert client.login(username="ann", password="secret")
     with queries() as with_us:
@@ -231,7 +231,7 @@ def test_a_view_that_looks_at_the_user_finds_what_the_rules_were_told(governed: 
 
 
 @pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
-def test_an_asynchronous_view_finds_it_as_well(governed: Any, selects: Any) -> None:
+def test_async_view_reuses_the_user_found_for_the_rules(governed: Any, selects: Any) -> None:
     from django.test import AsyncClient, Client
 
     login = Client()
@@ -244,7 +244,7 @@ def test_an_asynchronous_view_finds_it_as_well(governed: Any, selects: Any) -> N
     assert selects() == before + 2
 
 
-def test_who_changes_before_the_view_is_not_who_was_found(governed: Any) -> None:
+def test_user_changed_before_the_view_is_not_replaced(governed: Any) -> None:
     client = governed(
         [QUOTA], OF_OTHERS, middleware=[*settings.AROUND, settings.OURS, "tests.django.project.around.leaving"]
     )
@@ -252,7 +252,7 @@ def test_who_changes_before_the_view_is_not_who_was_found(governed: Any) -> None
     assert json.loads(client.get("/whoami").content) == {"user": ""}
 
 
-def test_a_function_without_a_result_before_the_view_is_asked_after_it(governed: Any, recorder: Recorder) -> None:
+def test_function_without_result_before_the_view_is_called_again_after_it(governed: Any, recorder: Recorder) -> None:
     def user(_request: Any, response: Any) -> str | None:
         return None if response is None else "of the response"
 
@@ -263,7 +263,7 @@ def test_a_function_without_a_result_before_the_view_is_asked_after_it(governed:
     assert event["user_id"] == "of the response"
 
 
-def test_a_function_that_fails_before_the_view_and_after_it_is_logged_for_both(
+def test_function_failing_before_and_after_the_view_is_logged_for_both(
     governed: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     def user(_request: Any, response: Any) -> str:
@@ -280,7 +280,7 @@ def test_a_function_that_fails_before_the_view_and_after_it_is_logged_for_both(
 
 @pytest.mark.parametrize("reads", ["tests.django.project.around.reading", None])
 def test_a_rule_sees_a_body_that_was_read_before_it(governed: Any, reads: str | None) -> None:
-    """By a middleware around ours, or by a function."""
+    """By a middleware above ours, or by a function."""
 
     def user(request: Any, _response: Any) -> str:
         assert request.body
@@ -294,7 +294,7 @@ def test_a_rule_sees_a_body_that_was_read_before_it(governed: Any, reads: str | 
     assert client.post("/echo", '{"query": "open"}', **kind).content == b'{"query": "open"}'
 
 
-def test_headers_for_one_user_do_not_stay_on_a_response_that_is_used_again(governed: Any) -> None:
+def test_rule_headers_do_not_stay_on_a_reused_response(governed: Any) -> None:
     yours = rule(
         "user",
         "yours",
@@ -323,7 +323,7 @@ OF_ANNS_PLAN = {"user_rules": {"ann": [{"rules": "yours", "values": {"0": "ann"}
 
 
 @pytest.mark.parametrize("disabled", [True, False])
-def test_headers_for_one_user_do_not_come_from_a_cache_to_another(governed: Any, *, disabled: bool) -> None:
+def test_rule_headers_of_one_user_do_not_reach_another_through_a_cache(governed: Any, *, disabled: bool) -> None:
     def user(request: Any, _response: Any) -> str | None:
         name: str | None = request.META.get("HTTP_X_USER")
         return name
@@ -341,7 +341,7 @@ def test_headers_for_one_user_do_not_come_from_a_cache_to_another(governed: Any,
 
 @pytest.mark.parametrize("read", ["POST", "body", "read"])
 @pytest.mark.parametrize("rules", [[QUOTA], [QUOTA, rule(regex_config=when(body__query="secret"))]])
-def test_what_a_function_reads_before_the_view_the_view_reads_as_well(
+def test_body_read_by_a_function_before_the_view_is_readable_in_the_view(
     governed: Any, recorder: Recorder, read: str, rules: list[Any]
 ) -> None:
     found: list[object] = []
@@ -367,7 +367,7 @@ def test_what_a_function_reads_before_the_view_the_view_reads_as_well(
     assert event["request"]["body"] == {"a": 1}
 
 
-def test_above_the_middleware_of_users_they_are_found_after_the_view(governed: Any, recorder: Recorder) -> None:
+def test_above_the_authentication_middleware_users_are_found_after_the_view(governed: Any, recorder: Recorder) -> None:
     client = governed([QUOTA], OF_OTHERS, middleware=[settings.OURS, *settings.AROUND])
     assert client.login(username="ann", password="secret")
     assert client.get("/plain").status_code == 200

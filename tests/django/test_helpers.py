@@ -1,4 +1,4 @@
-"""What existing code and its tests do with the middleware by hand: helper objects, functions for views, masks.
+"""Direct use of the middleware by existing code and its tests: helper objects, view functions, masks.
 
 docs/guarantees.md: I-2.
 """
@@ -114,7 +114,7 @@ def test_a_helper_object_starts_no_record(project: Project, recorder: Recorder) 
     assert recorder.deliveries == []
 
 
-def test_a_request_of_the_factory_passes_as_it_is(project: Project, recorder: Recorder) -> None:
+def test_request_factory_request_works(project: Project, recorder: Recorder) -> None:
     project()
     given: list[Any] = []
     answer = HttpResponse(json.dumps({"ok": True}), content_type="application/json", status=201)
@@ -141,7 +141,7 @@ def test_every_method_of_the_factory_is_recorded(project: Project, recorder: Rec
     assert event["request"]["verb"] == method.upper()
 
 
-def test_what_get_response_raises_is_its_own_and_leaves_an_event(project: Project, recorder: Recorder) -> None:
+def test_exception_of_get_response_propagates_and_is_recorded(project: Project, recorder: Recorder) -> None:
     error = ValueError("no response")
 
     def get_response(_request: Any) -> Any:
@@ -161,7 +161,7 @@ def test_the_old_middleware_by_hand(project: Project, recorder: Recorder) -> Non
     requests = [RequestFactory().get(f"/{number}") for number in range(3)]
     for request in requests:
         assert middleware.process_request(request) is None
-    # Requests overlap, and each keeps its own record.
+    # Requests overlap. Each keeps its own record.
     for request in reversed(requests):
         response = HttpResponse(request.path)
         assert middleware.process_response(request, response) is response
@@ -171,8 +171,8 @@ def test_the_old_middleware_by_hand(project: Project, recorder: Recorder) -> Non
     assert len({event["transaction_id"] for event in events}) == 3
 
 
-def test_the_old_middleware_records_what_never_reached_it(project: Project, recorder: Recorder) -> None:
-    """A middleware around it has answered: there was no ``process_request``."""
+def test_old_middleware_records_responses_made_above_it(project: Project, recorder: Recorder) -> None:
+    """A middleware above has answered, so ``process_request`` was not called."""
     project()
     MoesifMiddlewarePre19().process_response(RequestFactory().get("/early"), HttpResponse("early", status=403))
     (event,) = recorder.wait_for(1)
@@ -183,11 +183,11 @@ HEADERS = {"Authorization": "secret", "X-Kept": "1"}
 NESTED: dict[str, Any] = {"a": {"password": 1, "kept": [{"password": 2, "b": 3}, "text", None]}, "password": {"c": 4}}
 
 
-def test_masking_the_headers_of_nothing_is_nothing() -> None:
+def test_masking_headers_of_none_returns_none() -> None:
     assert MaskData().mask_headers(None, ["Authorization"]) is None
 
 
-def test_masking_no_headers_leaves_none() -> None:
+def test_masking_empty_headers_returns_empty_headers() -> None:
     assert MaskData().mask_headers({}, ["Authorization"]) == {}
 
 
@@ -200,7 +200,7 @@ def test_masked_headers_are_found_in_any_case() -> None:
     assert MaskData().mask_headers(HEADERS, ["AUTHORIZATION", "x-absent"]) == {"x-kept": "1"}
 
 
-def test_masking_the_body_of_nothing_is_nothing() -> None:
+def test_masking_body_of_none_returns_none() -> None:
     assert MaskData().mask_body(None, ["password"]) is None
 
 

@@ -1,4 +1,4 @@
-"""Who makes a call is found without leaving a trace: no query, no header that would not be there without us.
+"""Callers are identified without side effects: no additional query beyond the lookup, no additional header.
 
 docs/guarantees.md: I-12, I-25.
 """
@@ -39,7 +39,7 @@ def path(request: pytest.FixtureRequest) -> str:
     return f"/{request.param}"
 
 
-def test_nobody_costs_no_query_and_no_header(project: Project, queries: Any, mode: str, path: str) -> None:
+def test_anonymous_call_costs_no_query_and_no_header(project: Project, queries: Any, mode: str, path: str) -> None:
     bare = project(middleware=_around())
     with queries() as without:
         expected = bare.get(path)
@@ -66,11 +66,13 @@ def test_the_user_the_view_looked_at_costs_nothing_more(
     assert event["user_id"] == "ann"
 
 
-def test_a_user_nobody_looked_at_is_found_without_a_trace(project: Project, recorder: Recorder, queries: Any) -> None:
+def test_user_the_view_did_not_access_is_found_without_side_effects(
+    project: Project, recorder: Recorder, queries: Any
+) -> None:
     ours = entered(project())
     with queries() as with_us:
         response = ours.get("/plain")
-    # One for the session, one for the user: what Django itself needs.
+    # One query for the session and one for the user, as Django itself needs.
     assert len(with_us) == 2
     assert not response.has_header("Vary")
     assert not response.cookies
@@ -88,7 +90,7 @@ def test_a_session_the_view_has_loaded_is_not_loaded_again(project: Project, rec
     assert event["user_id"] == "ann"
 
 
-def test_resolved_asks_for_nothing(project: Project, recorder: Recorder, queries: Any) -> None:
+def test_resolved_looks_nothing_up(project: Project, recorder: Recorder, queries: Any) -> None:
     ours = entered(project(DJANGO_USER="resolved"))
     with queries() as with_us:
         response = ours.get("/plain")
@@ -116,8 +118,8 @@ def test_a_user_who_logs_in_during_the_call_is_found(project: Project, recorder:
 
 
 @pytest.mark.skipif(django.VERSION < (1, 10), reason="Django does not look whether it is in order")
-def test_a_session_that_is_not_in_order_is_left_alone(project: Project, recorder: Recorder) -> None:
-    """Django deletes it when somebody asks for its user. Nobody has."""
+def test_invalid_session_is_left_alone(project: Project, recorder: Recorder) -> None:
+    """Accessing ``request.user`` would make Django delete it. The view did not."""
     mallory = User.objects.create_user("mallory", password="old")
     try:
         client = project()
@@ -144,7 +146,7 @@ def test_every_kind_of_session_has_its_user(project: Project, recorder: Recorder
     assert event["user_id"] == "ann"
 
 
-def test_a_cookie_of_no_session_is_nobodys(project: Project, recorder: Recorder) -> None:
+def test_cookie_without_a_session_identifies_no_user(project: Project, recorder: Recorder) -> None:
     client = project()
     client.cookies["sessionid"] = "x" * 32
     response = client.get("/plain")
@@ -191,21 +193,21 @@ def test_the_authorization_header_comes_last(project: Project, recorder: Recorde
 
 
 @pytest.mark.skipif(django.VERSION < (1, 10), reason="MIDDLEWARE_CLASSES knows no functions")
-def test_a_user_found_in_some_other_way_is_asked_as_it_is(project: Project, recorder: Recorder) -> None:
+def test_user_set_by_another_middleware_is_read(project: Project, recorder: Recorder) -> None:
     from django.conf import settings
 
     middleware = [*_around(), "tests.django.project.around.named", settings.OURS]
     response = entered(project(middleware=middleware)).get("/plain")
     assert not response.has_header("Vary")
-    # Without a session nobody is asked.
+    # Without a session cookie the user is not accessed.
     project(middleware=middleware).get("/plain")
     events = recorder.wait_for(2)
     assert sorted(event.get("user_id") or "" for event in events) == ["", "named otherwise"]
 
 
 @pytest.mark.skipif(django.VERSION < (4, 1), reason="secrets can be replaced since Django 4.1")
-def test_what_django_would_write_into_a_session_is_not_written(project: Project, recorder: Recorder) -> None:
-    """It renews what a replaced secret has signed when somebody asks for the user. Nobody has."""
+def test_user_lookup_writes_nothing_into_the_session(project: Project, recorder: Recorder) -> None:
+    """Accessing ``request.user`` would re-sign the session after a change of the secret. The view did not."""
     from django.contrib.auth import HASH_SESSION_KEY
 
     client = entered(project(django={"SECRET_KEY": "old"}))
@@ -214,7 +216,7 @@ def test_what_django_would_write_into_a_session_is_not_written(project: Project,
     signed = client.session[HASH_SESSION_KEY]
     renewed = project(django={"SECRET_KEY": "new", "SECRET_KEY_FALLBACKS": ["old"]})
     renewed.cookies["sessionid"] = key
-    # The view writes into the session, and so all of it is saved.
+    # The view writes into the session, so the whole session is saved.
     assert renewed.get("/visit").json() == {"visits": 1}
     assert Session.objects.get(session_key=key).session_data != before
     assert renewed.session[HASH_SESSION_KEY] == signed
@@ -229,8 +231,10 @@ def _around() -> list[str]:
 
 
 @pytest.mark.parametrize("option", ["IDENTIFY_COMPANY", "GET_METADATA", "GET_SESSION_TOKEN", None])
-def test_who_asks_for_the_user_after_us_finds_what_we_found(project: Project, queries: Any, option: str | None) -> None:
-    """Functions of the settings, and middlewares around ours."""
+def test_later_user_access_reuses_the_user_that_was_looked_up(
+    project: Project, queries: Any, option: str | None
+) -> None:
+    """In functions of the settings and in middlewares above ours."""
     if option is None:
         client = project(middleware=[*settings.AROUND, "tests.django.project.around.looking", settings.OURS])
     else:

@@ -1,4 +1,4 @@
-"""What a project calls while it serves a call is captured and linked to that one (I-12, I-30)."""
+"""Calls made while serving a request are captured and linked to it (I-12, I-30)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def api() -> Iterator[Api]:
 
 
 def _linked(recorder: Recorder, count: int) -> dict[str, list[str]]:
-    """By what was asked of the project: what it called meanwhile."""
+    """Outgoing paths by the incoming path during which they were called."""
     events = recorder.wait_for(count)
     assert len(events) == count
     paths = {
@@ -57,7 +57,7 @@ def _linked(recorder: Recorder, count: int) -> dict[str, list[str]]:
     return linked
 
 
-def test_a_view_and_its_stream(project: Project, recorder: Recorder, api: Api) -> None:
+def test_calls_of_a_view_and_its_stream_are_linked(project: Project, recorder: Recorder, api: Api) -> None:
     def view(_request: Any) -> StreamingHttpResponse:
         requests.get(f"{api.uri}/before", timeout=20)
         return StreamingHttpResponse(requests.get(f"{api.uri}/{name}", timeout=20).content for name in ("one", "two"))
@@ -72,7 +72,7 @@ def test_a_view_and_its_stream(project: Project, recorder: Recorder, api: Api) -
     assert _linked(recorder, 8) == {path: ["before", "one", "two"] for path in ("/a", "/b")}
 
 
-def test_a_view_that_raises_is_not_being_served_any_more(project: Project, api: Api) -> None:
+def test_request_is_no_longer_served_after_the_view_raised(project: Project, api: Api) -> None:
     def view(_request: Any) -> HttpResponse:
         assert SERVING.get() is not None
         raise LookupError(api.uri)
@@ -84,10 +84,8 @@ def test_a_view_that_raises_is_not_being_served_any_more(project: Project, api: 
 
 
 @asynchronous
-def test_calls_that_an_asynchronous_stack_serves_at_once_are_told_apart(
-    project: Project, recorder: Recorder, api: Api
-) -> None:
-    """Made on the event loop's thread, or on another one."""
+def test_concurrent_async_requests_link_their_own_calls(project: Project, recorder: Recorder, api: Api) -> None:
+    """Calls made on the thread of the event loop, or on another."""
 
     async def view(request: Any) -> HttpResponse:
         await asyncio.sleep(0)
@@ -110,7 +108,7 @@ def test_calls_that_an_asynchronous_stack_serves_at_once_are_told_apart(
 
 
 @pytest.mark.skipif(django.VERSION < (4, 2), reason="asynchronous streams come with Django 4.2")
-def test_an_asynchronous_stream(project: Project, recorder: Recorder, api: Api) -> None:
+def test_calls_of_an_async_stream_are_linked(project: Project, recorder: Recorder, api: Api) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for name in ("one", "two"):
             yield (await asyncio.to_thread(requests.get, f"{api.uri}/{name}", timeout=20)).content
@@ -130,7 +128,7 @@ def test_an_asynchronous_stream(project: Project, recorder: Recorder, api: Api) 
     assert _linked(recorder, 3) == {"/a": ["one", "two"]}
 
 
-def test_the_functions_are_those_of_outgoing_calls(project: Project, recorder: Recorder, api: Api) -> None:
+def test_outgoing_calls_use_the_outgoing_functions(project: Project, recorder: Recorder, api: Api) -> None:
     def view(_request: Any) -> HttpResponse:
         requests.get(f"{api.uri}/skipped", timeout=20)
         return HttpResponse(requests.get(f"{api.uri}/items", timeout=20).content)
@@ -151,7 +149,7 @@ def test_the_functions_are_those_of_outgoing_calls(project: Project, recorder: R
 
 @pytest.fixture
 def _another(api: Api, another_recorder: Recorder) -> None:
-    """What is not linked goes somewhere else."""
+    """Unlinked calls go to another recorder."""
     assert api.seen == []
     fast = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
     moesif.outgoing.start({"APPLICATION_ID": another_recorder.application_id, "BASE_URI": another_recorder.uri, **fast})
@@ -159,7 +157,7 @@ def _another(api: Api, another_recorder: Recorder) -> None:
 
 @pytest.mark.usefixtures("_another")
 @pytest.mark.parametrize("kind", ["content", "stream", "failure"])
-def test_what_functions_call_is_linked(project: Project, recorder: Recorder, api: Api, kind: str) -> None:
+def test_calls_made_by_functions_are_linked(project: Project, recorder: Recorder, api: Api, kind: str) -> None:
     def view(_request: Any) -> Any:
         if kind == "failure":
             raise LookupError
@@ -177,7 +175,7 @@ def test_what_functions_call_is_linked(project: Project, recorder: Recorder, api
 
 
 @pytest.mark.usefixtures("_another")
-def test_what_goes_on_after_a_call_is_not_linked_to_it(
+def test_task_that_outlives_a_request_is_no_longer_linked_to_it(
     project: Project, recorder: Recorder, another_recorder: Recorder, api: Api
 ) -> None:
     contexts = []
@@ -195,7 +193,7 @@ def test_what_goes_on_after_a_call_is_not_linked_to_it(
 
 
 @pytest.mark.usefixtures("_another")
-def test_a_view_below_the_old_form_of_the_middleware(
+def test_calls_below_the_old_style_middleware_are_linked(
     project: Project, recorder: Recorder, another_recorder: Recorder, api: Api
 ) -> None:
     project(**CAPTURED)
@@ -207,12 +205,12 @@ def test_a_view_below_the_old_form_of_the_middleware(
         copy.deepcopy(request)
         middleware.process_response(request, HttpResponse())
     requests.get(f"{api.uri}/outside", timeout=20)
-    SERVING.set(None)  # what stands there has ended, and is not for other tests to find
+    SERVING.set(None)  # remove the ended request, so that other tests do not see it
     assert _linked(recorder, 4) == {"/a": ["items"], "/b": ["items"]}
     assert "metadata" not in another_recorder.wait_for(1)[0]
 
 
-def test_both_are_delivered_together(project: Project, recorder: Recorder, api: Api) -> None:
+def test_incoming_and_outgoing_calls_share_a_pipeline(project: Project, recorder: Recorder, api: Api) -> None:
     def view(_request: Any) -> HttpResponse:
         return HttpResponse(requests.get(f"{api.uri}/items", timeout=20).content)
 
@@ -222,10 +220,12 @@ def test_both_are_delivered_together(project: Project, recorder: Recorder, api: 
     recorder.wait_for(2)
     [delivery] = recorder.deliveries
     assert delivery.headers["User-Agent"].endswith("(moesifdjango)")
-    assert threading.active_count() <= threads + 2  # those of the API and the recorder, for one connection each
+    assert (
+        threading.active_count() <= threads + 2
+    )  # one thread for a connection of the API, one for a connection of the recorder
 
 
-def test_without_the_option_requests_is_as_it_was(project: Project) -> None:
+def test_without_the_option_requests_is_unchanged(project: Project) -> None:
     before = requests.Session.send
     project()
     moesif_middleware(lambda _request: HttpResponse())

@@ -1,4 +1,4 @@
-"""The Django REST framework: it reads bodies and finds users in ways of its own (docs/guarantees.md, I-10, I-12)."""
+"""The Django REST framework has its own way to read bodies and find users (docs/guarantees.md, I-10, I-12)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ANN = {"HTTP_AUTHORIZATION": "Basic " + base64.b64encode(b"ann:secret").decode()}
 
 
-def test_the_user_the_framework_found_is_recorded(project: Project, recorder: Recorder) -> None:
+def test_user_authenticated_by_the_framework_is_recorded(project: Project, recorder: Recorder) -> None:
     response = project(DJANGO_USER="resolved").get("/api", **ANN)
     assert json.loads(response.content.decode()) == {"user": "ann"}
     (event,) = recorder.wait_for(1)
@@ -25,7 +25,7 @@ def test_the_user_the_framework_found_is_recorded(project: Project, recorder: Re
     assert event["response"]["body"] == {"user": "ann"}
 
 
-def test_what_the_framework_reads_is_recorded(project: Project, recorder: Recorder) -> None:
+def test_body_parsed_by_the_framework_is_recorded(project: Project, recorder: Recorder) -> None:
     response = project().post("/api", '{"a": [1]}', content_type="application/json")
     assert (response.status_code, json.loads(response.content.decode())) == (201, {"given": {"a": [1]}})
     (event,) = recorder.wait_for(1)
@@ -34,7 +34,7 @@ def test_what_the_framework_reads_is_recorded(project: Project, recorder: Record
 
 
 @pytest.mark.parametrize("read_first", [False, True])
-def test_what_the_framework_refuses_is_recorded_as_it_answers(
+def test_request_rejected_by_the_framework_is_recorded_with_its_answer(
     project: Project, recorder: Recorder, *, read_first: bool
 ) -> None:
     client = project(READ_REQUEST_BODY_FIRST=read_first)
@@ -46,7 +46,7 @@ def test_what_the_framework_refuses_is_recorded_as_it_answers(
     assert base64.b64decode(refused["request"]["body"]) == b"no JSON"
 
 
-def test_answers_are_the_same_but_for_one_header(project: Project) -> None:
+def test_answers_differ_by_one_header_only(project: Project) -> None:
     def answers(middleware: list[str] | None) -> list[object]:
         client = project(middleware=middleware)
         responses = [

@@ -1,4 +1,4 @@
-"""The project behind real servers, bare and captured: the same responses, and every call recorded.
+"""The project behind real servers, with and without the middleware: same responses, every call recorded.
 
 docs/guarantees.md: I-1, I-3, I-7, I-10, I-12.
 """
@@ -15,7 +15,7 @@ import pytest
 
 import django
 from tests.gate import read_through
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 from tests.server import Server, environment
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Serve:
-    """Starts servers, and ends them."""
+    """Starts servers and stops them."""
 
     def __init__(self, recorder: Recorder, directory: Path) -> None:
         self.recorder = recorder
@@ -85,12 +85,12 @@ if django.VERSION >= (3, 1):
 
 
 def calls_for(kind: str) -> list[str]:
-    # uWSGI resets the connection of a client whose body nobody has read.
+    # uWSGI resets the connection if the body was not read.
     return [name for name in CALLS if (kind, name) != ("uwsgi", "unread")]
 
 
 def answers(kind: str, server: Server) -> dict[str, tuple[object, ...]]:
-    """Make every call on one connection after the other, and return what came, but for what always differs."""
+    """Make every call, each on its own connection. Returns the responses without what always differs."""
     found: dict[str, tuple[object, ...]] = {}
     for name in calls_for(kind):
         method, path, body, headers = CALLS[name]
@@ -124,8 +124,8 @@ def test_responses_are_the_same_and_every_call_is_recorded(serve: Serve, recorde
 
 
 def _streams(since: tuple[int, int]) -> list[tuple[str, str]]:
-    """Return servers, each with the prefix of the streaming views that it sends as they are made."""
-    # Django collects a synchronous stream before an asynchronous server sees any of it.
+    """Return servers with the prefix of the streaming views that each sends chunk by chunk."""
+    # Under ASGI, Django collects a synchronous stream before it sends anything.
     return [*((kind, "") for kind in WSGI), *((kind, "a") for kind in ASGI if since <= django.VERSION)]
 
 
@@ -139,9 +139,9 @@ def test_the_first_chunk_leaves_before_the_second_is_made(
     assert event["response"]["content_length"] == len(b"firstsecond")
 
 
-# Before Django 5.0 an asynchronous stream goes on when its client has gone.
+# Before Django 5.0 an async stream continues after its client disconnected.
 @pytest.mark.parametrize(("kind", "prefix"), _streams((5, 0)))
-def test_a_stream_without_end_is_recorded_when_its_client_has_gone(
+def test_endless_stream_is_recorded_when_its_client_disconnects(
     serve: Serve, recorder: Recorder, kind: str, prefix: str
 ) -> None:
     server = serve(kind, RESPONSE_MAX_BODY_SIZE=1000)
@@ -158,7 +158,7 @@ def test_a_stream_without_end_is_recorded_when_its_client_has_gone(
 
 
 @pytest.mark.parametrize("kind", [*WSGI, *ASGI])
-def test_a_user_with_a_session_is_recorded_without_a_trace(serve: Serve, recorder: Recorder, kind: str) -> None:
+def test_session_user_is_recorded_without_side_effects(serve: Serve, recorder: Recorder, kind: str) -> None:
     server = serve(kind)
     entered = server.request("POST", "/enter", urlencode({"username": "ann", "password": "secret"}).encode(), FORM)
     assert entered.status == 200, server.output()
@@ -172,9 +172,9 @@ def test_a_user_with_a_session_is_recorded_without_a_trace(serve: Serve, recorde
     assert {event["session_token"] for event in events} == {cookie.removeprefix("sessionid=")}
 
 
-# uvicorn answers SIGTERM by ending itself with that signal: no exit handler runs, whoever has one.
+# uvicorn handles SIGTERM by killing itself with it, so exit handlers do not run.
 @pytest.mark.parametrize("kind", [kind for kind in [*WSGI, *ASGI] if kind != "uvicorn"])
-def test_what_waits_is_delivered_when_the_server_ends(serve: Serve, recorder: Recorder, kind: str) -> None:
+def test_queued_events_are_delivered_when_the_server_ends(serve: Serve, recorder: Recorder, kind: str) -> None:
     server = serve(kind, EVENT_BATCH_TIMEOUT=300, BATCH_SIZE=1000)
     for _ in range(10):
         assert server.get("/plain").status == 200

@@ -1,4 +1,4 @@
-"""A wrong setting is named where it is met; a start touches no network and cannot fail because of the collector.
+"""Errors name the invalid setting. Starting makes no network call and does not depend on the collector.
 
 docs/guarantees.md: I-2.
 """
@@ -42,33 +42,33 @@ WRONG: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize(("given", "named"), WRONG, ids=lambda value: str(value)[:60])
 @pytest.mark.parametrize("make", [lambda: moesif_middleware(lambda request: request), MoesifMiddlewarePre19])
-def test_a_wrong_setting_is_named_when_the_middleware_is_made(make: Any, given: Any, named: str) -> None:
+def test_invalid_setting_is_named_when_the_middleware_is_made(make: Any, given: Any, named: str) -> None:
     with override_settings(MOESIF_MIDDLEWARE=given), pytest.raises(ImproperlyConfigured, match=named) as raised:
         make()
     assert "MOESIF_MIDDLEWARE" in str(raised.value)
 
 
 @pytest.mark.parametrize(("given", "named"), WRONG, ids=lambda value: str(value)[:60])
-def test_a_wrong_setting_is_reported_by_the_check(given: Any, named: str) -> None:
+def test_invalid_setting_is_reported_by_the_check(given: Any, named: str) -> None:
     with override_settings(MOESIF_MIDDLEWARE=given), pytest.raises(SystemCheckError) as raised:
         call_command("check", stdout=io.StringIO())
     assert "moesif.E001" in str(raised.value)
     assert named in str(raised.value)
 
 
-def test_the_check_says_nothing_in_a_project_that_does_not_use_the_middleware() -> None:
+def test_check_is_silent_in_a_project_without_the_middleware() -> None:
     with override_settings(MIDDLEWARE=[], MIDDLEWARE_CLASSES=[], MOESIF_MIDDLEWARE=None):
         call_command("check", stdout=io.StringIO())
     with override_settings(MOESIF_MIDDLEWARE=None), pytest.raises(SystemCheckError, match="APPLICATION_ID"):
         call_command("check", stdout=io.StringIO())
 
 
-def test_the_check_is_content_with_settings_that_work() -> None:
+def test_check_accepts_valid_settings() -> None:
     with override_settings(MOESIF_MIDDLEWARE={"APPLICATION_ID": "a"}):
         call_command("check", stdout=io.StringIO())
 
 
-def test_being_installed_is_optional(project: Project, recorder: Recorder) -> None:
+def test_installed_apps_entry_is_optional(project: Project, recorder: Recorder) -> None:
     installed = ["django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.auth"]
     assert project(django={"INSTALLED_APPS": installed}).get("/plain").status_code == 200
     recorder.wait_for(1)
@@ -82,7 +82,7 @@ def test_the_documented_names_are_one_class() -> None:
 
 
 @pytest.mark.parametrize("batch", [None, 7])
-def test_batches_are_of_25_unless_the_settings_say_otherwise(project: Project, recorder: Recorder, batch: Any) -> None:
+def test_default_batch_size_is_25(project: Project, recorder: Recorder, batch: Any) -> None:
     client = project(EVENT_BATCH_TIMEOUT=1, BATCH_SIZE=batch)
     for _ in range(50):
         client.get("/plain")
@@ -113,7 +113,7 @@ def test_local_debug_logs_and_adds_no_header(project: Project, recorder: Recorde
     recorder.wait_for(1)
 
 
-def test_an_unreachable_collector_is_not_noticed(project: Project, nowhere: Nowhere) -> None:
+def test_unreachable_collector_does_not_affect_responses(project: Project, nowhere: Nowhere) -> None:
     client = project(APPLICATION_ID=nowhere.application_id, BASE_URI=nowhere.uri)
     for _ in range(3):
         assert client.get("/plain").status_code == 200
@@ -137,11 +137,11 @@ print("started")
 """
 
 
-def test_a_start_connects_to_nothing_and_starts_no_thread() -> None:
+def test_start_makes_no_connection_and_no_thread() -> None:
     variables = {
         "DJANGO_SETTINGS_MODULE": "tests.django.project.settings",
         "MOESIF_APPLICATION_ID": "a",
-        # Answers nobody, ever.
+        # Accepts connections and never answers.
         "MOESIF_BASE_URI": "http://192.0.2.1:9",
     }
     ended = subprocess.run(

@@ -1,4 +1,4 @@
-"""Streaming responses stay streams, and their calls end when they do.
+"""Streaming responses stay streams. A call ends when its stream ends.
 
 docs/guarantees.md: I-1, I-7, I-8, I-12.
 """
@@ -31,7 +31,7 @@ def body(event: dict[str, Any]) -> bytes:
     return base64.b64decode(event["response"]["body"])
 
 
-def test_a_chunk_leaves_before_the_next_one_is_made(project: Project, recorder: Recorder) -> None:
+def test_chunk_leaves_before_the_next_one_is_made(project: Project, recorder: Recorder) -> None:
     response = project().get("/streaming")
     chunks = iter(response.streaming_content)
     assert next(chunks) == b"chunk 0;"
@@ -45,7 +45,7 @@ def test_a_chunk_leaves_before_the_next_one_is_made(project: Project, recorder: 
     assert response["X-Moesif-Transaction-Id"] == event["transaction_id"]
 
 
-def test_a_stream_that_is_given_up_is_recorded_as_far_as_it_came(project: Project, recorder: Recorder) -> None:
+def test_abandoned_stream_is_recorded_up_to_that_point(project: Project, recorder: Recorder) -> None:
     response = project().get("/streaming")
     next(iter(response.streaming_content))
     assert not recorder.events
@@ -54,7 +54,7 @@ def test_a_stream_that_is_given_up_is_recorded_as_far_as_it_came(project: Projec
     assert body(event) == b"chunk 0;"
 
 
-def test_a_stream_that_is_forgotten_is_recorded(project: Project, recorder: Recorder) -> None:
+def test_stream_dropped_without_close_is_recorded(project: Project, recorder: Recorder) -> None:
     project()
     view = moesif_middleware(lambda _request: StreamingHttpResponse(iter([b"one", b"two"])))
     response = view(RequestFactory().get("/"))
@@ -65,7 +65,7 @@ def test_a_stream_that_is_forgotten_is_recorded(project: Project, recorder: Reco
     assert body(event) == b"one"
 
 
-def test_a_forgotten_stream_is_masked_as_well(project: Project, recorder: Recorder) -> None:
+def test_stream_dropped_without_close_is_masked(project: Project, recorder: Recorder) -> None:
     project(MASK_EVENT_MODEL=lambda event: event)
     view = moesif_middleware(lambda _request: StreamingHttpResponse(iter([b"secret", b"two"])))
     response = view(RequestFactory().get("/"))
@@ -76,7 +76,7 @@ def test_a_forgotten_stream_is_masked_as_well(project: Project, recorder: Record
     assert event["response"].get("body") is None
 
 
-def test_a_stream_that_breaks_is_recorded_as_failed(project: Project, recorder: Recorder) -> None:
+def test_stream_that_raises_is_recorded_as_failed(project: Project, recorder: Recorder) -> None:
     response = project().get("/breaking")
     with pytest.raises(ValueError, match="the stream breaks"):
         b"".join(response.streaming_content)
@@ -97,7 +97,7 @@ def test_a_masked_stream_is_masked_at_its_end(project: Project, recorder: Record
     assert event["response"]["body"] == "masked"
 
 
-def test_a_skipped_stream_passes(project: Project, recorder: Recorder) -> None:
+def test_skipped_stream_passes_unchanged(project: Project, recorder: Recorder) -> None:
     client = project(SKIP=lambda request, _response: request.path == "/streaming")
     response = client.get("/streaming")
     assert b"".join(response.streaming_content) == b"chunk 0;chunk 1;chunk 2;"
@@ -106,7 +106,7 @@ def test_a_skipped_stream_passes(project: Project, recorder: Recorder) -> None:
     assert event["request"]["uri"].endswith("/plain")
 
 
-def test_files_are_the_servers_to_send(project: Project, recorder: Recorder) -> None:
+def test_file_response_stays_for_the_server_to_send(project: Project, recorder: Recorder) -> None:
     project()
     file = io.BytesIO(b"of a file")
     view = moesif_middleware(lambda _request: FileResponse(file, content_type="text/plain"))
@@ -120,7 +120,7 @@ def test_files_are_the_servers_to_send(project: Project, recorder: Recorder) -> 
     assert event["response"].get("body") is None
 
 
-def test_compression_around_and_within_a_stream(project: Project, recorder: Recorder) -> None:
+def test_stream_is_recorded_with_compression_above_or_below(project: Project, recorder: Recorder) -> None:
     import gzip
 
     from django.conf import settings
@@ -135,7 +135,7 @@ def test_compression_around_and_within_a_stream(project: Project, recorder: Reco
 
 
 @pytest.mark.skipif(django.VERSION < (4, 2), reason="asynchronous streams come with Django 4.2")
-def test_an_asynchronous_stream_stays_one(project: Project, recorder: Recorder) -> None:
+def test_async_stream_stays_async(project: Project, recorder: Recorder) -> None:
     project()
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -184,14 +184,14 @@ def test_an_asynchronous_mask_is_awaited_at_the_end_of_a_stream(project: Project
     assert event["response"]["body"] == "masked"
 
 
-def test_a_response_without_content_is_recorded(project: Project, recorder: Recorder) -> None:
+def test_empty_response_is_recorded(project: Project, recorder: Recorder) -> None:
     project()
     moesif_middleware(lambda _request: HttpResponse(status=204))(RequestFactory().delete("/"))
     (event,) = recorder.wait_for(1)
     assert (event["response"]["status"], event["response"].get("body")) == (204, None)
 
 
-def test_a_stream_is_let_go_when_it_is_closed(project: Project) -> None:
+def test_closed_stream_is_freed(project: Project) -> None:
     project()
 
     def view(_request: Any) -> StreamingHttpResponse:
@@ -208,7 +208,7 @@ def test_a_stream_is_let_go_when_it_is_closed(project: Project) -> None:
     gc.collect()
     gc.disable()
     try:
-        # Some versions of Django keep it until the garbage is collected.
+        # Some Djangos keep it until the garbage collector runs.
         assert is_let_go(moesif_middleware(view)) == is_let_go(view)
     finally:
         gc.enable()

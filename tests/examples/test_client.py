@@ -91,4 +91,4 @@ def test_the_helpers_of_a_middleware_need_no_request(collector: Collector, tmp_p
 
 @pytest.mark.parametrize("example", sorted(path.stem for path in CLIENT.glob("*.py")))
 def test_the_readme_lists_it(example: str) -> None:
-    assert _command(example) in (ROOT / "README.md").read_text()
+    assert _command(example) in (ROOT / "examples" / "README.md").read_text()

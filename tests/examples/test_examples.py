@@ -245,7 +245,7 @@ def test_the_user_of_a_django_session_is_recorded(application: Application, coll
 
 
 def test_the_readme_lists_every_example() -> None:
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "examples" / "README.md").read_text()
     for example in (*EXAMPLES, "outgoing"):
         for command in _commands(example):
             assert command in readme, example

@@ -1,4 +1,4 @@
-"""What tests of governance are given: the same application behind the WSGI middleware and in a Django project."""
+"""Fixtures of governance tests. They run the same application with the WSGI middleware and in a Django project."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from tests.gateway import hello
 from tests.governance.rules import answer
-from tests.remote.loaded import Config
+from tests.remote.config import Config
 
 if TYPE_CHECKING:
     from tests.conftest import Wrap
@@ -22,7 +22,7 @@ class Govern(Protocol):
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run each test with either middleware, but for those that are about one alone."""
+    """Run each test with both middlewares, unless it is marked for one."""
     if "integration" in metafunc.fixturenames:
         only = metafunc.definition.get_closest_marker("only")
         metafunc.parametrize("integration", only.args if only else ["WSGI", "Django"])
@@ -30,7 +30,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def govern(recorder: Recorder, wrap: Wrap, integration: str) -> Govern:
-    """Put the middleware around an application and wait until rules are in force."""
+    """Wrap an application and wait until the rules are in force."""
 
     def make(
         rules: object, config: dict[str, Any] | None = None, application: Any = hello, /, **options: object
@@ -38,7 +38,7 @@ def govern(recorder: Recorder, wrap: Wrap, integration: str) -> Govern:
         loaded = Config(**(config or {}))
         recorder.rules, recorder.config = answer(rules), loaded.answer
         if integration == "Django":
-            from tests.django.hosted import hosted  # noqa: PLC0415 - sets Django up
+            from tests.django.hosted import hosted  # noqa: PLC0415 - configures Django
 
             middleware = hosted(application, recorder, options)
         else:

@@ -1,4 +1,4 @@
-"""A program: middlewares whose rules and configuration have parts replaced at random, served and looked at."""
+"""Program that serves calls with rules and configurations in which random parts are replaced, and checks responses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from moesifwsgi import MoesifMiddleware
 from tests.gateway import Gateway, hello, make_environ
 from tests.governance.rules import answer, rule, when
 from tests.recorder import Answer, Recorder
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 
 ROUNDS = 80
 RULES = [
@@ -46,7 +46,7 @@ ODD: list[Any] = [
 
 
 class Mutator:
-    """Replaces parts of documents."""
+    """Replaces random parts of documents."""
 
     def __init__(self, seed: int) -> None:
         self.draw = random.Random(seed)
@@ -72,7 +72,7 @@ class Mutator:
 
 
 def _serve(middleware: Any, documents: object) -> set[int]:
-    """Make calls of every kind, look at the answers as a strict server would, and return their statuses."""
+    """Make different calls, check the responses strictly, and return their statuses."""
     statuses = set()
     callers: list[dict[str, Any]] = [{}, {"HTTP_X_USER": "ann"}, {"HTTP_X_COMPANY": "acme", "HTTP_X_USER": "bob"}]
     for method, body in (("POST", b'{"a": 1}'), ("GET", None), ("HEAD", None)):
@@ -96,7 +96,7 @@ def _serve(middleware: Any, documents: object) -> set[int]:
 
 
 def main() -> None:
-    """Print the statuses met."""
+    """Print the statuses of all responses."""
     recorder = Recorder()
     mutator = Mutator(seed=7)
     statuses = set()
@@ -109,7 +109,7 @@ def main() -> None:
                 config = mutator.mutate(config)
         is_broken = mutator.draw.random() < 0.1
         recorder.rules, recorder.config = mutator.broken(rules) if is_broken else answer(rules), answer(config)
-        # A middleware of its own fetches at its first request.
+        # Each middleware with its own id fetches the documents at its first request.
         application_id = f"fuzz-{number}"
         recorder.ids.append(application_id)
         options = {
@@ -123,7 +123,7 @@ def main() -> None:
         fetched = recorder.fetches.count("/v1/rules")
         statuses |= _serve(middleware, (rules, config))
         wait_until(lambda before=fetched: recorder.fetches.count("/v1/rules") > before, "rules are fetched")  # type: ignore[misc]
-        # They are in force a moment after they have been fetched.
+        # Rules come into force shortly after they are fetched.
         for _ in range(20):
             statuses |= _serve(middleware, (rules, config))
     print(*sorted(statuses))

@@ -1,6 +1,6 @@
-"""Makes patterns, and texts to look for them in: the same ones for the same seed."""
+"""Makes random patterns and texts. The same seed gives the same ones."""
 
-# ruff: noqa: RUF001 - characters that look alike are among those that are the same in another case
+# ruff: noqa: RUF001 - some characters that are equal without case look alike
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import random
 import re
 import sys
 
-# Letters with unusual cases, a digit and a number that are not ASCII, spaces only Python knows, a mark, a connector.
+# Includes letters with unusual cases, a digit and a number outside of ASCII, white space that only Python knows, a mark
+# and a connector.
 CHARACTERS = "aabbcAK1_- ksSiIſ\u212aİıéÉßﬅ\n٣²\x1c\xa0\u0301‿\U00010428"
 ASCII = "aabbcAK1_- ksSiI\n\x1c"
 HAS_POSSESSIVE = sys.version_info >= (3, 11)
@@ -54,17 +55,17 @@ FIXED_WIDTH = [
 
 
 class Grammar:
-    """A source of patterns."""
+    """Makes patterns from the whole syntax."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.groups = 0
-        self.closed: list[str] = []
+        self.closed_groups: list[str] = []
 
     def pattern(self) -> str:
-        """Make a pattern that is almost always valid."""
+        """Return a pattern that is almost always valid."""
         self.groups = 0
-        self.closed = []
+        self.closed_groups = []
         flags = "".join(self.random.sample("imsxa", self.random.choice([1, 1, 2])))
         return (f"(?{flags})" if self.chance(0.35) else "") + self.alternatives(3)
 
@@ -83,7 +84,7 @@ class Grammar:
         return "".join(self.term(depth) for _ in range(self.random.choice([0, 1, 1, 2, 2, 3, 4])))
 
     def term(self, depth: int) -> str:
-        groups = len(self.closed)
+        closed_before = len(self.closed_groups)
         item = self.item(depth)
         if item in ASSERTIONS or not self.chance(0.3):
             return item
@@ -92,8 +93,8 @@ class Grammar:
             quantifier += "?"
         elif HAS_POSSESSIVE and self.chance(0.2):
             quantifier += "+"
-            # What such a group holds is not even known to CPython: references to it are refused.
-            del self.closed[groups:]
+            # References to these groups are refused, because what CPython leaves in them is not defined.
+            del self.closed_groups[closed_before:]
         return item + quantifier
 
     def item(self, depth: int) -> str:
@@ -125,15 +126,15 @@ class Grammar:
         return self.random.choice(self.random.choice([ESCAPES, CLASSES, ASSERTIONS, ["."]]))
 
     def reference(self) -> str:
-        if not self.closed:
+        if not self.closed_groups:
             return self.literal()
-        name = self.random.choice(self.closed)
+        name = self.random.choice(self.closed_groups)
         return rf"(?:\{name})" if name.isdigit() else f"(?P={name})"
 
     def condition(self, depth: int) -> str:
-        if not self.closed:
+        if not self.closed_groups:
             return self.literal()
-        name = self.random.choice(self.closed)
+        name = self.random.choice(self.closed_groups)
         otherwise = "|" + self.sequence(depth) if self.chance(0.7) else ""
         return f"(?({name}){self.sequence(depth)}{otherwise})"
 
@@ -142,7 +143,7 @@ class Grammar:
         name = str(self.groups)
         named = self.chance(0.3)
         body = self.alternatives(depth)
-        self.closed.append(f"g{name}" if named else name)
+        self.closed_groups.append(f"g{name}" if named else name)
         return f"(?P<g{name}>{body})" if named else f"({body})"
 
     def group(self, depth: int) -> str:
@@ -161,8 +162,8 @@ class Grammar:
         return f"{opening}{self.alternatives(depth)})"
 
 
-class Groups(Grammar):
-    """A source of patterns whose meaning is in what their groups have captured, for texts of a few characters."""
+class GroupGrammar(Grammar):
+    """Makes patterns that depend on what their groups capture, and short texts of two different letters."""
 
     def literal(self) -> str:
         return self.random.choice("aab")
@@ -175,7 +176,7 @@ class Groups(Grammar):
 
     def pattern(self) -> str:
         self.groups = 0
-        self.closed = []
+        self.closed_groups = []
         return self.alternatives(3)
 
     def item(self, depth: int) -> str:
@@ -194,8 +195,8 @@ class Groups(Grammar):
         return "".join(self.random.choices("aab", k=self.random.randint(0, longest)))
 
 
-class Noise(Grammar):
-    """A source of patterns that are mostly invalid."""
+class InvalidGrammar(Grammar):
+    """Makes patterns that are mostly invalid."""
 
     PIECES = (
         *"()()[]{}?*+|^$\\\\.dwsbBAZNxuU<>=!:#-,01237989aiLmsx \n&~_kKé",

@@ -1,4 +1,4 @@
-"""Governance rules and the calls they are about."""
+"""Functions that make governance rules and find the events of calls."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from tests.recorder import Answer
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 
 if TYPE_CHECKING:
     from tests.recorder import Event, Recorder
@@ -15,12 +15,12 @@ Rule = dict[str, Any]
 
 
 def rule(kind: str = "regex", identifier: str = "r", **fields: Any) -> Rule:
-    """Make a rule that blocks, unless ``fields`` say otherwise; its body is its id."""
+    """Return a rule that blocks, with its id as body. ``fields`` replace its fields."""
     return {"_id": identifier, "type": kind, "block": True, "response": {"status": 402, "body": identifier}, **fields}
 
 
 def when(**fields: Any) -> list[dict[str, Any]]:
-    """Restrict a rule to calls all of whose fields match: ``when(route="^/a", body__query="x")``."""
+    """Return a ``regex_config`` in which all given fields must match: ``when(route="^/a", body__query="x")``."""
     conditions = [{"path": f"request.{name.replace('__', '.')}", "value": value} for name, value in fields.items()]
     return [{"conditions": conditions}]
 
@@ -30,7 +30,7 @@ def answer(document: object) -> Answer:
 
 
 def events_of(recorder: Recorder, path: str, count: int = 1) -> list[Event]:
-    """Wait for the events of this path; calls of other paths showed what is in force."""
+    """Wait for the events of calls to this path."""
 
     def events() -> list[Event]:
         return [event for event in recorder.events if event["request"]["uri"].split("?")[0].endswith(path)]

@@ -1,4 +1,4 @@
-"""Searches for patterns as rules do, through the example program of the core."""
+"""Searches for patterns as rules do, through ``cargo xtask pattern``."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Found: TypeAlias = "bool | str | dict[str, str]"
-"""Whether it was found, ``"gave up"``, or ``{"error": why the pattern cannot be used}``."""
+"""Whether the pattern matches, ``"limit exceeded"``, or ``{"error": reason why the pattern is refused}``."""
 
 
-def searcher_binary() -> Path:
-    """``MOESIF_PATTERN``, else the release build of this tree."""
-    binary = Path(os.environ.get("MOESIF_PATTERN") or ROOT / "target" / "release" / "examples" / "pattern")
+def xtask_binary() -> Path:
+    """Return ``MOESIF_XTASK`` if it is set, else the release build in this tree."""
+    binary = Path(os.environ.get("MOESIF_XTASK") or ROOT / "target" / "release" / "xtask")
     if not os.access(binary, os.X_OK):
-        message = f"{binary} is not there: `make test-python` builds it, MOESIF_PATTERN names another one"
+        message = f"{binary} is not an executable file: run `make test-python` to build it, or set MOESIF_XTASK"
         raise FileNotFoundError(message)
     return binary
 
 
 def search(questions: Iterable[tuple[str, str]]) -> list[Found]:
-    """Look for each pattern in its text."""
+    """Search for each pattern in its text. Return the results in the same order."""
     lines = [json.dumps({"pattern": pattern, "text": text}) for pattern, text in questions]
     ended = subprocess.run(
-        [searcher_binary()], input="\n".join(lines), capture_output=True, text=True, timeout=90, check=False
+        [xtask_binary(), "pattern"], input="\n".join(lines), capture_output=True, text=True, timeout=90, check=False
     )
     assert ended.returncode == 0, ended.stderr
     answers = [json.loads(line)["result"] for line in ended.stdout.splitlines()]

@@ -1,4 +1,4 @@
-"""A rule that blocks answers in the application's place (docs/wire-contract.md, governance)."""
+"""A blocking rule responds instead of the application (docs/wire-contract.md, Governance)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import moesif
 from tests.gateway import Environ, Gateway, hello, make_environ, request
 from tests.governance.rules import events_of, rule, when
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 
 if TYPE_CHECKING:
     from tests.governance.conftest import Govern
@@ -28,7 +28,7 @@ def blocked(application: Any, method: str = "GET", **variables: Any) -> Gateway:
     return request(application, make_environ(method, "/blocked", **variables))
 
 
-def test_the_application_is_not_called(govern: Govern) -> None:
+def test_application_of_blocked_call_is_not_called(govern: Govern) -> None:
     paths: list[str] = []
 
     def application(environ: Environ, start_response: Any) -> list[bytes]:
@@ -43,14 +43,14 @@ def test_the_application_is_not_called(govern: Govern) -> None:
 
 
 @pytest.mark.only("WSGI")
-def test_the_answer_is_whole(govern: Govern) -> None:
+def test_blocking_response_is_complete(govern: Govern) -> None:
     governed = govern(_blocking(status=403, headers={"X-Reason": "quota"}, body={"error": "é", "n": [1.50]}))
     gateway = Gateway()
     environ = make_environ("GET", "/blocked", HTTP_X_MOESIF_TRANSACTION_ID="mine-1")
     result = governed(environ, gateway.start_response)
     assert type(result) is list
     assert (gateway.status, gateway.starts) == ("403 Forbidden", 1)
-    # Carried as the collector wrote it.
+    # The body is sent as the collector wrote it.
     assert b"".join(result) == rb'{"error": "\u00e9", "n": [1.5]}'
     assert gateway.headers == [
         ("X-Reason", "quota"),
@@ -70,7 +70,7 @@ def test_the_answer_is_whole(govern: Govern) -> None:
         (306, "306 Unknown"),
         (599, "599 Unknown"),
         ("451", "451 Unavailable For Legal Reasons"),
-        # What cannot end a request, or is no status.
+        # Not a status, or a status that does not end a request.
         (100, "429 Too Many Requests"),
         (199, "429 Too Many Requests"),
         (99, "429 Too Many Requests"),
@@ -82,7 +82,7 @@ def test_the_answer_is_whole(govern: Govern) -> None:
         ([], "429 Too Many Requests"),
     ],
 )
-def test_any_status_has_a_line(recorder: Recorder, govern: Govern, status: object, line: str) -> None:
+def test_any_status_gets_a_status_line(recorder: Recorder, govern: Govern, status: object, line: str) -> None:
     governed = govern(_blocking(status=status, body={}))
     answer = blocked(governed)
     assert (answer.status, answer.body) == (line, b"{}")
@@ -91,7 +91,7 @@ def test_any_status_has_a_line(recorder: Recorder, govern: Govern, status: objec
 
 
 @pytest.mark.parametrize("body", [{"a": 1}, [1], "text", 17, None, True, [], "é\ud800"], ids=ascii)
-def test_any_body_is_a_json_document(recorder: Recorder, govern: Govern, body: object) -> None:
+def test_any_body_is_sent_as_json(recorder: Recorder, govern: Govern, body: object) -> None:
     governed = govern(_blocking(body=body))
     answer = blocked(governed)
     assert answer.header("Content-Type") == ["application/json"]
@@ -101,7 +101,7 @@ def test_any_body_is_a_json_document(recorder: Recorder, govern: Govern, body: o
     assert event["response"].get("body") == body
 
 
-def test_a_rule_may_name_its_media_type_and_nobody_its_length(govern: Govern) -> None:
+def test_rule_may_set_content_type_but_not_content_length(govern: Govern) -> None:
     headers = {"content-type": "application/problem+json", "Content-Length": "99", "Transfer-Encoding": "chunked"}
     answer = blocked(govern(_blocking(headers=headers, body={})))
     assert answer.header("Content-Type") == ["application/problem+json"]
@@ -109,7 +109,7 @@ def test_a_rule_may_name_its_media_type_and_nobody_its_length(govern: Govern) ->
     assert answer.header("Transfer-Encoding") == []
 
 
-def test_head_is_told_the_length_of_what_it_is_not_sent(recorder: Recorder, govern: Govern) -> None:
+def test_head_gets_content_length_without_body(recorder: Recorder, govern: Govern) -> None:
     answer = blocked(govern(_blocking(body={"a": 1})), "HEAD")
     assert answer.header("Content-Length") == ["8"]
     assert answer.body == b""
@@ -118,14 +118,14 @@ def test_head_is_told_the_length_of_what_it_is_not_sent(recorder: Recorder, gove
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_a_body_has_none(govern: Govern, status: int) -> None:
+def test_status_without_body_has_none(govern: Govern, status: int) -> None:
     answer = blocked(govern(_blocking(status=status, headers={"Content-Type": "a/b", "X-A": "1"}, body={"a": 1})))
     assert answer.status.startswith(str(status))
     assert answer.body == b""
     assert [name for name, _ in answer.headers] == ["X-A", ID]
 
 
-def test_the_event_tells_who_was_blocked_by_what(recorder: Recorder, govern: Govern) -> None:
+def test_event_names_user_company_and_rule(recorder: Recorder, govern: Govern) -> None:
     governed = govern(
         [rule(identifier="rule-17", regex_config=ON_BLOCKED, response={"headers": {"X-A": "é"}, "body": {"a": 1}})],
         IDENTIFY_USER=lambda *_arguments: "ann",
@@ -140,7 +140,7 @@ def test_the_event_tells_who_was_blocked_by_what(recorder: Recorder, govern: Gov
     assert event["metadata"] == {"headers": "application/json"}
     response = event["response"]
     assert (response["status"], response["body"], response["transfer_encoding"]) == (429, {"a": 1}, "json")
-    # On the wire its UTF-8, as PEP 3333 spells it; in the event what was meant.
+    # The server gets UTF-8 as Latin-1 text (PEP 3333), and the event has the real text.
     assert answer.header("X-A") == ["Ã©"]
     assert response["headers"]["X-A"] == "é"
     assert response["headers"][ID] == event["transaction_id"]
@@ -149,7 +149,7 @@ def test_the_event_tells_who_was_blocked_by_what(recorder: Recorder, govern: Gov
     assert "blocked_by" not in event
 
 
-def test_skip_leaves_the_event_out_and_the_block_in(recorder: Recorder, govern: Govern) -> None:
+def test_skipped_call_is_blocked_but_not_recorded(recorder: Recorder, govern: Govern) -> None:
     skipped: list[str] = []
 
     def skip(_app: object, environ: Environ) -> bool:
@@ -183,7 +183,7 @@ def _mask_everything(event: Any) -> Any:
     ],
     ids=lambda options: next(iter(options)),
 )
-def test_rules_look_at_the_call_and_not_at_its_record(
+def test_rules_see_the_call_without_masks(
     recorder: Recorder, govern: Govern, integration: str, options: dict[str, Any]
 ) -> None:
     restriction = when(**{"headers__X-Plan": "free", "uri": "plan=free", "body__plan": "free"})
@@ -197,7 +197,7 @@ def test_rules_look_at_the_call_and_not_at_its_record(
     assert event["blocked_by"] == "r"
 
 
-def test_a_call_that_is_sampled_out_is_blocked(govern: Govern) -> None:
+def test_sampled_out_call_is_blocked(govern: Govern) -> None:
     governed = govern(_blocking(), {"sample_rate": 0})
     before = moesif.stats()["sampled_out"]
     assert blocked(governed).status.startswith("429")
@@ -206,7 +206,7 @@ def test_a_call_that_is_sampled_out_is_blocked(govern: Govern) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("status", [200, 204, 304, 402])
-def test_the_answer_is_what_the_specification_asks_for(govern: Govern, status: int, method: str) -> None:
+def test_blocking_response_is_valid_wsgi(govern: Govern, status: int, method: str) -> None:
     governed = govern(_blocking(status=status, headers={"X-A": "1", "Content-Type": "a/b"}, body={"a": 1}))
     environ = make_environ(method, "/blocked")
     gateway = Gateway()
@@ -216,7 +216,7 @@ def test_the_answer_is_what_the_specification_asks_for(govern: Govern, status: i
 
 
 @pytest.mark.only("WSGI")
-def test_a_server_that_refuses_the_answer_is_heard(recorder: Recorder, govern: Govern) -> None:
+def test_exception_of_start_response_propagates(recorder: Recorder, govern: Govern) -> None:
     governed = govern(_blocking())
 
     def refuse(*_arguments: object) -> Any:

@@ -1,4 +1,4 @@
-"""Which rule applies to which call (docs/wire-contract.md, governance; docs/guarantees.md, I-29)."""
+"""Which rules apply to a call (docs/wire-contract.md, Governance; docs/guarantees.md, I-29)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCKED = "402 Payment Required"
 PASSED = "200 OK"
 
 
-def test_users_come_before_companies_before_calls(govern: Govern) -> None:
+def test_user_rules_win_over_company_rules_over_regex_rules(govern: Govern) -> None:
     application = govern(
         [rule("user", "u"), rule("company", "c1"), rule("company", "c2"), rule("regex", "r1"), rule("regex", "r2")],
         {
@@ -53,7 +53,7 @@ def test_users_come_before_companies_before_calls(govern: Govern) -> None:
     ids=str,
 )
 @pytest.mark.parametrize("kind", ["user", "company"])
-def test_cohorts_decide_whom_a_rule_is_for(govern: Govern, kind: str, fields: dict[str, Any], blocked: str) -> None:
+def test_cohorts_decide_to_whom_a_rule_applies(govern: Govern, kind: str, fields: dict[str, Any], blocked: str) -> None:
     application = govern([rule(kind, **fields)], {f"{kind}_rules": {"member": [{"rules": "r"}]}}, **IDENTIFY)
     header = f"HTTP_X_{kind.upper()}"
     calls: dict[str, dict[str, Any]] = {
@@ -89,7 +89,7 @@ def test_cohorts_decide_whom_a_rule_is_for(govern: Govern, kind: str, fields: di
         ("request.colour", "", False),
     ],
 )
-def test_a_condition_looks_at_its_field(govern: Govern, path: str, pattern: str, *, blocked: bool) -> None:
+def test_condition_is_tested_on_its_field(govern: Govern, path: str, pattern: str, *, blocked: bool) -> None:
     conditions = [{"path": path, "value": pattern}, {"path": "request.verb", "value": "."}]
     application = govern([rule(regex_config=[{"conditions": conditions}])])
     body = json.dumps({"number": 17, "flag": True, "text": "é", "nothing": None}).encode()
@@ -117,12 +117,12 @@ def test_a_condition_looks_at_its_field(govern: Govern, path: str, pattern: str,
         ("application/json", None, b"\xff", False),
         ("application/json", "gzip", b"secret", False),
         ("application/json", None, b"", False),
-        # Neither half a character nor depth gets a caller past a rule.
+        # A lone surrogate or deep nesting does not bypass a rule.
         ("application/json", None, b'{"query": "secret \\ud800", "\\udfff": 1}', True),
         ("application/json", None, b'{"query": "secret", "z": ' + b"[" * 900 + b"]" * 900 + b"}", True),
     ],
 )
-def test_graphql_queries_are_found_in_bodies(
+def test_graphql_query_in_body_is_matched(
     govern: Govern, content_type: str | None, encoding: str | None, body: bytes, *, blocked: bool
 ) -> None:
     application = govern([rule(regex_config=when(body__query="secret"))])
@@ -130,19 +130,19 @@ def test_graphql_queries_are_found_in_bodies(
     assert request(application, environ).status == (BLOCKED if blocked else PASSED)
 
 
-def test_a_user_is_found_in_a_token(govern: Govern) -> None:
+def test_user_in_token_is_found(govern: Govern) -> None:
     application = govern([rule("user")], {"user_rules": {"ann": [{"rules": "r"}]}})
     assert request(application, make_environ(HTTP_AUTHORIZATION="Basic YW5uOnNlY3JldA==")).status == BLOCKED
     assert request(application).status == PASSED
 
 
-def test_an_id_that_is_no_text_is_its_text(govern: Govern) -> None:
+def test_id_that_is_not_text_is_compared_as_text(govern: Govern) -> None:
     application = govern([rule("user")], {"user_rules": {"42": [{"rules": "r"}]}}, IDENTIFY_USER=lambda *_arguments: 42)
     assert request(application).status == BLOCKED
 
 
-#: Documents that one SDK or another answers with a 500, or reads too few or too many rules from: the rules, the
-#: configuration, and the body of the answer.
+#: Documents that make some other SDK fail or apply the wrong rules: the rules, the configuration, and the body of the
+#: right response.
 OTHERS_FAIL: dict[str, tuple[list[Any], dict[str, Any], bytes]] = {
     "no applied_to": (
         [{"_id": "r", "type": "user", "block": True, "response": {"body": 1}}],
@@ -166,12 +166,12 @@ OTHERS_FAIL: dict[str, tuple[list[Any], dict[str, Any], bytes]] = {
     "a number in the body": ([rule(regex_config=when(body__n="^1$"))], {}, b'"r"'),
     "an address": ([rule(regex_config=when(ip_address="192"))], {}, b'"r"'),
     "a path": ([rule(regex_config=when(route="^/path$"))], {}, b'"r"'),
-    "a pattern that is none before one that is": (
+    "an invalid pattern before a valid one": (
         [rule(regex_config=when(verb="(")), rule(regex_config=when(verb="POST"))],
         {},
         b'"r"',
     ),
-    "a value that is no text": (
+    "a value that is not text": (
         [rule("user", variables=[{"name": "0"}], response={"body": "{{0}}"})],
         {"user_rules": {"ann": [{"rules": "r", "values": {"0": 7}}]}},
         b'"7"',
@@ -185,7 +185,7 @@ OTHERS_FAIL: dict[str, tuple[list[Any], dict[str, Any], bytes]] = {
     "no response": ([rule(response=None)], {}, b"null"),
     "no cohorts": ([rule("user", applied_to="not_matching")], {"user_rules": None}, b'"r"'),
     "an unknown kind of rule": ([rule("plan", "p"), rule()], {}, b'"r"'),
-    "rules that are none": ([None, 7, {}, {"_id": "x"}, rule()], {}, b'"r"'),
+    "values that are not rules": ([None, 7, {}, {"_id": "x"}, rule()], {}, b'"r"'),
     "an empty list of restrictions": ([rule(regex_config=[])], {}, b'"r"'),
     "a restriction without conditions": ([rule(regex_config=[{"conditions": []}])], {}, b'"r"'),
     "two conditions on one field": (
@@ -212,7 +212,7 @@ OTHERS_FAIL: dict[str, tuple[list[Any], dict[str, Any], bytes]] = {
         {"user_rules": {"ann": [{"rules": "r", "values": {"0": "{{1}}"}}]}},
         b'"{{1}}none"',
     ),
-    "braces that are no tags": (
+    "braces that are not tags": (
         [rule(variables=[{"name": "0"}], response={"body": "{0} {{x}} {}"})],
         {},
         b'"{0} {{x}} {}"',
@@ -222,7 +222,7 @@ OTHERS_FAIL: dict[str, tuple[list[Any], dict[str, Any], bytes]] = {
 
 
 @pytest.mark.parametrize("case", OTHERS_FAIL)
-def test_what_others_fail_on(govern: Govern, case: str) -> None:
+def test_documents_that_other_sdks_fail_on(govern: Govern, case: str) -> None:
     rules, config, body = OTHERS_FAIL[case]
     application = govern(rules, config, IDENTIFY_USER=lambda *_arguments: "ann")
     variables = {"CONTENT_TYPE": "application/json"}
@@ -233,15 +233,18 @@ def test_what_others_fail_on(govern: Govern, case: str) -> None:
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
-        ("GE(T", "the pattern of request.route cannot be used: a group without an end, at position 2"),
-        (r"\N{SOLIDUS}", r"the pattern of request.route cannot be used: a character by its name: \N{…}, at position 0"),
-        ("(" * 10_000, "the pattern of request.route cannot be used: a pattern of more than 8192 bytes"),
-        # Invalid for nobody, but the path is long.
-        (r"^/(a|a)*\1$", "the pattern of request.route costs too much: calls pass it unseen"),
+        ("GE(T", "the pattern of request.route cannot be used: the group has no closing parenthesis, at position 2"),
+        (r"\N{SOLIDUS}", r"the pattern of request.route cannot be used: \N{…} is not supported, at position 0"),
+        ("(" * 10_000, "the pattern of request.route cannot be used: the pattern is longer than 8192 bytes"),
+        # Valid, but the search is too expensive.
+        (
+            r"^/(a|a)*\1$",
+            "the pattern of request.route is too expensive: a search was stopped and the condition did not match",
+        ),
     ],
     ids=["malformed", "unsupported", "too long", "too slow"],
 )
-def test_a_pattern_that_cannot_be_used_passes_calls_and_is_named_once(
+def test_unusable_pattern_never_matches_and_is_logged_once(
     govern: Govern, caplog: pytest.LogCaptureFixture, pattern: str, reason: str
 ) -> None:
     application = govern([rule(identifier="odd-one", regex_config=when(route=pattern))])

@@ -1,4 +1,4 @@
-"""Rules that do not block set headers on the application's response (docs/wire-contract.md, governance; I-9)."""
+"""Rules that do not block set headers of the application's response (docs/wire-contract.md, Governance; I-9)."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def application(_environ: Environ, start_response: Any) -> list[bytes]:
 
 
 @pytest.mark.only("WSGI")
-def test_a_header_takes_the_place_of_those_of_its_name_and_nothing_else_moves(
-    recorder: Recorder, govern: Govern
-) -> None:
+def test_a_rule_header_replaces_only_headers_of_its_name(recorder: Recorder, govern: Govern) -> None:
     before = list(FIELDS)
     governed = govern([_setting({"X-LIMIT": "10", "X-New": "é"})], {}, application)
     answer = request(governed, make_environ("GET", "/path"))
@@ -60,18 +58,18 @@ def test_a_header_takes_the_place_of_those_of_its_name_and_nothing_else_moves(
 
 
 @pytest.mark.only("WSGI")
-def test_without_a_rule_that_applies_nothing_moves(govern: Govern) -> None:
+def test_headers_are_unchanged_if_no_rule_applies(govern: Govern) -> None:
     governed = govern([_setting({"X-Limit": "10"}, "user")], {}, application)
     assert request(governed).headers[:-1] == FIELDS
 
 
 @pytest.mark.only("WSGI")
-def test_a_cookie_is_added_to_the_applications(govern: Govern) -> None:
+def test_cookie_of_rule_is_added(govern: Govern) -> None:
     governed = govern([_setting({"set-cookie": "rule=1"})], {}, application)
     assert request(governed).header("Set-Cookie") == ["a=1", "a=1", "rule=1"]
 
 
-def test_the_later_rule_counts(govern: Govern) -> None:
+def test_later_rule_wins(govern: Govern) -> None:
     rules = [
         _setting({"X-Limit": "user", "X-User": "1"}, "user", applied_to_unidentified=True),
         _setting({"x-limit": "call", "X-Call": "1"}),
@@ -81,13 +79,13 @@ def test_the_later_rule_counts(govern: Govern) -> None:
     assert (answer.header("X-User"), answer.header("X-Call")) == (["1"], ["1"])
 
 
-def test_an_id_of_a_rule_is_not_doubled(govern: Govern) -> None:
+def test_transaction_id_of_rule_is_the_only_one(govern: Govern) -> None:
     answer = request(govern([_setting({ID.lower(): "of-the-rule"})], {}, application))
     assert answer.header(ID) == ["of-the-rule"]
 
 
 @pytest.mark.only("WSGI")
-def test_a_second_start_is_governed_too(recorder: Recorder, govern: Govern) -> None:
+def test_second_start_response_gets_rule_headers(recorder: Recorder, govern: Govern) -> None:
     def failing(_environ: Environ, start_response: Any) -> list[bytes]:
         try:
             start_response("200 OK", [("X-Limit", "first"), ("X-First", "1")])
@@ -116,7 +114,7 @@ def _streamed(_environ: Environ, start_response: Any) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("application", [_written, _streamed])
-def test_every_way_to_answer_is_governed(govern: Govern, application: Any) -> None:
+def test_every_kind_of_response_gets_rule_headers(govern: Govern, application: Any) -> None:
     answer = request(govern([_setting({"X-Limit": "rule"})], {}, application))
     assert (answer.header("X-Limit"), answer.body) == (["rule"], b"hello")
 
@@ -126,8 +124,8 @@ def test_every_way_to_answer_is_governed(govern: Govern, application: Any) -> No
     ["x\r\nSet-Cookie: stolen=1", "x\n", "\r", "x\0y", "x\x7f", "a\tb", "é\r\n\r\n<html>"],
     ids=ascii,
 )
-def test_a_value_cannot_start_another_header(govern: Govern, value: str) -> None:
-    """What is around the text goes, and a header with a control character in the middle of its value is left out."""
+def test_value_with_line_break_is_left_out(govern: Govern, value: str) -> None:
+    """White space around a value is removed. A header with a control character inside its value is left out."""
     variables: dict[str, Any] = {"variables": [{"name": "0"}], "applied_to": "matching"}
     rules = [_setting({"X-Value": "a{{0}}b", "X-End": "{{0}}", "X-Good": "1"}, "user", **variables)]
     config = {"user_rules": {"ann": [{"rules": "r", "values": {"0": value}}]}}
@@ -160,14 +158,14 @@ def test_a_value_cannot_start_another_header(govern: Govern, value: str) -> None
     ],
     ids=ascii,
 )
-def test_what_only_a_server_may_set_is_left_alone(govern: Govern, name: str) -> None:
+def test_rule_cannot_set_headers_of_connection(govern: Govern, name: str) -> None:
     governed = govern([_setting({name: "1", "X-Good": "1"})], {}, application)
     answer = request(governed)
     assert answer.header("X-Good") == ["1"]
     assert not [field for field in answer.headers if field[0].lower() == name.lower()]
 
 
-def test_a_header_of_bytes_that_are_no_latin_1_is_sent_in_utf_8(recorder: Recorder, govern: Govern) -> None:
+def test_header_beyond_latin_1_is_sent_as_utf_8(recorder: Recorder, govern: Govern) -> None:
     answer = request(govern([_setting({"X-Name": "日本 é"})], {}, application), make_environ("GET", "/path"))
     assert answer.header("X-Name")[0].encode("latin-1").decode() == "日本 é"
     [event] = events_of(recorder, "/path")

@@ -1,4 +1,4 @@
-"""Functions that say who calls, asked before the application (docs/guarantees.md, I-10 and I-19)."""
+"""Identifying functions that are called before the application (docs/guarantees.md, I-10 and I-19)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-class Asked:
-    """Who was asked, in which order; ``user`` and ``company`` decide what is answered."""
+class Called:
+    """Records the order of calls of functions and the application. ``user`` and ``company`` give the results."""
 
     def __init__(self) -> None:
         self.order: list[str] = []
@@ -45,12 +45,16 @@ class Asked:
         return list(self.order)
 
 
-def _governed(govern: Govern, asked: Asked, rules: list[Any], config: dict[str, Any] | None = None) -> Any:
-    functions = {"IDENTIFY_USER": asked.identify_user, "IDENTIFY_COMPANY": asked.identify_company}
-    return govern(rules, config, asked.application, **functions)
+def _governed(govern: Govern, called: Called, rules: list[Any], config: dict[str, Any] | None = None) -> Any:
+    functions = {"IDENTIFY_USER": called.identify_user, "IDENTIFY_COMPANY": called.identify_company}
+    return govern(rules, config, called.application, **functions)
 
 
-NOBODY: dict[str, Any] = {"applied_to_unidentified": True, "block": False, "response": {"headers": {"X-Nobody": "1"}}}
+FOR_UNIDENTIFIED: dict[str, Any] = {
+    "applied_to_unidentified": True,
+    "block": False,
+    "response": {"headers": {"X-Nobody": "1"}},
+}
 
 
 @pytest.mark.parametrize(
@@ -64,59 +68,59 @@ NOBODY: dict[str, Any] = {"applied_to_unidentified": True, "block": False, "resp
     ],
     ids=str,
 )
-def test_a_function_is_asked_once_and_early_only_for_rules_of_its_kind(
+def test_function_is_called_early_only_for_rules_of_its_kind(
     recorder: Recorder, govern: Govern, kinds: list[str], order: list[str]
 ) -> None:
-    asked = Asked()
+    called = Called()
     governed = _governed(
         govern,
-        asked,
-        [rule(kind, **NOBODY) for kind in kinds if kind != "regex"]
+        called,
+        [rule(kind, **FOR_UNIDENTIFIED) for kind in kinds if kind != "regex"]
         + [rule(kind, block=False) for kind in kinds if kind == "regex"],
     )
-    assert asked.during(governed) == order
+    assert called.during(governed) == order
     [event] = events_of(recorder, "/path")
     assert (event["user_id"], event["company_id"]) == ("ann", "acme")
 
 
 @pytest.mark.parametrize("nothing", [None, "", 0])
-def test_who_said_nothing_before_is_asked_once_more_after(recorder: Recorder, govern: Govern, nothing: object) -> None:
-    asked = Asked()
-    asked.user = lambda _app, _environ, headers: headers["X-Seen"] if headers else nothing
-    governed = _governed(govern, asked, [rule("user", **NOBODY)])
-    assert asked.during(governed) == ["user", "application", "user", "company"]
+def test_function_without_early_result_is_called_again(recorder: Recorder, govern: Govern, nothing: object) -> None:
+    called = Called()
+    called.user = lambda _app, _environ, headers: headers["X-Seen"] if headers else nothing
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
+    assert called.during(governed) == ["user", "application", "user", "company"]
     assert events_of(recorder, "/path")[0]["user_id"] == "1"
 
 
-def test_a_blocked_call_names_everybody_and_asks_nobody_twice(recorder: Recorder, govern: Govern) -> None:
-    asked = Asked()
-    governed = _governed(govern, asked, [rule("user")], {"user_rules": {"ann": [{"rules": "r"}]}})
-    assert asked.during(governed) == ["user", "company"]
+def test_blocked_call_is_identified_and_functions_are_called_once(recorder: Recorder, govern: Govern) -> None:
+    called = Called()
+    governed = _governed(govern, called, [rule("user")], {"user_rules": {"ann": [{"rules": "r"}]}})
+    assert called.during(governed) == ["user", "company"]
     [event] = events_of(recorder, "/path")
     assert (event["blocked_by"], event["user_id"], event["company_id"]) == ("r", "ann", "acme")
 
 
 @pytest.mark.only("WSGI")
-def test_functions_find_their_arguments(govern: Govern) -> None:
-    asked = Asked()
+def test_functions_get_the_documented_arguments(govern: Govern) -> None:
+    called = Called()
     given: list[tuple[Any, ...]] = []
 
     def identify(*arguments: Any) -> str:
         given.append(arguments)
         return "ann"
 
-    asked.user = identify
-    governed = _governed(govern, asked, [rule("user", **NOBODY)])
+    called.user = identify
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     given.clear()
     environ = make_environ("GET", "/path")
     request(governed, environ)
     [(app, seen, headers)] = given
-    assert app == asked.application
+    assert app == called.application
     assert seen is environ
     assert headers == {}
 
 
-def test_a_function_of_two_parameters_is_asked_with_two(govern: Govern) -> None:
+def test_function_with_two_parameters_gets_two(govern: Govern) -> None:
     governed = govern(
         [rule("user")], {"user_rules": {"ann": [{"rules": "r"}]}}, IDENTIFY_USER=lambda _app, _environ: "ann"
     )
@@ -125,9 +129,11 @@ def test_a_function_of_two_parameters_is_asked_with_two(govern: Govern) -> None:
 
 @pytest.mark.parametrize("restriction", [{"applied_to_unidentified": True}, {"applied_to": "not_matching"}], ids=str)
 @pytest.mark.parametrize("kind", ["user", "company"])
-def test_who_cannot_be_asked_about_is_not_nobody(govern: Govern, kind: str, restriction: dict[str, Any]) -> None:
-    asked = Asked()
-    governed = _governed(govern, asked, [rule(kind, **restriction)])
+def test_failed_function_does_not_make_caller_unidentified(
+    govern: Govern, kind: str, restriction: dict[str, Any]
+) -> None:
+    called = Called()
+    governed = _governed(govern, called, [rule(kind, **restriction)])
 
     def away(*_arguments: object) -> None:
         message = "the database is away"
@@ -135,23 +141,23 @@ def test_who_cannot_be_asked_about_is_not_nobody(govern: Govern, kind: str, rest
 
     blocked = {"user": None, "company": None} if "applied_to_unidentified" in restriction else {}
     for who, result in blocked.items():
-        setattr(asked, who, lambda *_arguments, result=result: result)
+        setattr(called, who, lambda *_arguments, result=result: result)
     assert request(governed).status.startswith("402")
-    setattr(asked, kind, away)
+    setattr(called, kind, away)
     assert request(governed).status == "200 OK"
-    # The headers name somebody, in a way that rules may know nothing of.
+    # A user in the authorization header does not count instead.
     assert request(governed, make_environ(HTTP_AUTHORIZATION="Basic YW5uOng=")).status == "200 OK"
 
 
-def test_a_function_that_raises_costs_its_result_and_is_logged_once(
+def test_raising_function_loses_its_result_and_is_logged_once(
     recorder: Recorder, govern: Govern, caplog: pytest.LogCaptureFixture
 ) -> None:
-    asked = Asked()
-    asked.user = lambda _app, _environ, headers: headers["X-Seen"]
-    governed = _governed(govern, asked, [rule("user", **NOBODY)])
+    called = Called()
+    called.user = lambda _app, _environ, headers: headers["X-Seen"]
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     for _ in range(3):
         answer = request(governed, make_environ("GET", "/path"))
-        # Who it is nobody knows: that is not to be nobody.
+        # The caller is unknown, which is not the same as unidentified.
         assert (answer.status, answer.header("X-Nobody")) == ("200 OK", [])
     assert [event["user_id"] for event in events_of(recorder, "/path", 3)] == ["1", "1", "1"]
     messages = [record for record in caplog.records if "IDENTIFY_USER" in record.getMessage()]
@@ -161,23 +167,23 @@ def test_a_function_that_raises_costs_its_result_and_is_logged_once(
 
 
 @pytest.mark.parametrize("exit_class", [SystemExit, KeyboardInterrupt, GeneratorExit])
-def test_an_exit_goes_on_its_way_and_the_application_is_not_called(
+def test_system_exit_propagates_and_application_is_not_called(
     recorder: Recorder, govern: Govern, exit_class: type[BaseException]
 ) -> None:
-    asked = Asked()
-    governed = _governed(govern, asked, [rule("user", **NOBODY)])
+    called = Called()
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     leave = exit_class()
 
     def exits(*_arguments: object) -> str:
-        asked.user = lambda *_arguments: "ann"
+        called.user = lambda *_arguments: "ann"
         raise leave
 
-    asked.user = exits
-    asked.order.clear()
+    called.user = exits
+    called.order.clear()
     with pytest.raises(exit_class) as raised:
         request(governed, make_environ("GET", "/path"))
     assert raised.value is leave
-    assert "application" not in asked.order
+    assert "application" not in called.order
     assert events_of(recorder, "/path")[0]["response"]["status"] == 500
 
 
@@ -200,7 +206,7 @@ def _read_through_a_buffer(environ: Environ) -> bytes:
 
 def _read_and_replace(environ: Environ) -> bytes:
     body: bytes = environ["wsgi.input"].read()
-    environ["wsgi.input"] = io.BytesIO(b"somebody else's")
+    environ["wsgi.input"] = io.BytesIO(b"another body")
     return body
 
 
@@ -216,24 +222,24 @@ BODY = b'{"id":\n "ann"}'
 @pytest.mark.only("WSGI")
 @pytest.mark.parametrize("options", [{}, {"READ_REQUEST_BODY_FIRST": True}, {"LOG_BODY": False}], ids=str)
 @pytest.mark.parametrize("way", WAYS)
-def test_the_application_reads_its_body_whatever_functions_have_read(
+def test_application_reads_whole_body_after_functions_read(
     recorder: Recorder, govern: Govern, way: Callable[[Environ], bytes], options: dict[str, Any]
 ) -> None:
-    asked = Asked()
+    called = Called()
     read: list[bytes] = []
 
     def identify(_app: object, environ: Environ, _headers: object) -> str:
         read.append(way(environ))
         return ""
 
-    asked.user = asked.company = identify
-    functions = {"IDENTIFY_USER": asked.identify_user, "IDENTIFY_COMPANY": asked.identify_company}
-    rules = [rule("user", **NOBODY), rule("company", "c", **NOBODY)]
-    governed = govern(rules, {}, asked.application, **functions, **options)
+    called.user = called.company = identify
+    functions = {"IDENTIFY_USER": called.identify_user, "IDENTIFY_COMPANY": called.identify_company}
+    rules = [rule("user", **FOR_UNIDENTIFIED), rule("company", "c", **FOR_UNIDENTIFIED)]
+    governed = govern(rules, {}, called.application, **functions, **options)
     read.clear()
     answer = request(governed, make_environ("POST", "/path", BODY, CONTENT_TYPE="application/json"))
     assert answer.body == BODY
-    # Twice before the application, twice after, each from the start.
+    # Twice before the application and twice after it, each time from the start.
     assert read == [BODY[: len(read[0])]] * 4
     assert len(read[0]) in {0, 3, len(BODY)}
     [event] = events_of(recorder, "/path")
@@ -250,37 +256,35 @@ def test_the_application_reads_its_body_whatever_functions_have_read(
     ids=["expects", "long", "chunked"],
 )
 @pytest.mark.only("WSGI")
-def test_a_body_that_may_not_be_read_ahead_is_left_to_the_application(
-    govern: Govern, variables: dict[str, Any]
-) -> None:
-    asked = Asked()
+def test_body_that_cannot_be_read_ahead_is_left_to_application(govern: Govern, variables: dict[str, Any]) -> None:
+    called = Called()
     read: list[bytes] = []
 
     def identify(_app: object, environ: Environ, _headers: object) -> str:
         read.append(environ["wsgi.input"].read())
         return "ann"
 
-    asked.user = identify
+    called.user = identify
 
     def application(environ: Environ, start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         return [environ["wsgi.input"].read()]
 
-    governed = govern([rule("user", **NOBODY)], {}, application, IDENTIFY_USER=asked.identify_user)
+    governed = govern([rule("user", **FOR_UNIDENTIFIED)], {}, application, IDENTIFY_USER=called.identify_user)
     read.clear()
     assert request(governed, make_environ("POST", "/path", BODY, **variables)).body == BODY
     assert read == [b""]
 
 
 @pytest.mark.only("WSGI")
-def test_functions_find_the_parsed_body_where_it_is_known(govern: Govern) -> None:
+def test_functions_find_parsed_body_if_known(govern: Govern) -> None:
     found: list[Any] = []
 
     def identify(_app: object, environ: Environ, _headers: object) -> str:
         found.append(environ.get("moesif.request_body"))
         return "ann"
 
-    rules = [rule("user", **NOBODY), rule(identifier="b", regex_config=when(body__id="eve"))]
+    rules = [rule("user", **FOR_UNIDENTIFIED), rule(identifier="b", regex_config=when(body__id="eve"))]
     governed = govern(rules, IDENTIFY_USER=identify)
     found.clear()
     request(governed, make_environ("POST", "/path", BODY))
@@ -297,14 +301,14 @@ class _Broken(io.BytesIO):
 
 
 @pytest.mark.only("WSGI")
-def test_an_error_while_a_function_reads_is_met_by_the_application_too(recorder: Recorder, govern: Govern) -> None:
-    asked = Asked()
+def test_error_while_function_reads_is_raised_for_application_too(recorder: Recorder, govern: Govern) -> None:
+    called = Called()
 
     def identify(_app: object, environ: Environ, _headers: object) -> str:
         return str(environ["wsgi.input"].read())
 
-    asked.user = identify
-    governed = _governed(govern, asked, [rule("user", **NOBODY)])
+    called.user = identify
+    governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     environ = make_environ("POST", "/path", b"", CONTENT_LENGTH="20", wsgi_input=_Broken(b"12345678"))
     with pytest.raises(OSError, match="the client has gone"):
         request(governed, environ)

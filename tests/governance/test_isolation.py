@@ -1,4 +1,4 @@
-"""One user's values never reach another (docs/guarantees.md, I-31), however many threads ask at once (I-6)."""
+"""One user's tag values never reach another user, with many concurrent threads (docs/guarantees.md, I-6 and I-31)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALLS = 100
 BODY = {"plan": "{{plan}}", "deep": [{"of": ["{{user}}", "{{missing|nobody}}"]}], "{{user}}": 1.50}
 
 
-def test_values_are_those_of_the_caller(recorder: Recorder, govern: Govern) -> None:
+def test_tag_values_are_those_of_the_caller(recorder: Recorder, govern: Govern) -> None:
     variables = [{"name": name} for name in ("user", "plan", "missing")]
     response = {"status": 402, "headers": {"X-User": "{{user|nobody}}"}, "body": BODY}
     users = [f"user-{number}" for number in range(THREADS)]
@@ -33,7 +33,7 @@ def test_values_are_those_of_the_caller(recorder: Recorder, govern: Govern) -> N
     def work(user: str) -> None:
         start.wait()
         for number in range(CALLS):
-            # Every third call is nobody's.
+            # Every third call has no user.
             name, plan = (user, f"plan of {user}") if number % 3 else ("UNKNOWN", "UNKNOWN")
             caller: dict[str, Any] = {"HTTP_X_USER": user} if number % 3 else {}
             try:
@@ -41,7 +41,7 @@ def test_values_are_those_of_the_caller(recorder: Recorder, govern: Govern) -> N
                 expected = {"plan": plan, "deep": [{"of": [name, "nobody"]}], "{{user}}": 1.50}
                 assert json.loads(answer.body) == expected
                 assert answer.header("X-User") == [user if number % 3 else "nobody"]
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is a failure
+            except BaseException as error:  # noqa: BLE001 - any exception is a failure
                 failures.append(error)
 
     threads = [threading.Thread(target=work, args=(user,)) for user in users]

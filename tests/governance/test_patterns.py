@@ -1,10 +1,10 @@
-"""Rule patterns mean what they mean to Python, or are refused with a reason (docs/guarantees.md, I-29).
+"""A rule pattern has the same meaning as in Python, or is refused with a reason (docs/guarantees.md, I-29).
 
-The oracle is the ``re`` module of the Python that runs the tests. docs/wire-contract.md lists what is refused, what is
-accepted beyond Python, and the places where the result is not that of every CPython: this file is its proof.
+The tests compare the crate ``python-re`` with the ``re`` module of the Python that runs them. Its README and
+docs/wire-contract.md list the differences: what only one of them accepts, and where the results differ.
 """
 
-# ruff: noqa: RUF001 - characters that look alike are among those that are the same in another case
+# ruff: noqa: RUF001 - some characters that are equal without case look alike
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from typing import TypeAlias
 
 import pytest
 
-from tests.governance.grammar import Grammar, Groups, Noise
+from tests.governance.grammar import Grammar, GroupGrammar, InvalidGrammar
 from tests.governance.searcher import Found, search
 
 REFUSED_BEYOND_PYTHON = (
-    "a character by its name",
-    "groups nested deeper than",
-    "a condition about the group it is in",
-    "a possessive quantifier of a group that is referred to",
+    r"\N{…} is not supported",
+    "groups are nested more than",
+    "a condition inside the group that it tests is not supported",
+    "a possessive quantifier of a group that is referred to is not supported",
 )
 ACCEPTED_BEYOND_PYTHON = re.compile(r"\\[zpPk]|\(\?<")
 PYTHON_3_10 = sys.version_info < (3, 11)
 
 Expected: TypeAlias = "bool | dict[str, str] | None"
-"""What Python answers. ``None``: it says itself that it has failed."""
+"""The result of Python, or ``None`` if its ``re`` module reports a bug in itself."""
 
 
-def python(pattern: str, text: str) -> Expected:
+def search_with_python(pattern: str, text: str) -> Expected:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.filterwarnings("error", "Flags not at the start", DeprecationWarning)
@@ -49,7 +49,7 @@ def python(pattern: str, text: str) -> Expected:
 
 
 def is_listed(pattern: str, text: str, expected: Expected, found: Found) -> bool:
-    """Whether docs/wire-contract.md names the difference."""
+    """Return whether docs/wire-contract.md lists the difference."""
     if expected is None:
         return True
     if isinstance(found, dict):
@@ -61,20 +61,20 @@ def is_listed(pattern: str, text: str, expected: Expected, found: Found) -> bool
 
 
 def compare(questions: list[tuple[str, str]]) -> Counter[str]:
-    """Ask both, and count the kinds of answers."""
+    """Compare the results for pairs of pattern and text. Return how often each kind of result occurred."""
     kinds: Counter[str] = Counter()
     differences = []
     for (pattern, text), found in zip(questions, search(questions), strict=True):
         kinds["error" if isinstance(found, dict) else str(found)] += 1
-        expected = python(pattern, text)
+        expected = search_with_python(pattern, text)
         if found is not expected and not is_listed(pattern, text, expected, found):
-            differences.append(f"{pattern!r} in {text!r}: Python {expected}, here {found}")
+            differences.append(f"{pattern!r} in {text!r}: {expected} in Python, {found} here")
     assert not differences, "\n".join([f"{len(differences)} differences:", *sorted(differences, key=len)[:20]])
     return kinds
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_pattern_means_what_it_means_to_python(seed: int) -> None:
+def test_random_patterns_match_as_in_python(seed: int) -> None:
     grammar = Grammar(seed)
     patterns = [grammar.pattern() for _ in range(2_000)]
     kinds = compare([(pattern, grammar.text()) for pattern in patterns for _ in range(3)])
@@ -82,18 +82,18 @@ def test_a_pattern_means_what_it_means_to_python(seed: int) -> None:
     assert kinds["error"] < 300, kinds
 
 
-@pytest.mark.skipif(PYTHON_3_10, reason="CPython 3.10 did not always restore groups when it tried another way")
+@pytest.mark.skipif(PYTHON_3_10, reason="CPython 3.10 does not always restore groups when it backtracks")
 @pytest.mark.parametrize("seed", range(2))
-def test_groups_hold_what_they_hold_in_python(seed: int) -> None:
-    grammar = Groups(seed)
+def test_groups_capture_the_same_text_as_in_python(seed: int) -> None:
+    grammar = GroupGrammar(seed)
     patterns = [grammar.pattern() for _ in range(2_500)]
     kinds = compare([(pattern, grammar.text()) for pattern in patterns for _ in range(3)])
     assert min(kinds["True"], kinds["False"]) > 1_500, kinds
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_what_python_refuses_is_refused(seed: int) -> None:
-    grammar = Noise(seed)
+def test_patterns_that_python_refuses_are_refused(seed: int) -> None:
+    grammar = InvalidGrammar(seed)
     kinds = compare([(grammar.pattern(), grammar.text()) for _ in range(12_000)])
     assert min(kinds["error"], kinds["True"] + kinds["False"]) > 2_500, kinds
 
@@ -118,7 +118,7 @@ RULES: list[tuple[str, list[str]]] = [
 ]
 
 DIFFERENCES_BETWEEN_DIALECTS: list[tuple[str, list[str]]] = [
-    # Ends of texts and lines.
+    # Ends of text and of lines.
     ("a$", ["a", "a\n", "a\n\n", "a\r\n", "ba"]),
     (r"a\Z", ["a", "a\n"]),
     ("a$.", ["a\n", "a"]),
@@ -133,7 +133,7 @@ DIFFERENCES_BETWEEN_DIALECTS: list[tuple[str, list[str]]] = [
     ("$$", ["\n", "a"]),
     (r"(?m)\Aa\Z", ["a", "b\na", "a\n"]),
     ("a.b", ["a\nb", "a\rb", "a\u2028b", "a\x85b"]),
-    # Classes of characters.
+    # Character classes.
     (r"^\d$", ["٣", "²", "½", "x"]),
     (r"^\w$", ["٣", "²", "½", "é", "\u0301", "‿", "_", "Ⓐ", "ⅷ"]),
     (r"^\s$", ["\x1c", "\x1f", "\x85", "\xa0", "\u200b", "\u2028", "\ufeff"]),
@@ -212,7 +212,7 @@ DIFFERENCES_BETWEEN_DIALECTS: list[tuple[str, list[str]]] = [
     # Alternatives.
     ("|a", ["", "b"]),
     ("^(a|)$", ["", "a", "b"]),
-    # Groups and what refers to them.
+    # Groups and references to them.
     ("(?P<n>a)(?P=n)", ["aa", "ab"]),
     ("(?P<n>a)(?P<n>b)", []),
     ("(?P<1>a)", []),
@@ -320,15 +320,15 @@ SINCE_3_11: list[tuple[str, list[str]]] = [
 ]
 
 
-def test_what_rules_are_made_of_and_dialects_differ_in_means_what_it_means_to_python() -> None:
+def test_typical_rules_and_differences_between_dialects_match_as_in_python() -> None:
     table = [*RULES, *DIFFERENCES_BETWEEN_DIALECTS, *([] if PYTHON_3_10 else SINCE_3_11)]
     compare([(pattern, text) for pattern, texts in table for text in [*texts, "", "a", "b\n"]])
 
 
 @pytest.mark.parametrize("engine", ["", "(?=)"], ids=["automaton", "backtracking"])
 @pytest.mark.parametrize("letter", "dws")
-def test_every_character_is_in_the_classes_it_is_in_for_python(letter: str, engine: str) -> None:
-    # Python may know fewer characters than we do.
+def test_character_classes_contain_the_same_characters_as_in_python(letter: str, engine: str) -> None:
+    # Python's Unicode tables may be older than those of the crate. Compare only characters that Python knows.
     known = "".join(c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) not in {"Cn", "Cs"})
     questions = []
     for flags in ("", "(?a)"):
@@ -341,7 +341,7 @@ def test_every_character_is_in_the_classes_it_is_in_for_python(letter: str, engi
 
 
 @pytest.mark.parametrize("engine", ["", "(?=)"], ids=["automaton", "backtracking"])
-def test_case_is_ignored_for_the_characters_python_ignores_it_for(engine: str) -> None:
+def test_same_characters_are_equal_without_case_as_in_python(engine: str) -> None:
     known = (c for c in map(chr, range(sys.maxunicode + 1)) if unicodedata.category(c) not in {"Cn", "Cs"})
     cased = "".join(c for c in known if c != c.lower() or c != c.upper())
     questions = []
@@ -353,7 +353,7 @@ def test_case_is_ignored_for_the_characters_python_ignores_it_for(engine: str) -
     assert search(questions) == [True] * len(questions)
 
 
-def test_syntax_of_other_dialects_that_python_refuses_has_its_meaning_there() -> None:
+def test_syntax_of_other_dialects_is_accepted() -> None:
     meanings = [
         ("(?<name>a)b", "ab", True),
         (r"(?<name>a)\k<name>", "aa", True),
@@ -380,36 +380,37 @@ def test_syntax_of_other_dialects_that_python_refuses_has_its_meaning_there() ->
     assert answers == [expected for *_, expected in meanings]
 
 
-def test_what_is_refused_although_python_accepts_it_is_named() -> None:
+def test_error_names_a_construct_that_only_python_accepts() -> None:
     reasons = {
-        r"a\N{BULLET}": r"a character by its name: \N{…}, at position 1",
-        "x" + "(" * 101 + ")" * 101: "groups nested deeper than 50, at position 52",
-        "(a(?(1)b))*": "a condition about the group it is in, at position 2",
-        "a" * 8193: "a pattern of more than 8192 bytes",
+        r"a\N{BULLET}": r"\N{…} is not supported, at position 1",
+        "x" + "(" * 101 + ")" * 101: "groups are nested more than 50 deep, at position 52",
+        "(a(?(1)b))*": "a condition inside the group that it tests is not supported, at position 2",
+        "a" * 8193: "the pattern is longer than 8192 bytes",
     }
     if not PYTHON_3_10:
-        reasons[r"(?:b(a))*+\1"] = "a possessive quantifier of a group that is referred to, at position 8"
+        reason = "a possessive quantifier of a group that is referred to is not supported, at position 8"
+        reasons[r"(?:b(a))*+\1"] = reason
     for pattern in reasons:
-        assert isinstance(python(pattern, ""), bool), pattern
+        assert isinstance(search_with_python(pattern, ""), bool), pattern
     assert search([(pattern, "") for pattern in reasons]) == [{"error": reason} for reason in reasons.values()]
 
 
-def test_where_cpythons_disagree_or_err_the_answer_is_the_documented_one() -> None:
-    answers = {
-        # Since 3.14, as in every other dialect.
+def test_result_is_the_documented_one_where_versions_of_python_differ() -> None:
+    results = {
+        # As in CPython since 3.14, and in other dialects.
         (r"\B", ""): True,
-        # To CPython, an upper-case letter beyond U+FFFF does not belong to a set that names it.
+        # In CPython, a set without case does not contain an upper-case letter beyond U+FFFF that it names.
         ("(?i)[\U00010400x]", "\U00010400"): True,
-        # CPython's search, unlike its match, takes what begins the pattern for ASCII.
+        # CPython's search, unlike its match, ignores the flags of a group for the first character of a pattern.
         (r"(?a)(?u:\w)", "é"): True,
     }
-    assert search(answers) == list(answers.values())
+    assert search(results) == list(results.values())
 
 
-def test_an_expensive_search_is_given_up() -> None:
+def test_expensive_search_stops_at_the_limit() -> None:
     for pattern, text in [
         (r"(?=a)(a+)+$", "a" * 40 + "b"),
         (r"^(a|a)*\1$", "a" * 40 + "b"),
         ("(a|c)*a(a|c){300}b", "".join(random.Random(1).choices("ac", k=100_000))),
     ]:
-        assert search([(pattern, text), (pattern, "b")]) == ["gave up", False]
+        assert search([(pattern, text), (pattern, "b")]) == ["limit exceeded", False]

@@ -1,4 +1,4 @@
-"""Request bodies are read ahead only where a rule looks at them (docs/guarantees.md, I-10 and I-16)."""
+"""Request bodies are read ahead only if a rule looks at them (docs/guarantees.md, I-10 and I-16)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTHER = b'{"a": 2}'
 
 
 class Watched(io.BytesIO):
-    """A body that knows whether it has been read."""
+    """A body that counts its reads."""
 
     reads = 0
 
@@ -46,13 +46,13 @@ def echo(environ: Environ, start_response: Any) -> list[bytes]:
     [
         ([ON_BODY], True),
         ([rule(regex_config=when(verb="PUT")), rule("user")], False),
-        # Rules that can never apply.
+        # These rules can never apply.
         ([rule(regex_config=when(body__a="("))], False),
         ([rule(regex_config=when(body__a="1", colour="x"))], False),
     ],
     ids=["body", "others", "no pattern", "no field"],
 )
-def test_nothing_is_read_unless_a_rule_looks_at_it(govern: Govern, rules: list[Any], *, reads: bool) -> None:
+def test_body_is_read_only_if_a_rule_looks_at_it(govern: Govern, rules: list[Any], *, reads: bool) -> None:
     governed = govern(rules, {}, unread)
     body = Watched(OTHER)
     request(governed, make_environ("POST", "/path", OTHER, wsgi_input=body))
@@ -70,7 +70,7 @@ def test_nothing_is_read_unless_a_rule_looks_at_it(govern: Govern, rules: list[A
     ],
     ids=["expects", "long", "negative", "malformed", "chunked"],
 )
-def test_a_body_that_may_not_be_read_ahead_passes_unseen(govern: Govern, variables: dict[str, Any]) -> None:
+def test_body_that_cannot_be_read_ahead_does_not_match(govern: Govern, variables: dict[str, Any]) -> None:
     governed = govern([ON_BODY], {}, unread)
     body = Watched(BODY)
     answer = request(governed, make_environ("POST", "/path", BODY, wsgi_input=body, **variables))
@@ -78,7 +78,7 @@ def test_a_body_that_may_not_be_read_ahead_passes_unseen(govern: Govern, variabl
 
 
 @pytest.mark.parametrize("limit", [len(BODY), len(BODY) - 1])
-def test_the_limit_is_the_one_of_recording(govern: Govern, limit: int) -> None:
+def test_limit_is_request_max_body_size(govern: Govern, limit: int) -> None:
     governed = govern([ON_BODY], {}, echo, REQUEST_MAX_BODY_SIZE=limit)
     assert request(governed, make_environ("POST", "/path", BODY)).body == (b'"r"' if limit == len(BODY) else BODY)
 
@@ -96,13 +96,13 @@ def test_the_application_reads_the_same_bytes(
     assert event["request"]["content_length"] == len(body)
 
 
-def test_a_body_that_grows_beyond_the_limit_passes_unseen(govern: Govern) -> None:
+def test_body_beyond_limit_when_decompressed_does_not_match(govern: Govern) -> None:
     bomb = gzip.compress(b'{"a": 1, "b": "' + b" " * 2_000_000 + b'"}')
     governed = govern([ON_BODY], {}, unread)
     assert request(governed, make_environ("POST", "/path", bomb, HTTP_CONTENT_ENCODING="gzip")).status[:3] == "401"
 
 
-def test_an_error_while_reading_is_met_where_the_application_reads(govern: Govern) -> None:
+def test_error_while_reading_ahead_is_raised_when_application_reads(govern: Govern) -> None:
     class Broken(io.BytesIO):
         def read(self, _size: int | None = -1, /) -> bytes:
             message = "the client has gone"

@@ -1,4 +1,4 @@
-"""Rules of a real collector, under real servers (docs/wire-contract.md, governance; docs/guarantees.md, I-1)."""
+"""Rules of a real collector on real servers (docs/wire-contract.md, Governance; docs/guarantees.md, I-1)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.gate import read_through
 from tests.governance.rules import answer, rule, when
-from tests.remote.loaded import wait_until
+from tests.remote.config import wait_until
 from tests.server import SERVERS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def _await_rules(server: Server) -> None:
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_rules_of_a_collector_govern_a_server(serve: Serve, collector: Collector, tmp_path: Path, server: str) -> None:
+def test_rules_of_collector_apply_to_server(serve: Serve, collector: Collector, tmp_path: Path, server: str) -> None:
     data = tmp_path / "data"
     (data / "rules.json").write_text(json.dumps(RULES))
     (data / "config.json").write_text(json.dumps(CONFIG))
@@ -52,7 +52,7 @@ def test_rules_of_a_collector_govern_a_server(serve: Serve, collector: Collector
 
     connection = running.connection()
     try:
-        # One connection: every answer ends where it says.
+        # All on one connection, so a wrong length of a response would show.
         for method, body in [
             ("GET", '{"plan": "Gold é"}'.encode()),
             ("HEAD", b""),
@@ -83,7 +83,7 @@ def test_rules_of_a_collector_govern_a_server(serve: Serve, collector: Collector
     assert "Traceback" not in running.output()
 
 
-def test_an_operators_rule_reaches_a_running_server(serve: Serve, collector: Collector, tmp_path: Path) -> None:
+def test_new_rule_reaches_running_server(serve: Serve, collector: Collector, tmp_path: Path) -> None:
     running = serve("plain:app", to=collector)
     assert running.get().status == 200
     (tmp_path / "data" / "rules.json").write_text(json.dumps([rule(response={"status": 503, "body": {}})]))

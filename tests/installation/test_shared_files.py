@@ -1,25 +1,20 @@
-"""A replaced distribution that is installed as well is found at import, and named with what puts it right."""
+"""If a replaced package is installed too, importing moesif logs a warning with the commands that repair it."""
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
 import venv
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 import moesif
 from tests.collector import ROOT
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-UPSTREAM = ("moesifwsgi==1.10.5", "moesifapi==1.5.5", "moesifpythonrequest==0.3.5")
-NAMES = """
+REPLACED = ("moesifwsgi==1.10.5", "moesifapi==1.5.5", "moesifpythonrequest==0.3.5")
+PRINT_MODULES = """
 import logging
 logging.basicConfig(format="%(name)s %(levelname)s %(message)s")
 import moesif, moesifwsgi
@@ -37,11 +32,11 @@ def _run(python: str | Path, *arguments: str, **variables: str) -> tuple[str, st
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Path:
-    """A directory with this package in it, as installed."""
-    installed = Path(moesif.__file__).parent.parent
+def installed(tmp_path: Path) -> Path:
+    """A directory that contains a copy of the installed packages."""
+    site_packages = Path(moesif.__file__).parent.parent
     for package in ("moesif", "moesifapi", "moesifpythonrequest", "moesifwsgi"):
-        shutil.copytree(installed / package, tmp_path / package)
+        shutil.copytree(site_packages / package, tmp_path / package)
     return tmp_path
 
 
@@ -54,60 +49,61 @@ def place(tmp_path: Path) -> Path:
         (["moesifapi-1.5.5.dist-info", "moesifwsgi-1.10.5-py3.11.egg-info"], "moesifapi moesifwsgi"),
     ],
 )
-def test_a_distribution_that_owns_the_same_files_is_named(place: Path, metadata: list[str], named: str) -> None:
+def test_warning_names_packages_that_own_the_same_files(installed: Path, metadata: list[str], named: str) -> None:
     for name in metadata:
-        (place / name).mkdir()
-    output, errors = _run(sys.executable, "-c", NAMES, PYTHONPATH=str(place))
-    assert str(place) in output
+        (installed / name).mkdir()
+    output, errors = _run(sys.executable, "-c", PRINT_MODULES, PYTHONPATH=str(installed))
+    assert str(installed) in output
     assert errors.startswith("moesif WARNING ")
-    assert f"pip uninstall {named}, then pip install --force-reinstall --no-deps and the wheel" in errors
+    assert errors.endswith(f"run: pip uninstall --yes {named} && pip install --force-reinstall --no-deps moesif-rs\n")
     assert errors.count("\n") == 1
 
 
-def test_other_distributions_are_nobodys_business(place: Path) -> None:
+def test_other_packages_cause_no_warning(installed: Path) -> None:
     for name in ("moesif_rs-0.1.0.dist-info", "moesifwsgi_extra-1.0.dist-info", "moesifasgi-1.0.dist-info"):
-        (place / name).mkdir()
-    assert _run(sys.executable, "-c", NAMES, PYTHONPATH=str(place))[1] == ""
+        (installed / name).mkdir()
+    assert _run(sys.executable, "-c", PRINT_MODULES, PYTHONPATH=str(installed))[1] == ""
 
 
-def test_looking_costs_no_import_of_importlib_metadata() -> None:
+def test_import_does_not_load_importlib_metadata() -> None:
     """It takes longer than everything else here together."""
     source = "import sys, moesifwsgi; print('importlib.metadata' in sys.modules)"
     assert _run(sys.executable, "-c", source)[0] == "False\n"
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> tuple[Path, Callable[..., object]]:
-    """A virtual environment: its interpreter, and pip for it."""
-    venv.create(tmp_path, with_pip=False, symlinks=True)
-    python = tmp_path / "bin" / "python"
+class Environment:
+    """A virtual environment."""
 
-    def pip(*arguments: str) -> object:
-        return subprocess.run(
-            [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "--quiet", *arguments],
+    def __init__(self, directory: Path) -> None:
+        venv.create(directory, with_pip=False, symlinks=True)
+        self.python = directory / "bin" / "python"
+
+    def pip(self, *arguments: str) -> None:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "--python", self.python, "--disable-pip-version-check", "--quiet"),
+                *arguments,
+            ],
             check=True,
             timeout=110,
         )
 
-    return python, pip
 
-
-@pytest.mark.parametrize("ours_first", [True, False], ids=["installed before upstream", "installed after upstream"])
-def test_the_commands_of_the_warning_put_it_right(
-    environment: tuple[Path, Callable[..., object]], *, ours_first: bool
-) -> None:
-    python, pip = environment
+@pytest.mark.parametrize("ours_first", [True, False], ids=["before the replaced", "after the replaced"])
+def test_commands_of_the_warning_repair_the_installation(tmp_path: Path, *, ours_first: bool) -> None:
+    environment = Environment(tmp_path)
     wheels = [str(wheel) for wheel in (ROOT / "dist").glob("*.whl")]
-    assert wheels, "`make build` builds the wheel"
-    for distributions in (wheels, UPSTREAM) if ours_first else (UPSTREAM, wheels):
-        pip("install", "--no-deps", *distributions)
+    assert wheels, "run `make build`: it builds the wheel"
+    for distributions in (wheels, REPLACED) if ours_first else (REPLACED, wheels):
+        environment.pip("install", "--no-deps", *distributions)
 
-    _, errors = _run(python, "-c", "import moesif")
-    warned = re.search(r"pip (uninstall .*?), then pip (install .*) and the wheel", errors)
-    assert warned, errors
-    uninstall, install = (command.split() for command in warned.groups())
-    pip(*uninstall, "--yes")
-    pip(*install, *wheels)
+    _, warning = _run(environment.python, "-c", "import moesif")
+    commands = [command.split() for command in warning.rpartition("run: ")[2].split("&&")]
+    assert [command[:2] for command in commands] == [["pip", "uninstall"], ["pip", "install"]], warning
+    for _, *arguments in commands:
+        is_install = arguments[0] == "install"
+        environment.pip(*arguments, *(["--no-index", "--find-links", str(ROOT / "dist")] if is_install else []))
 
-    assert _run(python, "-c", NAMES)[0].startswith("moesif.wsgi moesif.outgoing.capturing ")
-    assert _run(python, "-c", NAMES)[1] == ""
+    output, errors = _run(environment.python, "-c", PRINT_MODULES)
+    assert output.startswith("moesif.wsgi moesif.outgoing.capturing ")
+    assert errors == ""

@@ -1,4 +1,4 @@
-"""Somebody else's API, on a free port: what the applications of these tests call."""
+"""An API on a free port, for the applications of these tests to call."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Server(FreshServer):
     api: Api
 
     def handle_error(self, _request: object, _client_address: object) -> None:
-        """Clients that go away are what some tests are about."""
+        """Ignore clients that disconnect: some tests do that."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -81,14 +81,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(bytes(int(query)))
 
     def _chunked(self, _body: bytes, _query: str) -> None:
-        """The document, in chunks."""
+        """Send the document in chunks."""
         self._begin(("Transfer-Encoding", "chunked"))
         document = json.dumps(DOCUMENT).encode()
         for chunk in (document[:5], document[5:], b""):
             self._chunk(chunk)
 
     def _stream(self, _body: bytes, _query: str) -> None:
-        """Two lines; the second when the test says so."""
+        """Send one line, and the second when the test sets the event."""
         self._begin(("Transfer-Encoding", "chunked"))
         self._chunk(b"first\n")
         self.server.api.may_go_on.wait(60)
@@ -96,13 +96,13 @@ class _Handler(BaseHTTPRequestHandler):
         self._chunk(b"")
 
     def _broken(self, _body: bytes, _query: str) -> None:
-        """Less than was announced."""
+        """Send fewer bytes than Content-Length announces."""
         self._begin(("Content-Length", "100"))
         self.wfile.write(b"only this")
         self.close_connection = True
 
     def _until_closed(self, _body: bytes, _query: str) -> None:
-        """A body whose end is that of the connection."""
+        """Send a body that ends when the connection closes."""
         self._begin(("Connection", "close"))
         self.wfile.write(json.dumps(DOCUMENT).encode())
         self.close_connection = True
@@ -136,4 +136,4 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def log_message(self, *_arguments: Any) -> None:
-        """Be quiet."""
+        """Log nothing."""

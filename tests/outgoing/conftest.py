@@ -1,4 +1,4 @@
-"""An API to call, and capture that ends with the test."""
+"""An API to call, and capturing that stops when the test ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.recorder import Recorder
 
-#: Options that keep tests short.
+#: Options that deliver soon.
 FAST = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
 
 
@@ -28,7 +28,7 @@ def api() -> Iterator[Api]:
 
 @pytest.fixture(autouse=True)
 def _untouched() -> Iterator[None]:
-    """Nothing of a test is left in requests."""
+    """Check that each test leaves requests unchanged."""
     before = requests.Session.send
     yield
     moesif.outgoing.stop()
@@ -41,7 +41,7 @@ class Capture(Protocol):
 
 @pytest.fixture
 def capture(recorder: Recorder) -> Capture:
-    """Start capturing with these options; events go to ``recorder``."""
+    """Start capturing with these options. Events go to ``recorder``."""
 
     def start(**options: Any) -> None:
         given = {"APPLICATION_ID": recorder.application_id, "BASE_URI": recorder.uri, **FAST, **options}

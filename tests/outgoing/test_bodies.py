@@ -1,4 +1,4 @@
-"""Request bodies arrive as they would, however they are given, and are recorded (I-10, I-30)."""
+"""Every kind of request body arrives unchanged and is recorded (I-10, I-30)."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _half_read(_tmp_path: Path) -> Any:
 
 
 class _Encoder:
-    """What requests-toolbelt gives: it can be read, and has a ``len``."""
+    """A readable object with a ``len`` attribute, as requests-toolbelt makes it."""
 
     def __init__(self, _tmp_path: Path) -> None:
         self._rest = DOCUMENT
@@ -75,7 +75,7 @@ class _Sized:
 
 
 class _Sequence:
-    """What is iterated by its indices: it has no ``__iter__``."""
+    """A sequence without ``__iter__``, iterated by index."""
 
     def __init__(self, _tmp_path: Path) -> None:
         self._chunks = [DOCUMENT[:5], DOCUMENT[5:]]
@@ -113,7 +113,7 @@ def _made(kind: str, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("kind", BODIES)
-def test_it_arrives_as_it_would_and_is_recorded(
+def test_body_arrives_unchanged_and_is_recorded(
     api: Api, recorder: Recorder, capture: Capture, tmp_path: Path, kind: str
 ) -> None:
     with _made(kind, tmp_path) as body:
@@ -140,7 +140,7 @@ def test_forms_and_uploads_are_recorded(api: Api, recorder: Recorder, capture: C
 
 
 @pytest.mark.parametrize("kind", ["file", "half read", "BytesIO", "text file", "bytes"])
-def test_it_is_sent_again_after_a_redirect(
+def test_body_is_sent_again_after_a_redirect(
     api: Api, recorder: Recorder, capture: Capture, tmp_path: Path, kind: str
 ) -> None:
     capture()
@@ -151,7 +151,7 @@ def test_it_is_sent_again_after_a_redirect(
     assert event["request"]["body"] == json.loads(DOCUMENT)
 
 
-def test_one_that_cannot_be_sent_again_fails_as_it_would(
+def test_body_that_cannot_be_rewound_fails_as_without_capturing(
     api: Api, recorder: Recorder, capture: Capture, tmp_path: Path
 ) -> None:
     capture()
@@ -162,7 +162,7 @@ def test_one_that_cannot_be_sent_again_fails_as_it_would(
 
 
 class _generated_with_tell:  # noqa: N801 - stands where a function might
-    """A pipe: it has a position, but does not tell it."""
+    """A pipe: its ``tell`` raises."""
 
     def __init__(self, tmp_path: Path) -> None:
         self._chunks = _generated(tmp_path)
@@ -174,8 +174,8 @@ class _generated_with_tell:  # noqa: N801 - stands where a function might
         raise OSError
 
 
-def test_the_request_has_its_own_body_again(api: Api, capture: Capture) -> None:
-    """Whoever holds it, and whatever comes of it: an answer, one after a redirect, or an error."""
+def test_request_gets_its_body_back(api: Api, capture: Capture) -> None:
+    """In every request object that has it, after an answer, a redirect or an error."""
     capture()
     body = io.BytesIO(DOCUMENT)
     session = requests.Session()
@@ -197,7 +197,7 @@ def test_the_request_has_its_own_body_again(api: Api, capture: Capture) -> None:
     assert raised.value.request.body is body
 
 
-def test_the_request_has_its_own_body_again_after_too_many_redirects(api: Api, capture: Capture) -> None:
+def test_request_gets_its_body_back_after_too_many_redirects(api: Api, capture: Capture) -> None:
     capture()
     body = io.BytesIO(DOCUMENT)
     session = requests.Session()
@@ -211,10 +211,8 @@ def test_the_request_has_its_own_body_again_after_too_many_redirects(api: Api, c
     assert [one.body is body for one in held] == [True] * len(held)
 
 
-def test_a_request_that_is_sent_twice_at_once_has_its_own_body_again(
-    api: Api, recorder: Recorder, capture: Capture
-) -> None:
-    """Whichever ends first."""
+def test_request_sent_by_two_threads_gets_its_body_back(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """Whichever thread ends first."""
     capture()
     inside, may_end = threading.Event(), threading.Event()
 
@@ -239,7 +237,7 @@ def test_a_request_that_is_sent_twice_at_once_has_its_own_body_again(
     assert [event["request"]["body"] for event in recorder.wait_for(2)] == [json.loads(DOCUMENT)] * 2
 
 
-def test_what_copies_the_request_while_it_is_sent_copies_the_body(api: Api, capture: Capture) -> None:
+def test_copy_made_while_sending_has_the_original_body(api: Api, capture: Capture) -> None:
     capture()
     copies: list[Any] = []
 
@@ -279,7 +277,7 @@ def test_a_large_buffer_is_not_copied(recorder: Recorder, capture: Capture) -> N
     assert event["request"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
-def test_a_function_is_given_the_request_with_its_own_body(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_callback_gets_the_request_with_its_original_body(api: Api, recorder: Recorder, capture: Capture) -> None:
     seen = []
     capture(SKIP_OUTGOING=lambda request, _response: seen.append(request.body))
     body = io.BytesIO(DOCUMENT)
@@ -288,7 +286,7 @@ def test_a_function_is_given_the_request_with_its_own_body(api: Api, recorder: R
     assert [one is body for one in seen] == [True]
 
 
-def test_the_class_of_a_body_is_let_go_with_the_body(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_class_of_a_body_is_freed_with_the_body(api: Api, recorder: Recorder, capture: Capture) -> None:
     def upload() -> weakref.ref[type]:
         class Chunks:
             def __iter__(self) -> Iterator[bytes]:
@@ -304,7 +302,7 @@ def test_the_class_of_a_body_is_let_go_with_the_body(api: Api, recorder: Recorde
     assert [one() for one in classes] == [None] * 3
 
 
-def test_of_a_large_body_the_start_and_the_size_are_recorded(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_large_body_is_recorded_as_prefix_and_size(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture(REQUEST_MAX_BODY_SIZE=40)
     for body in (bytes(100_000), io.BytesIO(bytes(100_000)), (bytes(50_000) for _ in range(2))):
         requests.post(f"{api.uri}/items", data=body, timeout=20)
@@ -315,7 +313,7 @@ def test_of_a_large_body_the_start_and_the_size_are_recorded(api: Api, recorder:
     assert [len(body) for *_, body in api.seen] == [100_000] * 3
 
 
-def test_without_log_body_nothing_is_recorded_and_nothing_stands_in(
+def test_without_log_body_the_body_is_neither_recorded_nor_replaced(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:
     capture(LOG_BODY_OUTGOING=False)
@@ -337,7 +335,7 @@ def test_without_log_body_nothing_is_recorded_and_nothing_stands_in(
     assert recorder.events[0]["request"]["content_length"] == len(DOCUMENT)
 
 
-def test_what_looks_at_the_body_while_it_is_sent_sees_what_it_is(api: Api, capture: Capture) -> None:
+def test_replaced_body_has_the_attributes_of_the_original(api: Api, capture: Capture) -> None:
     capture()
     seen = []
 

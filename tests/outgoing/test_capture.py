@@ -1,4 +1,4 @@
-"""Every way of making a call with requests leaves one event, with what was sent and what was answered (I-27, I-30)."""
+"""Every way to make a call with requests records one event with request and response (I-27, I-30)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _prepared(uri: str) -> Any:
 
 
 class _Overridden(requests.Session):
-    """A session as libraries have them, with a ``send`` of its own that calls the one it overrides."""
+    """A session subclass with a ``send`` that calls the one it overrides, as libraries have it."""
 
     def send(self, request: Any, **kwargs: Any) -> Any:
         request.headers["X-Overridden"] = "1"
@@ -53,7 +53,7 @@ WAYS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_of_calling_leaves_one_event(api: Api, recorder: Recorder, capture: Capture, way: str) -> None:
+def test_every_way_of_calling_records_one_event(api: Api, recorder: Recorder, capture: Capture, way: str) -> None:
     capture()
     verb, call = WAYS[way]
     answer = call(f"{api.uri}/items?page=2")
@@ -65,7 +65,7 @@ def test_every_way_of_calling_leaves_one_event(api: Api, recorder: Recorder, cap
     assert len(recorder.events) == 2
 
 
-def test_an_event_has_what_was_sent_and_what_was_answered(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_event_holds_request_and_response(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture(API_VERSION="3")
     answer = requests.post(f"{api.uri}/items", json={"name": "spanner"}, headers={"X-MiXed": "1"}, timeout=20)
     [event] = recorder.wait_for(1)
@@ -75,7 +75,7 @@ def test_an_event_has_what_was_sent_and_what_was_answered(api: Api, recorder: Re
     assert event["request"]["body"] == {"name": "spanner"}
     assert event["request"]["api_version"] == "3"
     assert "ip_address" not in event["request"]
-    # As they were sent, in the case they were sent in, and nothing added.
+    # Header names keep their case, and no header is added.
     assert event["request"]["headers"] == dict(answer.request.headers.items())
     assert event["request"]["headers"]["X-MiXed"] == "1"
     assert event["response"]["status"] == 200
@@ -87,7 +87,7 @@ def test_an_event_has_what_was_sent_and_what_was_answered(api: Api, recorder: Re
     assert user_agent == f"moesif-rs/{moesif.__version__} (moesifpythonrequest)"
 
 
-def test_each_event_has_an_id_of_its_own(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_each_event_has_its_own_id(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     for _ in range(2):
         requests.get(api.uri, headers={"X-Moesif-Transaction-Id": "mine"}, timeout=20)
@@ -96,9 +96,7 @@ def test_each_event_has_an_id_of_its_own(api: Api, recorder: Recorder, capture: 
     assert "mine" not in ids
 
 
-def test_who_authenticates_to_another_service_is_no_user_of_ours(
-    api: Api, recorder: Recorder, capture: Capture
-) -> None:
+def test_credentials_for_another_service_do_not_identify_a_user(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     requests.get(api.uri, auth=("service", "secret"), timeout=20)
     [event] = recorder.wait_for(1)
@@ -134,7 +132,7 @@ def test_a_redirect_that_is_not_followed_is_the_response(api: Api, recorder: Rec
     assert event["response"]["status"] == 307
 
 
-def test_a_call_that_a_hook_makes_with_another_session_is_one_of_its_own(
+def test_call_made_by_a_hook_with_another_session_is_a_call_of_its_own(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:
     capture()
@@ -148,7 +146,7 @@ def test_a_call_that_a_hook_makes_with_another_session_is_one_of_its_own(
     assert sorted(uris) == [f"{api.uri}/inner", f"{api.uri}/outer"]
 
 
-def test_statuses_are_responses(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_error_statuses_are_recorded_as_responses(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     with pytest.raises(requests.HTTPError):
         requests.get(f"{api.uri}/missing", timeout=20).raise_for_status()
@@ -176,7 +174,7 @@ def test_a_compressed_response_is_recorded_as_json(
     assert event["response"]["content_length"] == int(answer.headers["Content-Length"])
 
 
-def test_calls_are_batched_and_no_thread_is_made_for_one(api: Api, recorder: Recorder, run_program: RunProgram) -> None:
+def test_calls_are_batched_without_a_thread_per_call(api: Api, recorder: Recorder, run_program: RunProgram) -> None:
     source = f"""
         import os, requests, moesif, moesif.outgoing
         moesif.outgoing.start()
@@ -223,7 +221,7 @@ def test_the_import_path_of_the_replaced_package_works(api: Api, recorder: Recor
     assert requests.Session.send is before
 
 
-def test_an_option_that_cannot_be_used_is_named() -> None:
+def test_invalid_option_is_named_in_the_error() -> None:
     with pytest.raises(ValueError, match="APPLICATION_ID is missing"):
         StartCapture().start_capture_outgoing({})
     with pytest.raises(ValueError, match="SKIP_OUTGOING is True: expected a function"):

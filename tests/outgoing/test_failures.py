@@ -1,4 +1,4 @@
-"""A call that fails does so as it would, and leaves an event without a response that names the error (I-19, I-30)."""
+"""A failing call fails as without capturing. Its event has no response and names the error (I-19, I-30)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def test_the_error_is_the_callers_and_is_named(recorder: Recorder, capture: Capture, nowhere: Nowhere) -> None:
+def test_caller_gets_the_error_and_the_event_names_it(recorder: Recorder, capture: Capture, nowhere: Nowhere) -> None:
     capture()
     with pytest.raises(requests.ConnectionError) as raised:
         requests.post(f"{nowhere.uri}/items?key=s3cr3t", json={"a": 1}, timeout=20)
@@ -29,11 +29,11 @@ def test_the_error_is_the_callers_and_is_named(recorder: Recorder, capture: Capt
     [event] = recorder.wait_for(1)
     assert "response" not in event
     assert event["request"]["body"] == {"a": 1}
-    # Its message quotes the URL, which masks may have to keep.
+    # The message quotes the URL, which masks may have to hide.
     assert event["metadata"] == {"error": "requests.exceptions.ConnectionError"}
 
 
-def test_the_traceback_has_one_frame_of_ours_and_no_other_context(capture: Capture) -> None:
+def test_traceback_has_one_frame_of_ours_and_no_added_context(capture: Capture) -> None:
     class Adapter(requests.adapters.HTTPAdapter):
         def send(self, *_arguments: Any, **_keywords: Any) -> Any:
             raise error
@@ -58,7 +58,7 @@ def test_the_traceback_has_one_frame_of_ours_and_no_other_context(capture: Captu
     assert len(captured) == len(without) + 1
 
 
-def test_a_timeout_is_one(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_timeout_is_recorded_as_failure(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     with pytest.raises(requests.ReadTimeout):
         requests.get(f"{api.uri}/hang", timeout=0.2)
@@ -66,7 +66,7 @@ def test_a_timeout_is_one(api: Api, recorder: Recorder, capture: Capture) -> Non
     assert event["metadata"] == {"error": "requests.exceptions.ReadTimeout"}
 
 
-def test_too_many_redirects_are_one_failure(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_too_many_redirects_record_one_failure(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     session = requests.Session()
     session.max_redirects = 3
@@ -78,7 +78,7 @@ def test_too_many_redirects_are_one_failure(api: Api, recorder: Recorder, captur
     assert "response" not in event
 
 
-def test_an_exit_is_the_hosts(recorder: Recorder, capture: Capture) -> None:
+def test_exit_propagates(recorder: Recorder, capture: Capture) -> None:
     capture()
 
     def interrupt(_response: Any, **_keywords: object) -> None:
@@ -97,10 +97,10 @@ def test_an_exit_is_the_hosts(recorder: Recorder, capture: Capture) -> None:
 
 
 @pytest.mark.parametrize(("path", "error"), [("broken", "ProtocolError"), ("stream", "ReadTimeoutError")])
-def test_a_response_that_breaks_off_is_recorded_as_far_as_it_came(
+def test_interrupted_response_is_recorded_up_to_the_break(
     api: Api, recorder: Recorder, capture: Capture, path: str, error: str
 ) -> None:
-    """Whether less came than was announced, or nothing more in time."""
+    """After a short body, and after a read timeout."""
     capture()
     answer = requests.get(f"{api.uri}/{path}", stream=True, timeout=2)
     with pytest.raises(requests.RequestException):
@@ -112,10 +112,10 @@ def test_a_response_that_breaks_off_is_recorded_as_far_as_it_came(
     assert event["metadata"] == {"error": f"urllib3.exceptions.{error}"}
 
 
-def test_one_whose_reader_does_not_mind_is_recorded_when_it_is_let_go(
+def test_interrupted_response_without_error_is_recorded_when_freed(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:
-    """As with urllib3 before 2.0, which takes a connection that ends for the end of a body."""
+    """urllib3 before 2.0 treats a closed connection as the end of the body."""
     capture(MASK_EVENT_MODEL=lambda event: event)
     answer = requests.get(f"{api.uri}/broken", stream=True, timeout=20)
     answer.raw.enforce_content_length = False
@@ -127,7 +127,7 @@ def test_one_whose_reader_does_not_mind_is_recorded_when_it_is_let_go(
     assert event["response"]["content_length"] == 100
 
 
-def test_an_error_of_the_callers_is_none_of_the_call(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_error_raised_by_the_caller_is_not_an_error_of_the_call(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     with pytest.raises(LookupError), requests.get(f"{api.uri}/large?1000", stream=True, timeout=20):
         raise LookupError
@@ -135,7 +135,7 @@ def test_an_error_of_the_callers_is_none_of_the_call(api: Api, recorder: Recorde
     assert "metadata" not in event
 
 
-def test_one_that_breaks_off_while_requests_reads_it_is_a_failure(
+def test_response_interrupted_while_requests_reads_it_is_a_failure(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:
     capture()
@@ -146,7 +146,7 @@ def test_one_that_breaks_off_while_requests_reads_it_is_a_failure(
     assert "response" not in event
 
 
-def test_a_fault_of_ours_costs_the_record_only(
+def test_fault_in_this_package_loses_only_the_record(
     api: Api, capture: Capture, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capture()

@@ -1,4 +1,4 @@
-"""The functions of the settings are given requests' own objects, and cannot hurt the call (I-19, I-24)."""
+"""User functions get the objects of requests and cannot disturb the call (I-19, I-24)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def test_they_are_given_the_request_and_the_response(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_functions_get_request_and_response(api: Api, recorder: Recorder, capture: Capture) -> None:
     given: list[tuple[Any, Any]] = []
 
     def remember(result: object) -> Any:
@@ -49,7 +49,7 @@ def test_they_are_given_the_request_and_the_response(api: Api, recorder: Recorde
     assert event["metadata"] == {"datacenter": "westus"}
 
 
-def test_after_a_redirect_they_are_given_the_callers_request_and_the_last_response(
+def test_after_a_redirect_functions_get_the_first_request_and_the_last_response(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:
     capture(GET_METADATA_OUTGOING=lambda request, response: {"from": request.path_url, "to": response.url})
@@ -58,7 +58,7 @@ def test_after_a_redirect_they_are_given_the_callers_request_and_the_last_respon
     assert event["metadata"] == {"from": "/redirect?/items", "to": f"{api.uri}/items"}
 
 
-def test_for_a_failure_the_response_is_none(recorder: Recorder, capture: Capture, nowhere: Nowhere) -> None:
+def test_response_is_none_for_a_failed_call(recorder: Recorder, capture: Capture, nowhere: Nowhere) -> None:
     capture(
         IDENTIFY_USER_OUTGOING=lambda request, response: request.headers["X-User"] if response is None else None,
         GET_METADATA_OUTGOING=lambda _request, _response: {"error": "mine", "a": 1},
@@ -67,11 +67,11 @@ def test_for_a_failure_the_response_is_none(recorder: Recorder, capture: Capture
         requests.get(nowhere.uri, headers={"X-User": "ann"}, timeout=20)
     [event] = recorder.wait_for(1)
     assert event["user_id"] == "ann"
-    # What the application names so is the application's.
+    # Metadata of the application wins.
     assert event["metadata"] == {"error": "mine", "a": 1}
 
 
-def test_a_call_they_do_not_want_is_counted_as_skipped(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_skipped_call_is_counted(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture(SKIP_OUTGOING=lambda request, _response: "health" in request.url)
     before = moesif.stats()["skipped"]
     for stream in (False, True):
@@ -82,7 +82,7 @@ def test_a_call_they_do_not_want_is_counted_as_skipped(api: Api, recorder: Recor
     assert moesif.stats()["skipped"] == before + 2
 
 
-def test_one_that_fails_costs_its_result_and_is_logged_once(
+def test_failing_function_loses_its_result_and_is_logged_once(
     api: Api, recorder: Recorder, capture: Capture, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(_request: Any, _response: Any) -> Any:
@@ -101,7 +101,7 @@ def test_one_that_fails_costs_its_result_and_is_logged_once(
     assert sorted(message.split()[0] for message in logged) == sorted(f"{name}_OUTGOING" for name in names)
 
 
-def test_an_exit_in_one_of_them_is_the_hosts(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_exit_in_a_function_propagates(api: Api, recorder: Recorder, capture: Capture) -> None:
     def leave(_request: Any, _response: Any) -> Any:
         raise SystemExit(3)
 
@@ -112,7 +112,7 @@ def test_an_exit_in_one_of_them_is_the_hosts(api: Api, recorder: Recorder, captu
     assert event["response"]["status"] == 200
 
 
-def test_what_they_call_is_not_captured(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_calls_made_by_functions_are_not_captured(api: Api, recorder: Recorder, capture: Capture) -> None:
     def ask(_argument: Any, *_more: Any) -> Any:
         return _argument if requests.get(f"{api.uri}/who", timeout=20).ok and not _more else "ann"
 
@@ -125,7 +125,7 @@ def test_what_they_call_is_not_captured(api: Api, recorder: Recorder, capture: C
     assert {event["user_id"] for event in recorder.events} == {"ann"}
 
 
-def test_one_that_reads_a_stream_leaves_its_content_to_the_caller(
+def test_function_that_reads_a_stream_leaves_the_content_to_the_caller(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:
     capture(GET_METADATA_OUTGOING=lambda _request, response: {"name": response.json()["name"]})
@@ -136,7 +136,7 @@ def test_one_that_reads_a_stream_leaves_its_content_to_the_caller(
 
 
 @pytest.mark.parametrize("read", [lambda answer: answer.raw.read(4), lambda answer: next(answer.iter_content(4))])
-def test_what_one_reads_of_a_stream_is_recorded_once(
+def test_content_read_by_a_function_is_recorded_once(
     api: Api, recorder: Recorder, capture: Capture, read: Callable[[Any], bytes]
 ) -> None:
     capture(IDENTIFY_USER_OUTGOING=lambda _request, response: read(response).decode())
@@ -147,7 +147,7 @@ def test_what_one_reads_of_a_stream_is_recorded_once(
     assert "X-Moesif-Body-Truncated" not in event["response"]["headers"]
 
 
-def test_of_a_stream_that_one_has_closed_what_all_said_is_recorded(
+def test_results_of_all_functions_are_recorded_though_one_closed_the_stream(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:
     capture(
@@ -159,8 +159,8 @@ def test_of_a_stream_that_one_has_closed_what_all_said_is_recorded(
     assert (event["user_id"], event["session_token"]) == ("ann", "token")
 
 
-def test_what_one_of_them_starts_makes_calls_of_its_own(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """A task begun there has a copy of the context, and outlives the call."""
+def test_task_started_by_a_function_makes_calls_of_its_own(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """The task has a copy of the context and outlives the call."""
     contexts = []
     capture(IDENTIFY_USER_OUTGOING=lambda _request, _response: contexts.append(contextvars.copy_context()))
     requests.get(f"{api.uri}/items", timeout=20)
@@ -194,7 +194,7 @@ def test_masks_apply(api: Api, recorder: Recorder, capture: Capture, *, stream: 
     assert "X-Of-Api" not in event["response"]["headers"]
 
 
-def test_a_form_that_a_mask_cannot_read_is_left_out(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_form_body_is_left_out_when_a_mask_cannot_parse_it(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture(REQUEST_BODY_MASKS=["password"])
     requests.post(f"{api.uri}/items", data={"password": "s3cr3t"}, timeout=20)
     [event] = recorder.wait_for(1)
@@ -221,7 +221,7 @@ def test_the_masking_function_changes_the_event(
 
 @pytest.mark.parametrize("stream", [False, True], ids=["read by requests", "read by the caller"])
 @pytest.mark.parametrize("failure", ["raises", "returns nothing", "is let go"])
-def test_when_the_masking_function_fails_nothing_it_might_hide_leaves(
+def test_failing_mask_function_strips_the_event(
     api: Api, recorder: Recorder, capture: Capture, failure: str, *, stream: bool
 ) -> None:
     def mask(_event: Any) -> Any:

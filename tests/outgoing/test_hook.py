@@ -1,4 +1,4 @@
-"""Capturing may be started and stopped in any way, and leaves requests as it was (I-30)."""
+"""Capturing can start and stop in any order, and leaves requests as it was (I-30)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _one_event_a_call(api: Api, recorder: Recorder, session: Any = requests) -> 
     assert uris == [f"{api.uri}/1", f"{api.uri}/2"]
 
 
-def test_stopping_puts_the_very_function_back(api: Api, capture: Capture) -> None:
+def test_stopping_restores_the_original_function(api: Api, capture: Capture) -> None:
     send = requests.Session.send
     capture()
     assert requests.Session.send is not send
@@ -60,7 +60,7 @@ def test_after_stopping_nothing_is_captured(api: Api, recorder: Recorder, captur
     assert [event["request"]["uri"][-2:] for event in recorder.wait_for(2)] == ["/1", "/3"]
 
 
-def test_the_function_in_its_place_looks_like_it(capture: Capture) -> None:
+def test_replacement_has_the_signature_of_the_original(capture: Capture) -> None:
     send = requests.Session.send
     capture()
     standing_in: Any = requests.Session.send
@@ -86,7 +86,7 @@ def test_starting_twice_records_once_with_the_last_settings(api: Api, recorder: 
 
 @pytest.fixture
 def _reloaded_sessions() -> Iterator[None]:
-    """Leave the module with the class everybody else knows."""
+    """Restore the class that other modules have imported."""
     sessions = importlib.import_module("requests.sessions")
     before = dict(vars(sessions))
     yield
@@ -95,7 +95,7 @@ def _reloaded_sessions() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_reloaded_sessions")
 @pytest.mark.parametrize("is_capturing", [False, True])
-def test_a_reload_of_requests_is_survived(
+def test_capturing_survives_a_reload_of_requests(
     api: Api, recorder: Recorder, capture: Capture, *, is_capturing: bool
 ) -> None:
     first = requests.Session.send
@@ -105,14 +105,14 @@ def test_a_reload_of_requests_is_survived(
     assert sessions.Session is not requests.Session
     second = sessions.Session.send
     capture()
-    # requests.get uses the class of the module, and others the one requests itself has.
+    # requests.get uses the class in requests.sessions; other code uses the one in requests.
     _one_event_a_call(api, recorder)
     _one_event_a_call(api, recorder, requests.Session())
     moesif.outgoing.stop()
     assert (requests.Session.send, sessions.Session.send) == (first, second)
 
 
-def test_a_reload_of_ours_is_survived(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_capturing_survives_a_reload_of_our_module(api: Api, recorder: Recorder, capture: Capture) -> None:
     send = requests.Session.send
     capture()
     for module in (hook, capturing, moesif.outgoing):
@@ -132,7 +132,7 @@ def _restored() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_restored")
-def test_somebody_else_who_wraps_it_is_left_alone(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_wrapper_of_another_library_stays_in_place(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     ours = requests.Session.send
     seen = []
@@ -152,8 +152,8 @@ def test_somebody_else_who_wraps_it_is_left_alone(api: Api, recorder: Recorder, 
     assert len(recorder.events) == 2
 
 
-def test_our_own_traffic_is_not_captured(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """Not even that of other clients of the collector, which use requests."""
+def test_traffic_to_the_collector_is_not_captured(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """Including that of other collector clients, which use requests."""
     capture()
     before = moesif.stats()["captured"]
     requests.post(f"{recorder.uri}/v1/events", json={}, timeout=20)
@@ -167,15 +167,15 @@ def test_our_own_traffic_is_not_captured(api: Api, recorder: Recorder, capture: 
     _one_event_a_call(api, recorder)
 
 
-def test_what_else_is_served_where_the_collector_is_is_captured(recorder: Recorder, capture: Capture) -> None:
+def test_other_paths_on_the_collector_host_are_captured(recorder: Recorder, capture: Capture) -> None:
     capture()
     requests.get(f"{recorder.uri}/items/v1/health", timeout=20)
     [event] = recorder.wait_for(1)
     assert event["request"]["uri"] == f"{recorder.uri}/items/v1/health"
 
 
-def test_what_a_session_sends_besides_are_calls_of_their_own(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """While it generates a body, and from a hook, even behind a redirect."""
+def test_calls_made_while_sending_are_calls_of_their_own(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """From a body generator and from a hook, also after a redirect."""
     capture()
     session = requests.Session()
 
@@ -193,7 +193,7 @@ def test_what_a_session_sends_besides_are_calls_of_their_own(api: Api, recorder:
     assert uris == ["/row/0", "/row/1", "/rows", "/token", "/redirect?/first"]
 
 
-def test_one_that_tries_again_makes_one_call(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_retry_of_the_same_request_is_one_call(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     session = requests.Session()
 
@@ -211,8 +211,8 @@ def test_one_that_tries_again_makes_one_call(api: Api, recorder: Recorder, captu
     assert uris == ["/missing", "/redirect?/missing"]
 
 
-def test_what_a_hook_starts_makes_calls_of_its_own(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """Even of the same thing with the same session: the copy of the context it has outlives the call."""
+def test_task_started_by_a_hook_makes_calls_of_its_own(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """Also for the same URL with the same session: its copy of the context outlives the call."""
     capture()
     contexts: list[contextvars.Context] = []
     session = requests.Session()
@@ -222,10 +222,10 @@ def test_what_a_hook_starts_makes_calls_of_its_own(api: Api, recorder: Recorder,
     assert len(recorder.wait_for(2)) == 2
 
 
-def test_sessions_made_before_somebody_put_a_class_of_theirs_there_are_captured(
+def test_sessions_made_before_the_class_was_replaced_are_captured(
     api: Api, recorder: Recorder, capture: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As requests-cache does it; and that class is left as it was."""
+    """requests-cache replaces the class. Its class stays unchanged."""
     early = requests.Session()
 
     class Theirs(requests.Session):
@@ -249,9 +249,7 @@ def test_sessions_made_before_somebody_put_a_class_of_theirs_there_are_captured(
         assert vars(kind) == own
 
 
-def test_threads_that_share_a_session_do_not_hide_each_others_calls(
-    api: Api, recorder: Recorder, capture: Capture
-) -> None:
+def test_threads_sharing_a_session_record_each_call(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     session = requests.Session()
     threads = [threading.Thread(target=lambda: [session.get(api.uri, timeout=20) for _ in range(10)]) for _ in range(8)]
@@ -263,10 +261,10 @@ def test_threads_that_share_a_session_do_not_hide_each_others_calls(
     assert len(recorder.events) == 80
 
 
-def test_greenlets_and_tasks_do_not_hide_each_others_calls(
+def test_greenlets_and_tasks_sharing_a_session_record_each_call(
     api: Api, recorder: Recorder, run_program: RunProgram
 ) -> None:
-    """All on one thread, with one session, switching in the middle of each call."""
+    """All on one thread with one session, switching in the middle of each call."""
     source = f"""
         from gevent import monkey
         monkey.patch_all()
@@ -283,7 +281,7 @@ def test_greenlets_and_tasks_do_not_hide_each_others_calls(
         calls = [gevent.spawn(call, number) for number in range(20)]
         gevent.joinall(calls, raise_error=True)
 
-        # A greenlet inherits the context it is made in: that of a call that is being made.
+        # A greenlet inherits the context of the call that is being made.
         made = []
         def hook(response, **_keywords):
             made.append(gevent.spawn(requests.get, f"{{api}}/inner", timeout=20))
@@ -311,7 +309,7 @@ def test_calls_of_asynchronous_programs_are_captured(api: Api, recorder: Recorde
     assert len(recorder.wait_for(11)) == 11
 
 
-def test_a_child_captures_its_own_calls(api: Api, recorder: Recorder, run_program: RunProgram) -> None:
+def test_forked_child_captures_its_own_calls(api: Api, recorder: Recorder, run_program: RunProgram) -> None:
     source = f"""
         import os, requests, moesif, moesif.outgoing
         moesif.outgoing.start()
@@ -328,9 +326,7 @@ def test_a_child_captures_its_own_calls(api: Api, recorder: Recorder, run_progra
     assert sorted(event["request"]["uri"][len(api.uri) :] for event in recorder.events) == ["/child", "/parent"]
 
 
-def test_where_requests_is_missing_it_is_said_and_nothing_else_happens(
-    recorder: Recorder, run_program: RunProgram
-) -> None:
+def test_missing_requests_package_is_only_logged(recorder: Recorder, run_program: RunProgram) -> None:
     source = """
         import sys
         sys.modules["requests"] = None
@@ -366,9 +362,7 @@ def test_requests_is_imported_only_where_outgoing_calls_are_captured(
     assert ended.output.split() == ["False", "True"], ended.errors
 
 
-def test_calls_pending_at_the_end_of_the_process_are_delivered(
-    api: Api, recorder: Recorder, run_program: RunProgram
-) -> None:
+def test_pending_calls_are_delivered_at_exit(api: Api, recorder: Recorder, run_program: RunProgram) -> None:
     source = f"""
         import requests, moesif.outgoing
         moesif.outgoing.start()

@@ -1,4 +1,4 @@
-"""What an application calls while it serves a call is linked to that one, and goes where that goes (I-18, I-30)."""
+"""Calls made while serving a request are linked to it and use its settings (I-18, I-30)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Event = dict[str, Any]
 
 
 def _calling(api: Api) -> Callable[..., Any]:
-    """An application that calls before it answers, while it streams, and as its stream is closed."""
+    """An application that makes calls before it answers, while it streams and when its stream is closed."""
 
     def application(_environ: Any, start_response: Any) -> Iterator[bytes]:
         requests.get(f"{api.uri}/before", timeout=20)
@@ -65,7 +65,7 @@ def test_both_events_are_recorded_and_linked(api: Api, recorder: Recorder, wrap:
     assert len({event["transaction_id"] for event in recorder.events}) == 8
 
 
-def test_the_id_is_that_of_the_event_even_if_the_client_names_another(api: Api, recorder: Recorder, wrap: Wrap) -> None:
+def test_link_is_the_event_id_even_if_the_client_sent_another(api: Api, recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(_calling(api), **CAPTURED)
     request(application, make_environ(HTTP_X_MOESIF_TRANSACTION_ID="mine"))
     [incoming], outgoing = _apart(recorder.wait_for(4))
@@ -74,7 +74,7 @@ def test_the_id_is_that_of_the_event_even_if_the_client_names_another(api: Api, 
     assert ids != {"mine"}
 
 
-def test_what_is_called_between_two_calls_is_linked_to_neither(api: Api, recorder: Recorder, wrap: Wrap) -> None:
+def test_call_between_two_requests_is_linked_to_neither(api: Api, recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(_calling(api), **CAPTURED)
     request(application)
     assert SERVING.get() is None
@@ -88,7 +88,7 @@ def test_what_is_called_between_two_calls_is_linked_to_neither(api: Api, recorde
     assert "metadata" not in events["thread"]
 
 
-def test_once_stopped_nobody_keeps_track_of_what_is_served(wrap: Wrap) -> None:
+def test_served_request_is_not_tracked_after_stopping(wrap: Wrap) -> None:
     def application(_environ: Any, start_response: Any) -> list[bytes]:
         served.append(SERVING.get() is not None)
         start_response("200 OK", [])
@@ -103,10 +103,10 @@ def test_once_stopped_nobody_keeps_track_of_what_is_served(wrap: Wrap) -> None:
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_what_goes_on_after_a_call_is_not_linked_to_it(
+def test_task_that_outlives_a_request_is_no_longer_linked_to_it(
     api: Api, recorder: Recorder, wrap: Wrap, *, is_stream: bool
 ) -> None:
-    """A task begun while it was served has a copy of the context: it is linked as long as the call is."""
+    """The task has a copy of the context. Its calls are linked only while the request is served."""
     contexts: list[contextvars.Context] = []
 
     def application(_environ: Any, start_response: Any) -> Any:
@@ -123,7 +123,7 @@ def test_what_goes_on_after_a_call_is_not_linked_to_it(
     assert "metadata" not in events["after"]
 
 
-def test_an_application_that_raises_is_not_being_served_any_more(wrap: Wrap) -> None:
+def test_request_is_no_longer_served_after_the_application_raised(wrap: Wrap) -> None:
     def application(_environ: Any, _start_response: Any) -> Any:
         assert SERVING.get() is not None
         raise LookupError
@@ -144,7 +144,7 @@ def test_metadata_of_the_application_wins(api: Api, recorder: Recorder, wrap: Wr
 
 
 def test_two_applications_do_not_mix(api: Api, recorder: Recorder, another_recorder: Recorder, wrap: Wrap) -> None:
-    """Nor does one whose settings capture nothing have its calls captured under another's."""
+    """An application that captures no outgoing calls has none captured under the settings of another."""
     first = wrap(_calling(api), **CAPTURED)
     second = wrap(_calling(api), another_recorder, **CAPTURED)
     silent = wrap(_calling(api), another_recorder, APPLICATION_ID="silent")
@@ -160,7 +160,7 @@ def test_two_applications_do_not_mix(api: Api, recorder: Recorder, another_recor
         assert all(event["metadata"]["incoming_transaction_id"] in ids for event in outgoing)
 
 
-def test_what_a_program_starts_itself_is_for_applications_that_do_not(
+def test_capturing_started_by_the_program_covers_other_applications(
     api: Api, recorder: Recorder, another_recorder: Recorder, wrap: Wrap, capture: Capture
 ) -> None:
     capture()
@@ -191,9 +191,7 @@ def test_without_the_option_nothing_is_touched(api: Api, recorder: Recorder, wra
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread", "gunicorn-gevent"])
-def test_under_real_servers_each_call_is_linked_to_its_own(
-    api: Api, recorder: Recorder, serve: Serve, server: str
-) -> None:
+def test_real_servers_link_each_call_to_its_request(api: Api, recorder: Recorder, serve: Serve, server: str) -> None:
     started = serve(
         "calling:application", server, to=recorder, variables={"API": api.uri}, CAPTURE_OUTGOING_REQUESTS=True
     )

@@ -1,4 +1,4 @@
-"""A response that the caller reads by and by stays one, and its event is finished when it is (I-1, I-7, I-30)."""
+"""A streamed response stays a stream. Its event ends when the stream ends (I-1, I-7, I-30)."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ READERS: dict[str, Callable[[Any], bytes]] = {
 
 @pytest.mark.parametrize("path", ["items", "chunked", "until_closed", "gzipped"])
 @pytest.mark.parametrize("way", READERS)
-def test_whatever_reads_it_reads_the_same_and_is_recorded(
+def test_every_way_of_reading_gets_the_same_bytes_and_is_recorded(
     api: Api, recorder: Recorder, capture: Capture, way: str, path: str
 ) -> None:
     with requests.get(f"{api.uri}/{path}", stream=True, timeout=20) as answer:
@@ -85,7 +85,7 @@ def test_whatever_reads_it_reads_the_same_and_is_recorded(
 
 
 @pytest.mark.parametrize("way", [way for way in READERS if way != "json"])
-def test_the_framing_of_chunks_is_not_content(api: Api, recorder: Recorder, capture: Capture, way: str) -> None:
+def test_chunk_framing_is_not_recorded(api: Api, recorder: Recorder, capture: Capture, way: str) -> None:
     capture()
     api.may_go_on.set()
     READERS[way](requests.get(f"{api.uri}/stream", stream=True, timeout=20))
@@ -93,7 +93,7 @@ def test_the_framing_of_chunks_is_not_content(api: Api, recorder: Recorder, capt
     assert base64.b64decode(event["response"]["body"]) == b"first\nsecond\n"
 
 
-def test_the_first_line_is_there_before_the_second_is_sent(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_first_line_arrives_before_the_second_is_sent(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     answer = requests.get(f"{api.uri}/stream", stream=True, timeout=20)
     lines = answer.iter_lines(chunk_size=1)
@@ -106,10 +106,10 @@ def test_the_first_line_is_there_before_the_second_is_sent(api: Api, recorder: R
     assert "X-Moesif-Body-Truncated" not in event["response"]["headers"]
 
 
-def test_the_time_of_the_response_is_that_of_its_end(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_response_time_is_taken_at_the_end_of_the_stream(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     answer = requests.get(f"{api.uri}/items", stream=True, timeout=20)
-    time.sleep(0.2)  # it is the passing of time that is recorded
+    time.sleep(0.2)  # the recorded duration must grow
     assert answer.json() == DOCUMENT
     [event] = recorder.wait_for(1)
     took = _seconds(event["response"]["time"]) - _seconds(event["request"]["time"])
@@ -120,7 +120,7 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def test_nothing_is_read_that_the_caller_does_not_read(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_only_what_the_caller_reads_is_read(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     with requests.get(f"{api.uri}/stream", stream=True, timeout=20) as answer:
         assert answer.raw.read(3) == b"fir"
@@ -130,7 +130,7 @@ def test_nothing_is_read_that_the_caller_does_not_read(api: Api, recorder: Recor
     assert event["response"]["content_length"] == 3
 
 
-def test_of_one_closed_before_its_end_the_announced_length_is_told(
+def test_stream_closed_early_is_recorded_with_the_announced_length(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:
     capture()
@@ -142,7 +142,7 @@ def test_of_one_closed_before_its_end_the_announced_length_is_told(
     assert event["response"]["content_length"] == 100_000
 
 
-def test_one_that_is_never_read_is_recorded_when_it_is_closed(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_unread_stream_is_recorded_when_closed(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     requests.get(f"{api.uri}/items", stream=True, timeout=20).close()
     [event] = recorder.wait_for(1)
@@ -152,8 +152,8 @@ def test_one_that_is_never_read_is_recorded_when_it_is_closed(api: Api, recorder
     assert event["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
-def test_one_that_is_let_go_is_freed_at_once_and_recorded(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """Without the garbage collector: nothing of ours refers back to it."""
+def test_dropped_stream_is_freed_at_once_and_recorded(api: Api, recorder: Recorder, capture: Capture) -> None:
+    """Without the garbage collector: no reference of ours forms a cycle with it."""
     capture()
     gc.disable()
     try:
@@ -169,7 +169,7 @@ def test_one_that_is_let_go_is_freed_at_once_and_recorded(api: Api, recorder: Re
     assert event["response"]["status"] == 200
 
 
-def test_what_reads_it_outlives_the_response(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_reader_may_outlive_the_response(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     read = requests.get(f"{api.uri}/items", stream=True, timeout=20).raw.read
     assert read() == TEXT
@@ -177,7 +177,7 @@ def test_what_reads_it_outlives_the_response(api: Api, recorder: Recorder, captu
     assert event["response"]["body"] == DOCUMENT
 
 
-def test_no_answer_has_nothing_to_read(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_failed_call_has_no_stream(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     answer = requests.head(f"{api.uri}/items", stream=True, timeout=20)
     [event] = recorder.wait_for(1)
@@ -185,7 +185,7 @@ def test_no_answer_has_nothing_to_read(api: Api, recorder: Recorder, capture: Ca
     assert "X-Moesif-Body-Truncated" not in event["response"]["headers"]
 
 
-def test_objects_are_of_the_types_they_are(api: Api, capture: Capture) -> None:
+def test_response_objects_keep_their_types(api: Api, capture: Capture) -> None:
     capture()
     for stream in (False, True):
         with requests.get(f"{api.uri}/items", stream=stream, timeout=20) as answer:
@@ -196,7 +196,7 @@ def test_objects_are_of_the_types_they_are(api: Api, capture: Capture) -> None:
             assert set(vars(answer)) == set(vars(requests.Response())) | {"connection"}
 
 
-def test_the_connection_of_a_stream_is_used_again(api: Api, capture: Capture) -> None:
+def test_connection_of_a_finished_stream_is_reused(api: Api, capture: Capture) -> None:
     capture()
     with requests.Session() as session:
         for path in ("items", "chunked", "gzipped"):
@@ -204,7 +204,7 @@ def test_the_connection_of_a_stream_is_used_again(api: Api, capture: Capture) ->
     assert len(api.connections) == 1
 
 
-def test_a_stream_of_a_session_counts_as_one(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_stream_option_of_a_session_counts(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     with requests.Session() as session:
         session.stream = True
@@ -216,9 +216,7 @@ def test_a_stream_of_a_session_counts_as_one(api: Api, recorder: Recorder, captu
     assert event["response"]["body"] == DOCUMENT
 
 
-def test_one_whose_start_a_hook_has_read_is_recorded_without_its_body(
-    api: Api, recorder: Recorder, capture: Capture
-) -> None:
+def test_stream_partly_read_by_a_hook_is_recorded_without_body(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     read = []
 
@@ -233,7 +231,7 @@ def test_one_whose_start_a_hook_has_read_is_recorded_without_its_body(
 
 
 class _Wrapping:
-    """What CacheControl puts in the place of the source: what it has not itself it finds in the other."""
+    """A wrapper as CacheControl makes it: it delegates missing attributes to the source."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -246,7 +244,7 @@ class _Wrapping:
 
 
 @pytest.mark.parametrize("is_read", [False, True])
-def test_a_source_that_another_library_has_wrapped_is_closed_as_it_would_be(
+def test_source_wrapped_by_another_library_is_closed_as_without_capturing(
     api: Api, recorder: Recorder, capture: Capture, *, is_read: bool
 ) -> None:
     capture()
@@ -311,13 +309,13 @@ ORDINARY: dict[str, Callable[[Api], Any]] = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the collector may come to the socket first
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the garbage collector may close the socket first
 @pytest.mark.parametrize("path", ["large?100000", "chunked"])
 @pytest.mark.parametrize("let_go", LET_GO)
-def test_no_finaliser_calls_a_function(
+def test_finaliser_calls_no_user_function(
     api: Api, recorder: Recorder, capture: Capture, let_go: Callable[[list[Any]], None], path: str
 ) -> None:
-    """It may run below any lock. What it would have masked is masked as soon as we are called."""
+    """A finaliser may run while any lock is held. The mask runs at the next call into this package."""
     masked: list[str] = []
 
     def mask(event: Any) -> Any:
@@ -345,7 +343,7 @@ def test_no_finaliser_calls_a_function(
         assert event["session_token"] == "masked"
 
 
-def test_at_the_end_of_the_process_one_that_waits_for_its_mask_leaves_without_what_it_might_hide(
+def test_event_waiting_for_its_mask_at_exit_is_sent_stripped(
     api: Api, recorder: Recorder, run_program: RunProgram
 ) -> None:
     source = f"""
@@ -366,9 +364,7 @@ def test_elapsed_is_what_requests_measured(api: Api, capture: Capture) -> None:
     assert 0 < answer.elapsed.total_seconds() < 20
 
 
-def test_of_a_large_response_the_start_and_the_size_are_recorded(
-    api: Api, recorder: Recorder, capture: Capture
-) -> None:
+def test_large_response_is_recorded_as_prefix_and_size(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture(RESPONSE_MAX_BODY_SIZE=40)
     for stream in (False, True):
         assert len(requests.get(f"{api.uri}/large?100000", stream=stream, timeout=20).content) == 100_000

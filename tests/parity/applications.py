@@ -1,4 +1,4 @@
-"""Ways for an application to answer: each takes the call and the server's ``start_response``."""
+"""Applications that respond in different ways. Each takes the call and the server's ``start_response``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def application(environ: Environ, start_response: Any) -> Any:
-    """Read the request and answer, as the exchange says."""
+    """Read the request and respond as the exchange specifies."""
     call: Call = environ[CALL]
     _read(call, environ)
     return (call.exchange.application or as_list)(call, start_response)
@@ -53,7 +53,7 @@ def as_tuple(call: Call, start_response: Any) -> tuple[bytes, ...]:
 
 
 def as_generator(call: Call, start_response: Any) -> Iterator[bytes]:
-    """Answer at once, make the chunks when they are asked for."""
+    """Call ``start_response`` at once, and make each chunk when it is requested."""
     _start(call, start_response)
 
     def chunks() -> Iterator[bytes]:
@@ -68,18 +68,18 @@ def as_generator(call: Call, start_response: Any) -> Iterator[bytes]:
 
 
 def as_late_generator(call: Call, start_response: Any) -> Iterator[bytes]:
-    """Answer only when the first chunk is asked for."""
+    """Call ``start_response`` when the first chunk is requested."""
     _start(call, start_response)
     yield from call.exchange.answer.chunks
 
 
 def as_slow_generator(call: Call, start_response: Any) -> Iterator[bytes]:
-    """Take a while for the body."""
+    """Wait before each chunk."""
     _start(call, start_response)
 
     def chunks() -> Iterator[bytes]:
         for chunk in call.exchange.answer.chunks:
-            # It is the passing of time that is recorded.
+            # The recorded times must differ.
             time.sleep(0.05)
             call.made_at = time.time()
             yield chunk
@@ -88,7 +88,7 @@ def as_slow_generator(call: Call, start_response: Any) -> Iterator[bytes]:
 
 
 class _Closing:
-    """An iterable with ``close`` and, if wanted, a length."""
+    """An iterable with ``close``."""
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -128,7 +128,7 @@ def as_iterable_whose_close_fails(call: Call, start_response: Any) -> _Closing:
 
 
 class FileWrapper:
-    """What a server has under ``wsgi.file_wrapper``."""
+    """The server's ``wsgi.file_wrapper``."""
 
     def __init__(self, file: Any, size: int = 8192) -> None:
         self.file = file
@@ -147,7 +147,7 @@ def as_file(call: Call, start_response: Any) -> FileWrapper:
 
 
 def by_writing(call: Call, start_response: Any) -> list[bytes]:
-    """Hand every chunk to ``write``."""
+    """Send every chunk with ``write``."""
     write = _start(call, start_response)
     for chunk in call.exchange.answer.chunks:
         write(chunk)
@@ -167,7 +167,7 @@ def with_headers_in_a_tuple(call: Call, start_response: Any) -> list[bytes]:
 
 
 def with_one_list_for_all(call: Call, start_response: Any) -> list[bytes]:
-    """Use a list of headers that belongs to the application, and tell what has become of it."""
+    """Keep the list of headers, and note its names after the call of ``start_response``."""
     headers = list(call.exchange.answer.headers)
     start_response(call.exchange.answer.status, headers)
     call.notes["the application's own list"] = [name for name, _value in headers]
@@ -175,7 +175,7 @@ def with_one_list_for_all(call: Call, start_response: Any) -> list[bytes]:
 
 
 def answering_twice(call: Call, start_response: Any) -> list[bytes]:
-    """Fail after the first answer was announced, and announce another one."""
+    """Fail after ``start_response``, and call it again with ``exc_info``."""
     start_response("200 OK", [("X-First", "1")])
     try:
         _fail()
@@ -219,7 +219,7 @@ def failing_in_the_middle(call: Call, start_response: Any) -> Iterator[bytes]:
     return chunks()
 
 
-def telling_what_it_finds(call: Call, start_response: Any, key: str = "moesif.request_body") -> list[bytes]:
-    """Look into ``environ`` for what the middleware puts there before the application runs."""
+def noting_request_body(call: Call, start_response: Any, key: str = "moesif.request_body") -> list[bytes]:
+    """Note the value that the middleware has put into ``environ`` before the application runs."""
     call.notes[key] = call.notes["environ"].get(key, "absent")
     return as_list(call, start_response)

@@ -1,7 +1,7 @@
-"""Two recordings of one exchange, field by field.
+"""Compares two recordings of one exchange field by field.
 
-Null and absent are one. Times are compared by their form and by whether they fit the call, random ids by which of them
-are the same one, process ids by being the process's own, header names in lower case.
+Null and absent are equal. Before the comparison, these values are replaced by a placeholder: times that fit the call,
+random ids (equal ids get equal placeholders), and the process id. Header names are put into lower case.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ if TYPE_CHECKING:
     from tests.parity.exchange import Exchange
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-#: Milliseconds; upstream leaves out the zone and means UTC.
+#: A time with milliseconds. Upstream writes no zone and means UTC.
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z?")
-#: Clocks are read in milliseconds, which are rounded, and sums of them.
+#: Tolerance in seconds, because recorded times are rounded to milliseconds.
 ROUNDING = 0.005
 
 
 @dataclass(frozen=True)
 class Recording:
-    """What one side made of an exchange: what the server and the application saw, and the events that came."""
+    """One side's result of an exchange: what the server and the application saw, and the recorded events."""
 
     seen: dict[str, Any]
     events: list[dict[str, Any]]
     begin: float
     end: float
-    #: When the application had made its last chunk; 0 when it does not tell.
+    #: When the application made its last chunk (seconds since the epoch); 0 if unknown.
     made_at: float
     pid: int
 
     def fields(self) -> dict[str, Any]:
-        """Everything by the name of its field; what is absent is not in it."""
+        """Return all values by field name, without absent ones."""
         ids: dict[str, str] = {}
         fields: dict[str, Any] = {}
         for name, value in self.seen.items():
@@ -55,11 +55,11 @@ class Recording:
                 if part == "headers":
                     fields |= {f"{key}.{header.lower()}": text for header, text in (inner or {}).items()}
                 else:
-                    fields[key] = self._moment(name, inner) if part == "time" else inner
+                    fields[key] = self._time(name, inner) if part == "time" else inner
         return fields
 
-    def _moment(self, of: str, text: Any) -> Any:
-        """Name a time that fits the call; any other stays what it is."""
+    def _time(self, of: str, text: Any) -> Any:
+        """Replace a time that fits the call with a placeholder. Any other value is returned as it is."""
         if not isinstance(text, str) or not TIME.fullmatch(text):
             return text
         moment = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc).timestamp()
@@ -88,7 +88,7 @@ def _flat(name: str, value: Any, *, by_name: bool) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Finding:
-    """One field of an exchange that is not the same on both sides. ``None`` is absent."""
+    """A field that differs between the two sides. ``None`` means absent."""
 
     exchange: Exchange
     field: str
@@ -105,7 +105,7 @@ def _shown(value: Any) -> str:
 
 
 def findings(exchange: Exchange, theirs: Recording, ours: Recording) -> list[Finding]:
-    """Return the fields that differ. Where one side has no event, that is the finding, and not each of its fields."""
+    """Return the fields that differ. If one side has no event, report that instead of each missing field."""
     left, right = theirs.fields(), ours.fields()
     names = list(dict.fromkeys([*left, *right]))
     if "events" not in left or "events" not in right:
@@ -118,7 +118,7 @@ def findings(exchange: Exchange, theirs: Recording, ours: Recording) -> list[Fin
 
 
 def _same(left: Any, right: Any) -> bool:
-    """Compare as JSON does: ``1``, ``1.0`` and ``True`` are three things."""
+    """Compare values and types, because ``1``, ``1.0`` and ``True`` are different in JSON."""
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
     if isinstance(left, list) and isinstance(right, list):

@@ -1,4 +1,4 @@
-"""Plays the corpus through both packages, once for all tests, and tells at the end what the list explained."""
+"""Plays each corpus through both packages once, and prints a summary of the differences at the end of the run."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from tests.parity.differences import Difference
 
 UPSTREAM = ROOT / ".venv-upstream" / "bin" / "python"
-#: The name of an exchange, wherever upstream's URI has it.
+#: Finds the name of an exchange in a recorded URI.
 MARK = re.compile(r"/exchange/([\w.-]+)")
 
 
 @dataclass
 class Report:
-    """What was recorded on either side, and every field that differs."""
+    """The recordings of both sides, and the fields that differ."""
 
     corpus: Corpus
     theirs: dict[str, Recording]
@@ -43,7 +43,7 @@ class Report:
 
     @cached_property
     def findings(self) -> list[tuple[Finding, list[Difference]]]:
-        """Every difference there is, with the entries of the list that explain it."""
+        """All findings, each with the differences that explain it."""
         return [
             (finding, self.corpus.explanations(finding))
             for exchange in self.corpus.exchanges
@@ -52,7 +52,7 @@ class Report:
 
 
 class Reports:
-    """The report about each corpus, made when it is asked for."""
+    """Plays a corpus when its report is first requested, and keeps the report."""
 
     def __init__(self, upstream: Path, logs: Path) -> None:
         self.made: dict[str, Report] = {}
@@ -75,22 +75,22 @@ REPORTS = pytest.StashKey[Reports]()
 
 @pytest.fixture(scope="session")
 def upstream() -> Path:
-    """The interpreter that has the packages that are replaced."""
+    """Python interpreter with the replaced packages."""
     if not UPSTREAM.exists():
-        message = f"{UPSTREAM} is not there: `make test-python` installs it"
+        message = f"{UPSTREAM} does not exist: run `make test-python` to create it"
         raise FileNotFoundError(message)
     return UPSTREAM
 
 
 @pytest.fixture(scope="session")
 def reports(upstream: Path, tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Reports:
-    """Both recordings of whole corpora."""
+    """Reports of all corpora."""
     pytestconfig.stash[REPORTS] = Reports(upstream, tmp_path_factory.mktemp("parity"))
     return pytestconfig.stash[REPORTS]
 
 
 class _Player:
-    """The driver in an interpreter of its own, delivering to a recorder."""
+    """Runs a driver in its own interpreter and records what it delivers."""
 
     def __init__(self, python: Path | str, driver: str, log: Path) -> None:
         self.log = log
@@ -126,7 +126,7 @@ class _Player:
         }
 
     def _events(self, following: int) -> dict[str, list[Event]]:
-        """Wait for the events that follow all others; return the others by the exchange they are of."""
+        """Wait for the ``following`` marker events, which are sent last. Return the other events by exchange name."""
         deadline = time.monotonic() + 60
         mark = SETTLED.encode()
         while sum(delivery.json.count(mark) for delivery in self.recorder.accepted) < following:
@@ -142,12 +142,12 @@ class _Player:
 
 
 def _name_constant(constant: str) -> str:
-    """Show a number that JSON does not have, which upstream sends all the same."""
+    """Return a name for NaN or Infinity, which upstream sends although they are not JSON."""
     return f"<{constant}>"
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """List the differences, and how many exchanges each of them explains."""
+    """Print each difference with the number of exchanges it explains."""
     reports = config.stash.get(REPORTS, None)
     for report in reports.made.values() if reports else ():
         _summarise(report, terminalreporter)
@@ -162,7 +162,8 @@ def _summarise(report: Report, terminalreporter: Any) -> None:
             exchanges[difference.name].add(finding.exchange.name)
     terminalreporter.section(f"differences from {report.corpus.package} of PyPI")
     terminalreporter.line(
-        f"Of {len(report.corpus.exchanges)} exchanges it lost {lost} that we recorded. How many each entry explains:"
+        f"Upstream lost {lost} of {len(report.corpus.exchanges)} exchanges that we recorded. "
+        "Number of exchanges each difference explains:"
     )
     for difference in report.corpus.differences:
         page, place = difference.cites

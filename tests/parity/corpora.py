@@ -1,4 +1,4 @@
-"""What is played through which pair of packages, and in what ways the recordings may differ."""
+"""The corpora: which exchanges are played through which package, and the differences that are allowed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The exchanges of one package."""
+    """The exchanges to compare with one replaced package."""
 
     package: str
-    #: The module that plays them.
+    #: Module that plays the exchanges.
     driver: str
     exchanges: Sequence[Exchange]
     differences: Sequence[Difference]
-    #: How many there are at least.
-    least: int
+    #: Minimum number of exchanges.
+    minimum: int
 
     def explanations(self, finding: Finding) -> list[Difference]:
+        """Return the differences that explain a finding."""
         return [difference for difference in self.differences if difference.explains(finding)]
 
     def __str__(self) -> str:

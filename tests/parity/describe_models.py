@@ -1,6 +1,6 @@
-"""Tells what the event models of the installed package do, as JSON: ``python -m tests.parity.describe_models``.
+"""Prints, as JSON, how the event models of the installed package behave: ``python -m tests.parity.describe_models``.
 
-Runs under either package, and so imports only the standard library and what is installed.
+It runs with either package installed, so it imports only the standard library and that package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Request: Any = models.EventRequestModel
 Response: Any = models.EventResponseModel
 
 TIME = "2026-11-21T08:51:26.838"
-MOMENT = dt.datetime(2026, 11, 21, 8, 51, 26, 838000)  # noqa: DTZ001 - what upstream makes of TIME
+MOMENT = dt.datetime(2026, 11, 21, 8, 51, 26, 838000)  # noqa: DTZ001 - as upstream parses TIME
 REQUEST = {
     "time": TIME,
     "uri": "http://h/p?q=1",
@@ -56,7 +56,7 @@ EVENT = {
 
 
 def _masked() -> Any:
-    """Do to an event what masks do."""
+    """Change an event as mask functions do."""
     event = _event()
     event.request.headers.pop("Authorization")
     event.request.headers["X-Added"] = "1"
@@ -72,7 +72,7 @@ def _masked() -> Any:
 
 
 def _aliases() -> list[bool]:
-    """Tell whether what ``to_dictionary`` gives can be changed without changing the model."""
+    """Return whether a change of the result of ``to_dictionary`` changes the model."""
     event = _event()
     dictionary = event.to_dictionary()
     dictionary["metadata"]["new"] = 1
@@ -117,7 +117,7 @@ OUTCOMES: dict[str, Callable[[], Any]] = {
     "pickled": lambda: pickle.loads(pickle.dumps(_event())).to_dictionary(),
     "in a set": lambda: len({_event(), _event()}),
     "an attribute that is not there": lambda: getattr(_event(), "no_attribute", "none"),
-    "a headers' type": lambda: isinstance(_event().request.headers, dict),
+    "type of headers": lambda: isinstance(_event().request.headers, dict),
 }
 
 
@@ -132,7 +132,7 @@ def _plain(value: Any) -> Any:
 def _result(outcome: Callable[[], Any]) -> Any:
     try:
         return outcome()
-    except Exception as error:  # noqa: BLE001 - to be compared
+    except Exception as error:  # noqa: BLE001 - every exception is compared
         return f"raises {type(error).__name__}"
 
 

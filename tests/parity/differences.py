@@ -1,6 +1,7 @@
-"""Every way in which our recording of an exchange with a WSGI application may differ from upstream's: the whole list.
+"""Lists every allowed difference between our record of a WSGI exchange and upstream's.
 
-Each finding is explained by exactly one entry, and an entry that explains nothing has to go.
+Exactly one entry explains each finding. An entry that explains nothing must be removed. docs/migrating.md describes
+each entry to users: its row has the same name and the same reason (tests/parity/test_migrating.py).
 """
 
 from __future__ import annotations
@@ -18,137 +19,305 @@ if TYPE_CHECKING:
 CONTRACT = "docs/wire-contract.md"
 GUARANTEES = "docs/guarantees.md"
 OPTIONS = "docs/options.md"
-ARCHITECTURE = "docs/architecture.md"
 
 
 @dataclass(frozen=True)
 class Difference:
     """One reviewed difference."""
 
+    #: The first cell of its row in docs/migrating.md.
     name: str
-    #: The page it rests on, and what to look for on that page.
+    #: The page that specifies our behaviour, and a phrase on that page.
     cites: tuple[str, str]
-    #: What is right, or what we do.
+    #: The reason for our behaviour, as the row gives it.
     why: str
+    #: Returns whether this difference accounts for a finding.
     explains: Callable[[Finding], bool]
 
 
-#: Those of the Django packages as well.
-OF_BOTH = [
+#: Differences that both middlewares have.
+SHARED = [
     Difference(
-        "the event's key is the id in the response",
+        "Id of the event",
         (CONTRACT, "B-TX"),
-        "A user who reports the id of a response can be told which event it was.",
-        heads.key_is_the_header,
+        "The id that a client sees leads to its event.",
+        heads.event_id_is_the_header,
     ),
     Difference(
-        "JSON after white space or a byte order mark", (CONTRACT, "B6"), "It is JSON.", bodies.json_in_white_space
+        "JSON after white space",
+        (CONTRACT, "B6"),
+        "White space and a byte order mark do not change the document.",
+        bodies.json_after_white_space,
     ),
-    Difference("gzipped JSON", (CONTRACT, "B6"), "It is recorded as JSON.", bodies.gzipped_json),
-    Difference("deflated bodies", (CONTRACT, "undone where that is possible"), "They are inflated.", bodies.deflated),
+    Difference("Gzipped JSON", (CONTRACT, "B6"), "The content is JSON.", bodies.gzipped_json),
     Difference(
-        "bodies compressed twice",
+        "Deflated bodies",
         (CONTRACT, "undone where that is possible"),
-        "Every coding is undone.",
+        "The content can then be read and masked.",
+        bodies.deflated,
+    ),
+    Difference(
+        "Bodies compressed twice",
+        (CONTRACT, "undone where that is possible"),
+        "The content can then be read and masked.",
         bodies.compressed_twice,
     ),
     Difference(
-        "deeply nested JSON", (ARCHITECTURE, "nested deeper than 100"), "It is sent as base64.", bodies.nested_deep
+        "Deeply nested JSON",
+        (CONTRACT, "nested deeper than 100"),
+        "A JSON parser may refuse a whole batch because of it.",
+        bodies.nested_deeply,
     ),
-    Difference("numbers that are none", (GUARANTEES, "I-28"), "NaN and Infinity are not sent.", bodies.no_json_number),
+    Difference("NaN and infinity", (GUARANTEES, "I-28"), "JSON has no such numbers.", bodies.not_a_json_number),
     Difference(
-        "bodies beyond the limit", (CONTRACT, "A body beyond the limit"), "A prefix, marked.", bodies.beyond_the_limit
+        "Large bodies",
+        (CONTRACT, "A body beyond the limit"),
+        "A collector keeps events whole up to 1 MB.",
+        bodies.beyond_the_limit,
     ),
-    Difference("UTF-8 in headers", (CONTRACT, "as UTF-8"), "It is read as UTF-8.", heads.header_text),
-    Difference("variables that are empty", (GUARANTEES, "I-11"), "They stand for no header.", heads.empty_variable),
-    Difference("addresses", (GUARANTEES, "I-26"), "Every spelling is understood, and one is used.", callers.address),
-    Difference("tokens in the URL's alphabet", (CONTRACT, "B7"), "They are read.", callers.token_alphabet),
-    Difference("values of tokens", (CONTRACT, "B7"), "Null is nobody.", callers.token_value),
-    Difference("basic credentials of nobody", (GUARANTEES, "I-25"), "No name is no user.", callers.basic_of_nobody),
-    Difference("schemes", (GUARANTEES, "I-25"), "They stand at the start, in any case.", callers.scheme),
-    Difference("None and the empty text", (OPTIONS, 'mean "not set"'), "The default holds.", options.not_set),
-    Difference("names as a list", (OPTIONS, "AUTHORIZATION_HEADER_NAME"), "A list is taken.", options.names_as_list),
-    Difference("ids that are no text", (CONTRACT, "B37"), "They become text.", functions.id_as_text),
-    Difference("masks that fail", (GUARANTEES, "I-24"), "The event is sent stripped.", masks.mask_fails),
+    Difference("UTF-8 in headers", (CONTRACT, "as UTF-8"), "The text stays readable.", heads.utf_8_text),
+    Difference(
+        "Empty `CONTENT_TYPE` and `CONTENT_LENGTH`",
+        (GUARANTEES, "I-11"),
+        "PEP 3333: an empty variable means that there was no header.",
+        heads.empty_variable,
+    ),
+    Difference(
+        "Client addresses",
+        (GUARANTEES, "I-26"),
+        "Proxies write addresses in many ways.",
+        callers.address,
+    ),
+    Difference(
+        "URL-safe tokens",
+        (CONTRACT, "B7"),
+        "JSON Web Tokens use this alphabet.",
+        callers.url_safe_token,
+    ),
+    Difference(
+        "Null and objects in tokens",
+        (CONTRACT, "B7"),
+        "They do not name a user.",
+        callers.value_in_token,
+    ),
+    Difference(
+        "Basic credentials without a name",
+        (GUARANTEES, "I-25"),
+        "An empty name is no user.",
+        callers.basic_without_name,
+    ),
+    Difference(
+        "Authorization schemes",
+        (GUARANTEES, "I-25"),
+        "HTTP compares schemes in any case.",
+        callers.scheme,
+    ),
+    Difference(
+        "Next authorization header",
+        (GUARANTEES, "I-25"),
+        "The list is a list of alternatives.",
+        callers.next_header,
+    ),
+    Difference(
+        "Options that are `None` or empty text",
+        (OPTIONS, "`None`"),
+        "Settings often come from variables that may be missing.",
+        options.not_set,
+    ),
+    Difference(
+        "Header names as a list",
+        (OPTIONS, "AUTHORIZATION_HEADER_NAME"),
+        "A list is the natural form for several names.",
+        options.names_as_list,
+    ),
+    Difference("Ids that are not text", (CONTRACT, "B37"), "The API defines ids as text.", functions.id_as_text),
+    Difference(
+        "Mask functions that fail",
+        (GUARANTEES, "I-24"),
+        "Data that should have been masked must not leave.",
+        masks.mask_fails,
+    ),
+    Difference(
+        "Unread request bodies",
+        (GUARANTEES, "recorded as the application reads"),
+        "Reading first makes the application wait for the client.",
+        bodies.unread,
+    ),
 ]
 
 DIFFERENCES = [
-    *OF_BOTH,
+    *SHARED,
     Difference(
-        "an odd transaction id of the client is replaced",
-        (CONTRACT, "Transaction ids"),
-        "Beyond 64 characters, or with others than letters, digits and . _ -.",
-        heads.odd_transaction_id,
+        "Body sizes",
+        (CONTRACT, "content_length"),
+        "The size is known even if the body is cut or not recorded.",
+        heads.content_length,
     ),
     Difference(
-        "a transaction id of the application stays the only one",
+        "Transaction id sent by the client",
         (CONTRACT, "Transaction ids"),
-        "Upstream sends two.",
+        "A client must not put any text it likes into responses.",
+        heads.unsafe_transaction_id,
+    ),
+    Difference(
+        "Transaction id set by the application",
+        (CONTRACT, "Transaction ids"),
+        "A response has one transaction id.",
         heads.transaction_id_of_the_application,
     ),
-    Difference("sizes of bodies", (CONTRACT, "content_length"), "Upstream does not record them.", heads.content_length),
     Difference(
-        "a length that is no number", (CONTRACT, "B4"), "The call is served and recorded.", bodies.length_no_number
+        "`CONTENT_LENGTH` that is not a number",
+        (CONTRACT, "B4"),
+        "Recording must not make a request fail.",
+        bodies.length_not_a_number,
     ),
-    Difference("a length of zero", (CONTRACT, "B5"), "There is no body.", bodies.length_zero),
+    Difference("`CONTENT_LENGTH` of 0", (CONTRACT, "B5"), "There is no body.", bodies.length_zero),
     Difference(
-        "what stands after the announced length",
+        "Bytes after the announced length",
         (GUARANTEES, "I-10"),
-        "The application reads what the server lets it read.",
+        "What can be read is the server's decision.",
         bodies.reads_beyond_the_length,
     ),
     Difference(
-        "a body shorter than announced",
+        "Request bodies shorter than announced",
         (CONTRACT, "less came than was announced"),
-        "What came is a prefix, marked.",
+        "The record shows that the body is incomplete.",
         bodies.shorter_than_announced,
     ),
-    Difference("a body without a length", (CONTRACT, "B39"), "It is recorded as it is read.", bodies.without_a_length),
     Difference(
-        "a body the application does not read",
-        (ARCHITECTURE, "recorded as the application reads"),
-        "READ_REQUEST_BODY_FIRST reads it first.",
-        bodies.unread,
+        "Request bodies without a length",
+        (CONTRACT, "B39"),
+        "Chunked requests have bodies too.",
+        bodies.without_a_length,
     ),
     Difference(
-        "moesif.request_body before the application",
-        (ARCHITECTURE, "recorded as the application reads"),
-        "READ_REQUEST_BODY_FIRST has it there.",
+        "`moesif.request_body` in `environ`",
+        (GUARANTEES, "recorded as the application reads"),
+        "Reading first makes the application wait for the client.",
         bodies.request_body_in_environ,
     ),
-    Difference("the URI", (CONTRACT, "B1"), "It is a valid URI, and the one that was asked for.", heads.uri),
-    Difference("headers sent twice", (CONTRACT, "B8"), "Their values are joined.", heads.joined),
-    Difference("no REMOTE_ADDR", (CONTRACT, "B3"), "The call is served and recorded.", callers.peer_missing),
+    Difference("Recorded URI", (CONTRACT, "B1"), "It is the URI that the client requested.", heads.uri),
     Difference(
-        "X-Forwarded-For without an address", (CONTRACT, "B2"), "It is passed over.", callers.address_that_is_bytes
+        "Repeated response headers",
+        (CONTRACT, "B8"),
+        "The API defines repeated headers as joined values.",
+        heads.joined,
     ),
-    Difference("the next header", (GUARANTEES, "I-25"), "It is tried when one yields nothing.", callers.next_header),
-    Difference("streams", (CONTRACT, "B12"), "A chunk leaves before the next one is made.", responses.streams),
-    Difference("the time of a response", (GUARANTEES, "I-27"), "That of its end.", responses.response_time),
-    Difference("what is handed to write", (CONTRACT, "B12"), "It is recorded.", responses.written),
-    Difference("the response object", (GUARANTEES, "I-8"), "It has a length if it had one.", responses.same_object),
     Difference(
-        "file wrappers", (GUARANTEES, "I-8"), "The server gets its own and sends it its way.", responses.file_wrapper
+        "Requests without `REMOTE_ADDR`",
+        (CONTRACT, "B3"),
+        "Servers on Unix sockets send none.",
+        callers.no_peer_address,
     ),
-    Difference("the list of headers", (CONTRACT, "B14"), "The application's own stays as it is.", responses.own_list),
-    Difference("exc_info by its name", (GUARANTEES, "I-9"), "It is passed on.", responses.exc_info_by_keyword),
-    Difference("applications that fail", (GUARANTEES, "I-19"), "They leave an event.", responses.application_fails),
-    Difference("flags as text", (OPTIONS, "one of the words"), "'false' is false.", options.flag_as_text),
     Difference(
-        "DISABLE_TRANSACTION_ID", (OPTIONS, "DISABLE_TRANSACTION_ID"), "Either spelling works.", options.other_spelling
+        "`X-Forwarded-For` without an address",
+        (CONTRACT, "B2"),
+        "A client must not be able to make events disappear.",
+        callers.address_in_bytes,
     ),
-    Difference("lists of masks", (OPTIONS, "REQUEST_BODY_MASKS"), "They work here too.", options.mask_lists),
-    Difference("calls of functions", (CONTRACT, "B17"), "Each is called once.", functions.called_once),
-    Difference("ids that are false", (GUARANTEES, "I-25"), "They are nobody's.", functions.id_of_nobody),
-    Difference("ids that are too long", (GUARANTEES, "I-14"), "They are not recorded.", functions.id_too_long),
-    Difference("functions of two parameters", (OPTIONS, "two parameters"), "They work.", functions.two_parameters),
-    Difference("wsgi.input in functions", (CONTRACT, "B40"), "It can be read again.", functions.readable_again),
     Difference(
-        "metadata that is no object", (CONTRACT, "metadata, span"), "It is left out.", functions.metadata_is_an_object
+        "Streaming responses",
+        (CONTRACT, "B12"),
+        "A client of a stream waits for each chunk.",
+        responses.streams,
     ),
-    Difference("values JSON does not have", (CONTRACT, "B35"), "They cost no event.", functions.poisoned),
     Difference(
-        "masks that return no event", (CONTRACT, "B13"), "The event is sent stripped.", masks.mask_returns_no_event
+        "Time of the response",
+        (GUARANTEES, "I-27"),
+        "The duration that a user sees includes the body.",
+        responses.response_time,
     ),
-    Difference("masks that spell headers otherwise", (GUARANTEES, "I-24"), "They find them.", masks.mask_in_upper_case),
+    Difference("Output of `write`", (CONTRACT, "B12"), "It is part of the response.", responses.written),
+    Difference(
+        "Response object",
+        (GUARANTEES, "I-8"),
+        "Servers may use the length, for example for `Content-Length`.",
+        responses.same_object,
+    ),
+    Difference(
+        "Files sent with `wsgi.file_wrapper`",
+        (GUARANTEES, "I-8"),
+        "The server can then use the operating system to send the file.",
+        responses.file_wrapper,
+    ),
+    Difference(
+        "Header list of the application",
+        (CONTRACT, "B14"),
+        "An application may use one list for all its responses.",
+        responses.own_header_list,
+    ),
+    Difference(
+        "`exc_info` as a keyword",
+        (GUARANTEES, "I-9"),
+        "Applications may call `start_response` that way.",
+        responses.exc_info_by_keyword,
+    ),
+    Difference(
+        "Applications that raise",
+        (GUARANTEES, "I-19"),
+        "The record should show failures.",
+        responses.application_raises,
+    ),
+    Difference("Flags as text", (OPTIONS, "LOG_BODY"), "Flags may come from the environment.", options.flag_as_text),
+    Difference(
+        "`DISABLE_TRANSACTION_ID`",
+        (OPTIONS, "DISABLE_TRANSACTION_ID"),
+        "The two packages spell it differently.",
+        options.other_spelling,
+    ),
+    Difference(
+        "Lists of masks",
+        (OPTIONS, "REQUEST_BODY_MASKS"),
+        "Both middlewares have the same options.",
+        options.mask_lists,
+    ),
+    Difference(
+        "Calls of identifying functions",
+        (CONTRACT, "B17"),
+        "A function may be slow or have effects.",
+        functions.called_once,
+    ),
+    Difference("Empty ids and 0", (GUARANTEES, "I-25"), "They identify nobody.", functions.false_id),
+    Difference(
+        "Very long ids",
+        (GUARANTEES, "I-14"),
+        "Memory is bounded, and a collector would refuse the event.",
+        functions.id_too_long,
+    ),
+    Difference(
+        "Functions with two parameters",
+        (OPTIONS, "IDENTIFY_USER"),
+        "Old examples define functions like that.",
+        functions.two_parameters,
+    ),
+    Difference(
+        "`wsgi.input` in functions",
+        (CONTRACT, "B40"),
+        "Some functions look for the user in the body.",
+        functions.input_readable_again,
+    ),
+    Difference(
+        "Metadata that is not an object",
+        (CONTRACT, "metadata, span"),
+        "The API defines metadata as an object.",
+        functions.metadata_is_an_object,
+    ),
+    Difference(
+        "Values that JSON does not have",
+        (CONTRACT, "B35"),
+        "One value must not cost a batch.",
+        functions.not_json,
+    ),
+    Difference(
+        "Mask functions that return no event",
+        (CONTRACT, "B13"),
+        "Data that should have been masked must not leave.",
+        masks.mask_returns_no_event,
+    ),
+    Difference(
+        "Header names in mask functions",
+        (GUARANTEES, "I-24"),
+        "A mask with another spelling must not miss a secret.",
+        masks.mask_in_upper_case,
+    ),
 ]

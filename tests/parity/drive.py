@@ -1,7 +1,7 @@
-"""Plays the corpus through the ``moesifwsgi`` that is installed: ``python -m tests.parity.drive URI APPLICATION_ID``.
+"""Plays the corpus through the installed ``moesifwsgi``: ``python -m tests.parity.drive URI APPLICATION_ID``.
 
-Runs under either package, and so imports only the standard library and the modules next to it. Prints one line of JSON
-when everything that will be delivered is on its way; ends when its standard input does.
+It runs with either package installed, so it imports only the standard library and modules of this directory. It prints
+one line of JSON when all events are on their way, and ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from tests.parity.exchange import CALL, Call, Exchange
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-#: Where the events of :func:`settle` seem to come from.
+#: URI of the marker events that :func:`settle` sends.
 SETTLED = "http://settled/"
-#: An event is sent alone and at once, one after the other: what is wrong with one costs no other.
-USUAL = {"BATCH_SIZE": 1, "EVENT_WORKER_COUNT": 1, "EVENT_BATCH_TIMEOUT": 0.2}
+#: Send each event alone, at once and in order, so that a bad event does not affect others.
+DELIVERY = {"BATCH_SIZE": 1, "EVENT_WORKER_COUNT": 1, "EVENT_BATCH_TIMEOUT": 0.2}
 
 
 class Counting:
-    """What serves exchanges, and counts the calls of their functions."""
+    """Base of players: counts the calls of functions in the options."""
 
     call: Call | None = None
 
     def counted(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options, their functions such that the exchange being served knows of each call."""
+        """Return the options with functions that count their calls in the current exchange."""
         return {name: self._counted(name, value) if callable(value) else value for name, value in options.items()}
 
     def _counted(self, name: str, value: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,14 +48,14 @@ class Counting:
 
 
 class Player(Counting):
-    """Serves the exchanges, each through a middleware with its options."""
+    """Plays each exchange through a middleware with the options of the exchange."""
 
     def __init__(self, base_uri: str, application_id: str) -> None:
-        self.settings = {"APPLICATION_ID": application_id, "BASE_URI": base_uri, **USUAL}
+        self.settings = {"APPLICATION_ID": application_id, "BASE_URI": base_uri, **DELIVERY}
         self.middlewares: dict[str, Any] = {}
 
     def play(self, exchange: Exchange) -> dict[str, Any]:
-        """Serve one exchange and tell what a server would have seen."""
+        """Play one exchange. Return what a server sees of it."""
         middleware = self._middleware(exchange)
         self.call = call = Call(exchange)
         environ = make_environ(
@@ -93,7 +93,7 @@ class Player(Counting):
         return self.middlewares[key]
 
     def settle(self) -> int:
-        """See to it that everything is delivered; return how many events more that took."""
+        """Wait for delivery, or send marker events behind all others. Return the number of marker events."""
         try:
             from moesif import flush  # noqa: PLC0415 - upstream does not have it
         except ImportError:
@@ -103,8 +103,8 @@ class Player(Counting):
 
 
 def _follow(middleware: Any) -> int:
-    """Queue events behind all others: when they have come, so has everything else that will. Return how many."""
-    from moesifapi.models import EventModel, EventRequestModel  # noqa: PLC0415 - under upstream only
+    """Queue one batch of marker events behind all others. When they arrive, all others have. Return their number."""
+    from moesifapi.models import EventModel, EventRequestModel  # noqa: PLC0415 - only with upstream
 
     pool = middleware.worker_pool
     for _ in range(pool.batch_size):
@@ -113,7 +113,7 @@ def _follow(middleware: Any) -> int:
 
 
 class Server(Gateway):
-    """A server that keeps everything it sees, and never fails."""
+    """A server that keeps everything it sees, exceptions included."""
 
     def __init__(self, call: Call) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ class Server(Gateway):
             finally:
                 if hasattr(result, "close"):
                     result.close()
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is to be compared
+        except Exception as error:  # noqa: BLE001 - every exception is compared
             self.raised = f"{type(error).__name__}: {error}"
 
     def _send(self, result: Any) -> None:
@@ -158,7 +158,7 @@ def main() -> None:
     following = player.settle()
     print(json.dumps({"pid": os.getpid(), "played": played, "following": following}), flush=True)
     sys.stdin.read()
-    # Upstream may wait for ever when it is asked to end (docs/wire-contract.md, B15).
+    # A regular exit may hang in upstream (docs/wire-contract.md, B15).
     os._exit(0)
 
 

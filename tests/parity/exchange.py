@@ -1,4 +1,4 @@
-"""What an exchange of the corpus is made of: data, so that two interpreters can play the same one."""
+"""Data types of the corpora. An exchange is plain data, so that two interpreters can play the same one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 Environ = dict[str, Any]
-#: The key of ``environ`` under which applications and functions find the :class:`Call` they are in.
+#: Key of ``environ`` with the current :class:`Call`, for applications and functions.
 CALL = "parity.call"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the application answers."""
+    """The response of the application."""
 
     chunks: tuple[bytes, ...] = (b"ok",)
     headers: tuple[tuple[str, str], ...] = (("Content-Type", "text/plain"),)
@@ -25,40 +25,40 @@ class Answer:
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request, what the application does with it, and the options of the middleware between them.
+    """One request, the application's behaviour, and the options of the middleware.
 
-    ``application`` is how the answer is given (tests/parity/applications.py); ``None`` gives it as a list.
+    ``application`` is a function of tests/parity/applications.py that gives the response; ``None`` returns a list.
     """
 
-    #: Unique; stands in the path, so that the event can be told from others.
+    #: Unique name. It is part of the path, so that the event can be found.
     name: str
     method: str = "GET"
     body: bytes | None = None
-    #: What follows the name in the path.
+    #: Rest of the path, after the name.
     path: str = ""
-    #: Variables of ``environ`` beside or instead of the usual ones; ``None`` takes one away.
+    #: Variables to add to ``environ`` or to replace; ``None`` removes one.
     variables: Mapping[str, Any] = field(default_factory=dict)
     answer: Answer = field(default_factory=Answer)
     application: Callable[[Call, Any], Any] | None = None
     #: How the application reads the request body: ``all``, ``length``, ``lines``, ``pieces``, ``half`` or ``none``.
     reads: str = "all"
-    #: How many chunks of the response the client takes before it leaves; ``None`` takes them all.
+    #: Number of response chunks that the client reads; ``None`` reads all.
     taken: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Call:
-    """An exchange while it is played, and what was seen of it."""
+    """An exchange that is being played, and what was observed."""
 
     exchange: Exchange
-    #: What happened to the response, in order: ``made 0``, ``sent 0``, ``closed``.
+    #: Events of the response in order: ``made 0``, ``sent 0``, ``closed``.
     journal: list[str] = field(default_factory=list)
-    #: What the application read of the request.
+    #: Request body that the application read.
     read: bytes = b""
-    #: How often each function of the options was called.
+    #: Number of calls of each function in the options.
     calls: Counter[str] = field(default_factory=Counter)
-    #: When the application had made its last chunk (seconds since the epoch).
+    #: When the application made its last chunk (seconds since the epoch).
     made_at: float = 0.0
-    #: Whatever the application or a function wants known.
+    #: Other observations of the application and of functions.
     notes: dict[str, Any] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Functions that applications put into the options, as the documentation shows them and as people write them."""
+"""Functions for the options: as the documentation shows them, and as applications write them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NAMES = ("Authorization", "X-Secret")
 
 
 def returning(value: object) -> Any:
-    """Make a function that takes anything and returns this."""
+    """Return a function that takes any arguments and returns ``value``."""
 
     def function(*_arguments: object) -> object:
         return value
@@ -52,7 +52,7 @@ def naming_response_headers(app: Any, environ: Environ, response_headers: Any) -
 
 
 class Identifier:
-    """A function that is an object, and one that is a method."""
+    """A callable object, with a method that is used as a function too."""
 
     def __call__(self, app: Any, environ: Environ, response_headers: Any) -> str:
         del app, environ, response_headers
@@ -64,13 +64,13 @@ class Identifier:
 
 
 def reading_the_body(app: Any, environ: Environ, response_headers: Any = None) -> str:
-    """Read ``wsgi.input``, as some projects do in IDENTIFY_USER."""
+    """Read ``wsgi.input``, as some projects do in ``IDENTIFY_USER``."""
     del app, response_headers
     return environ["wsgi.input"].read().decode() or "nothing to read"
 
 
 def showing_environ(app: Any, environ: Environ) -> dict[str, Any]:
-    """Return the keys of ``environ`` that are documented."""
+    """Return the documented keys of ``environ``."""
     del app
     return {
         "request_body": environ.get("moesif.request_body"),
@@ -110,14 +110,21 @@ METADATA: dict[str, Any] = {
 }
 
 
-# Masks. Each is given the event and returns it, or should.
+# Mask functions. Each takes the event and should return it.
 
 
 def documented_mask(eventmodel: Any) -> Any:
-    """The example of the documentation, word for word."""
+    """Mask as the example of the old documentation does, word for word."""
     # Your custom code to change or remove any sensitive fields
     if 'password' in eventmodel.response.body:  # noqa: Q000 # fmt: skip
         eventmodel.response.body['password'] = None  # noqa: Q000 # fmt: skip
+    return eventmodel
+
+
+def corrected_mask(eventmodel: Any) -> Any:
+    """Mask as the documented example does, with the correction of docs/migrating.md."""
+    if eventmodel.response.body and 'password' in eventmodel.response.body:  # noqa: Q000 # fmt: skip
+        eventmodel.response.body["password"] = None
     return eventmodel
 
 
@@ -190,7 +197,7 @@ def rewriting_bodies(event: Any) -> Any:
 
 
 def looking_at_types(event: Any) -> Any:
-    """Tell what the event is made of."""
+    """Put the types of the event's parts into its metadata."""
     found = {
         "event": type(event).__name__,
         "request": type(event.request).__name__,
@@ -211,7 +218,7 @@ def looking_at_types(event: Any) -> Any:
 
 
 def replacing_the_response(event: Any) -> Any:
-    """Put a new model in place of the response."""
+    """Replace the response with a new model."""
     response = type(event.response)(event.response.time, 418, {"X-New": "1"}, {"new": True})
     response.transfer_encoding = "json"
     event.response = response
@@ -219,7 +226,7 @@ def replacing_the_response(event: Any) -> Any:
 
 
 def returning_a_copy(event: Any) -> Any:
-    """Go through a dictionary and back."""
+    """Convert the event to a dictionary and back."""
     dictionary = event.to_dictionary()
     dictionary["request"] = event.request
     dictionary["response"] = event.response
@@ -230,7 +237,7 @@ def returning_a_copy(event: Any) -> Any:
 
 
 def adding_a_date(event: Any) -> Any:
-    event.request.time = dt.datetime(2024, 5, 6, 7, 8, 9, 123000)  # noqa: DTZ001 - what people write
+    event.request.time = dt.datetime(2024, 5, 6, 7, 8, 9, 123000)  # noqa: DTZ001 - as applications write it
     return event
 
 

@@ -1,4 +1,4 @@
-"""The event models that masks are given do what upstream's do (docs/options.md, MASK_EVENT_MODEL)."""
+"""The event models that mask functions get behave like upstream's (docs/options.md, MASK_EVENT_MODEL)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.collector import ROOT
 if TYPE_CHECKING:
     from pathlib import Path
 
-#: Upstream makes moments of the times in a dictionary, and writes them with more digits.
+#: Upstream parses the times in a dictionary, and writes them with more digits.
 TIMES = {"2026-11-21T08:51:26.838000": "2026-11-21T08:51:26.838"}
 
 
@@ -26,18 +26,18 @@ def _described(python: Path | str) -> dict[str, Any]:
     return outcomes
 
 
-def _without_what_is_ours(value: Any) -> Any:
-    """Take away the size of bodies, which upstream's models do not have."""
+def _without_sizes(value: Any) -> Any:
+    """Remove the sizes of bodies, which upstream's models do not have."""
     if isinstance(value, dict):
-        return {name: _without_what_is_ours(inner) for name, inner in value.items() if name != "content_length"}
+        return {name: _without_sizes(inner) for name, inner in value.items() if name != "content_length"}
     if isinstance(value, list):
-        return [_without_what_is_ours(item) for item in value if item != "content_length"]
+        return [_without_sizes(item) for item in value if item != "content_length"]
     return TIMES.get(value, value) if isinstance(value, str) else value
 
 
 def test_event_models_behave_like_upstreams(upstream: Path) -> None:
     theirs, ours = _described(upstream), _described(sys.executable)
-    assert _without_what_is_ours(ours) == _without_what_is_ours(theirs)
+    assert _without_sizes(ours) == _without_sizes(theirs)
     assert ours["names of a request"][-1] == ours["names of a response"][-1] == "content_length"
 
 
@@ -58,7 +58,7 @@ def test_headers_are_found_and_replaced_in_any_case() -> None:
     assert list(headers) == ["b"]
 
 
-def test_a_dictionary_goes_into_a_model_and_out_of_it_unchanged() -> None:
+def test_model_keeps_times_of_a_dictionary_unchanged() -> None:
     document = {"request": {"time": "2026-11-21T08:51:26.838Z", "uri": "http://h/"}, "transaction_id": "k"}
     event = EventModel.from_dictionary(document)
     assert event.to_dictionary()["request"]["time"] == "2026-11-21T08:51:26.838Z"

@@ -1,7 +1,7 @@
-"""Whoever changes from moesifwsgi 1.10.5 or moesifdjango 2.3.13 finds the same events, but for a list of differences.
+"""Our events are those of moesifwsgi 1.10.5 and moesifdjango 2.3.13, except for a list of differences.
 
-Each corpus (tests/parity/corpus, tests/parity/django) is played through both packages, each in an interpreter of its
-own, and every field of every event, and everything the server and the application saw, is compared.
+Each corpus (tests/parity/corpus, tests/parity/django) is played through both packages, each in its own interpreter.
+Every field of every event is compared, and everything that the server and the application see.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ each_corpus = pytest.mark.parametrize("corpus", CORPORA, ids=str)
         for exchange in corpus.exchanges
     ],
 )
-def test_an_exchange_differs_only_where_the_list_says_so(reports: Reports, corpus: Corpus, exchange: Exchange) -> None:
+def test_exchange_differs_only_as_listed(reports: Reports, corpus: Corpus, exchange: Exchange) -> None:
     report = reports.about(corpus)
     found = findings(exchange, report.theirs[exchange.name], report.ours[exchange.name])
     unexplained = [finding for finding in found if not corpus.explanations(finding)]
@@ -48,7 +48,7 @@ def test_no_difference_has_two_explanations(reports: Reports, corpus: Corpus) ->
 
 
 @each_corpus
-def test_what_is_not_right_is_not_explained(reports: Reports, corpus: Corpus) -> None:
+def test_no_difference_explains_a_wrong_value(reports: Reports, corpus: Corpus) -> None:
     explained = []
     report = reports.about(corpus)
     for exchange in corpus.exchanges:
@@ -62,7 +62,7 @@ def test_what_is_not_right_is_not_explained(reports: Reports, corpus: Corpus) ->
 
 
 @each_corpus
-def test_every_entry_of_the_list_explains_something(reports: Reports, corpus: Corpus) -> None:
+def test_every_difference_explains_a_finding(reports: Reports, corpus: Corpus) -> None:
     needed = {difference.name for _finding, differences in reports.about(corpus).findings for difference in differences}
     assert [difference.name for difference in corpus.differences if difference.name not in needed] == []
 
@@ -75,13 +75,13 @@ def test_every_entry_of_the_list_explains_something(reports: Reports, corpus: Co
         for difference in corpus.differences
     ],
 )
-def test_every_entry_cites_what_it_rests_on(difference: Difference) -> None:
+def test_every_difference_cites_a_phrase_of_a_page(difference: Difference) -> None:
     page, place = difference.cites
     assert re.search(rf"(?<!\w){re.escape(place)}(?!\w)", (ROOT / page).read_text())
 
 
 @each_corpus
-def test_we_record_every_exchange_once_unless_it_is_skipped(reports: Reports, corpus: Corpus) -> None:
+def test_every_exchange_is_recorded_once_unless_skipped(reports: Reports, corpus: Corpus) -> None:
     report = reports.about(corpus)
     recorded = {exchange.name: len(report.ours[exchange.name].events) for exchange in corpus.exchanges}
     skipped = [name for name, count in recorded.items() if not count]
@@ -90,6 +90,6 @@ def test_we_record_every_exchange_once_unless_it_is_skipped(reports: Reports, co
 
 
 @each_corpus
-def test_the_corpus_is_large_and_its_names_are_unique(corpus: Corpus) -> None:
-    assert len(corpus.exchanges) >= corpus.least
+def test_corpus_is_large_and_names_are_unique(corpus: Corpus) -> None:
+    assert len(corpus.exchanges) >= corpus.minimum
     assert len({exchange.name for exchange in corpus.exchanges}) == len(corpus.exchanges)

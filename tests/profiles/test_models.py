@@ -1,4 +1,4 @@
-"""The models existing code imports are these, wherever it imports them from, and keep their order of arguments."""
+"""Models: import paths of moesifapi, order of arguments, conversion to dictionaries."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import moesifapi
 import moesifapi.models
 from moesifapi.models.user_model import UserModel
 
-DOCUMENTS = {
+MODELS = {
     "EventModel": (
         *("request", "response", "session_token", "tags", "user_id", "company_id", "metadata", "direction"),
         *("weight", "blocked_by", "transaction_id"),
@@ -41,31 +41,31 @@ DOCUMENTS = {
 }
 
 
-def _module(name: str) -> str:
-    """The module upstream has a class in: EventRequestModel is in event_request_model."""
+def _module_name(name: str) -> str:
+    """Return the module of moesifapi that contains a class: EventRequestModel is in event_request_model."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).removeprefix("_")
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_model_is_the_same_class_under_every_import_path(name: str) -> None:
+@pytest.mark.parametrize("name", MODELS)
+def test_import_paths_name_the_same_class(name: str) -> None:
     model = getattr(moesif.models, name)
-    assert getattr(importlib.import_module(f"moesifapi.models.{_module(name)}"), name) is model
-    everything: dict[str, Any] = {}
-    exec("from moesifapi.models import *", everything)
-    assert everything[name] is model
+    assert getattr(importlib.import_module(f"moesifapi.models.{_module_name(name)}"), name) is model
+    names: dict[str, Any] = {}
+    exec("from moesifapi.models import *", names)
+    assert names[name] is model
     assert getattr(moesifapi, name) is model
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_model_takes_its_attributes_in_the_documented_order_and_gives_them_back(name: str) -> None:
-    attributes = DOCUMENTS[name]
-    made = getattr(moesif.models, name)(*attributes)
+@pytest.mark.parametrize("name", MODELS)
+def test_constructor_takes_attributes_in_the_documented_order(name: str) -> None:
+    attributes = MODELS[name]
+    model = getattr(moesif.models, name)(*attributes)
     for attribute in attributes:
-        assert getattr(made, attribute) == attribute
-    assert [key for key in made.to_dictionary() if key != "content_length"] == list(attributes)
+        assert getattr(model, attribute) == attribute
+    assert [key for key in model.to_dictionary() if key != "content_length"] == list(attributes)
 
 
-def test_a_document_may_hold_models_dates_and_unknown_names() -> None:
+def test_model_from_a_dictionary_with_models_dates_and_unknown_names() -> None:
     moment = dt.datetime(2026, 11, 21, tzinfo=dt.timezone.utc)
     user = UserModel.from_dictionary(
         {"user_id": "1", "modified_time": moment, "campaign": {"gclid": "g"}, "something": "else"}

@@ -1,5 +1,4 @@
-"""Telling the collector about users and companies: what is accepted, what travels, and that nothing of it can harm the
-application (docs/guarantees.md, I-4, I-18, I-28; docs/wire-contract.md)."""
+"""Profile updates of a middleware: what they accept and send. They never raise (docs/guarantees.md, I-18, I-28)."""
 
 from __future__ import annotations
 
@@ -45,12 +44,12 @@ def _documents(deliveries: list[Delivery]) -> Iterator[tuple[str, Any]]:
         yield delivery.path, json.loads(delivery.json)
 
 
-def _only(recorder: Recorder) -> Any:
+def _only_document(recorder: Recorder) -> Any:
     [(_, document)] = _documents(recorder.deliveries)
     return document
 
 
-def test_each_helper_posts_to_its_own_path_before_it_returns(recorder: Recorder, middleware: MoesifMiddleware) -> None:
+def test_each_method_posts_to_its_path_before_it_returns(recorder: Recorder, middleware: MoesifMiddleware) -> None:
     middleware.update_user(USER)
     middleware.update_users_batch([USER])
     middleware.update_company(COMPANY)
@@ -63,7 +62,7 @@ def test_each_helper_posts_to_its_own_path_before_it_returns(recorder: Recorder,
     ]
 
 
-def test_a_profile_travels_as_every_other_request(recorder: Recorder, middleware: MoesifMiddleware) -> None:
+def test_headers_of_a_profile_update(recorder: Recorder, middleware: MoesifMiddleware) -> None:
     middleware.update_user(USER)
     [delivery] = recorder.deliveries
     assert delivery.headers["X-Moesif-Application-Id"] == recorder.application_id
@@ -84,11 +83,11 @@ def test_a_profile_travels_as_every_other_request(recorder: Recorder, middleware
     ],
     ids=["dictionary", "JSON text", "JSON bytes", "model", "model by position", "dictionary with a model in it"],
 )
-def test_a_profile_may_be_a_dictionary_a_model_or_json_text(
+def test_profile_can_be_a_dictionary_a_model_or_json_text(
     recorder: Recorder, middleware: MoesifMiddleware, given: Any
 ) -> None:
     middleware.update_user(given)
-    document = _only(recorder)
+    document = _only_document(recorder)
     document["campaign"] = {name: value for name, value in document["campaign"].items() if value is not None}
     assert document == USER
 
@@ -103,14 +102,12 @@ def test_a_profile_may_be_a_dictionary_a_model_or_json_text(
     ],
     ids=["mixed list", "tuple", "JSON text", "generator"],
 )
-def test_a_batch_may_be_anything_that_yields_profiles(
-    recorder: Recorder, middleware: MoesifMiddleware, given: Any
-) -> None:
+def test_batch_can_be_any_iterable_of_profiles(recorder: Recorder, middleware: MoesifMiddleware, given: Any) -> None:
     middleware.update_users_batch(given)
-    assert [user["user_id"] for user in _only(recorder)] == ["12345", "2", "3"]
+    assert [user["user_id"] for user in _only_document(recorder)] == ["12345", "2", "3"]
 
 
-def test_metadata_may_hold_what_json_cannot(recorder: Recorder, middleware: MoesifMiddleware) -> None:
+def test_metadata_values_are_converted_to_json(recorder: Recorder, middleware: MoesifMiddleware) -> None:
     moment = dt.datetime(2026, 11, 21, 8, 51, 26, 838000, tzinfo=dt.timezone.utc)
     identifier = uuid.uuid4()
     middleware.update_company(
@@ -127,7 +124,7 @@ def test_metadata_may_hold_what_json_cannot(recorder: Recorder, middleware: Moes
             },
         }
     )
-    assert _only(recorder) == {
+    assert _only_document(recorder) == {
         "company_id": "c",
         "modified_time": "2026-11-21T08:51:26.838000+00:00",
         "session_token": "token",
@@ -166,7 +163,7 @@ class _Unreadable:
         {"user_id": "1", "metadata": {"long": "x" * 2_000_000}},
     ],
 )
-def test_a_profile_that_cannot_be_sent_is_logged_and_nothing_is_raised(
+def test_invalid_profile_is_logged_and_nothing_is_raised(
     recorder: Recorder, middleware: MoesifMiddleware, caplog: pytest.LogCaptureFixture, given: Any
 ) -> None:
     middleware.update_user(given)
@@ -175,19 +172,19 @@ def test_a_profile_that_cannot_be_sent_is_logged_and_nothing_is_raised(
     assert caplog.records[0].levelno >= logging.WARNING
 
 
-def test_a_bad_profile_costs_itself_only(
+def test_only_the_invalid_profile_of_a_batch_is_left_out(
     recorder: Recorder, middleware: MoesifMiddleware, caplog: pytest.LogCaptureFixture
 ) -> None:
     bad = {"company_id": "3", "metadata": {"bad": _Unreadable()}}
     given: list[Any] = [{"company_id": "1"}, {"company_domain": "acmeinc.com"}, bad, COMPANY, 5]
     middleware.update_companies_batch(given)
-    assert [company["company_id"] for company in _only(recorder)] == ["1", "67890"]
+    assert [company["company_id"] for company in _only_document(recorder)] == ["1", "67890"]
     assert "profile 1 of the batch has no company_id" in caplog.text
     assert len(caplog.records) == 3
 
 
 @pytest.mark.parametrize("given", [None, 17, USER, UserModel("1"), "{", '{"user_id": "1"}'])
-def test_a_batch_that_is_none_is_logged(
+def test_invalid_batch_is_logged(
     recorder: Recorder, middleware: MoesifMiddleware, caplog: pytest.LogCaptureFixture, given: Any
 ) -> None:
     middleware.update_users_batch(given)
@@ -195,7 +192,7 @@ def test_a_batch_that_is_none_is_logged(
     assert "a batch of user profiles is not sent" in caplog.text
 
 
-def test_an_empty_batch_sends_nothing(
+def test_empty_batch_sends_nothing(
     recorder: Recorder, middleware: MoesifMiddleware, caplog: pytest.LogCaptureFixture
 ) -> None:
     middleware.update_users_batch([])
@@ -203,22 +200,22 @@ def test_an_empty_batch_sends_nothing(
     assert caplog.records == []
 
 
-def test_what_is_no_field_does_not_leave_and_is_named(
+def test_unknown_field_is_not_sent_and_is_logged(
     recorder: Recorder, middleware: MoesifMiddleware, caplog: pytest.LogCaptureFixture
 ) -> None:
     middleware.update_user({"user_id": 7, "password_hash": "s3cr3t", "email": None})
-    assert _only(recorder) == {"user_id": "7"}
+    assert _only_document(recorder) == {"user_id": "7"}
     assert "password_hash" in caplog.text
     assert "email" not in caplog.text
     assert "s3cr3t" not in caplog.text
 
 
-def test_the_items_of_a_subscription_are_sent(
+def test_items_of_a_subscription_are_sent(
     recorder: Recorder, middleware: MoesifMiddleware, caplog: pytest.LogCaptureFixture
 ) -> None:
     given = {"subscription_id": "s", "company_id": "c", "status": "active", "items": [{"plan_id": "p"}]}
     middleware.update_subscription(given)
-    assert _only(recorder) == given
+    assert _only_document(recorder) == given
     assert caplog.records == []
 
 
@@ -235,7 +232,7 @@ def test_the_items_of_a_subscription_are_sent(
     ],
     ids=str,
 )
-def test_what_goes_wrong_is_logged_once_and_not_raised(  # noqa: PLR0913 - fixtures and what is tried
+def test_failed_request_is_logged_once_and_not_raised(  # noqa: PLR0913 - fixtures and parameters
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, reply: Any, said: str, *, is_final: bool
 ) -> None:
     recorder.answer_with(then=reply)
@@ -247,7 +244,7 @@ def test_what_goes_wrong_is_logged_once_and_not_raised(  # noqa: PLR0913 - fixtu
     assert recorder.application_id not in record.getMessage()
 
 
-def test_a_failure_that_passes_is_not_noticed(
+def test_temporary_failure_is_retried(
     recorder: Recorder, middleware: MoesifMiddleware, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder.answer_with(503, Fault.RESET)
@@ -257,16 +254,16 @@ def test_a_failure_that_passes_is_not_noticed(
     assert caplog.records == []
 
 
-def test_an_unreachable_collector_is_logged(wrap: Wrap, nowhere: Nowhere, caplog: pytest.LogCaptureFixture) -> None:
+def test_unreachable_collector_is_logged(wrap: Wrap, nowhere: Nowhere, caplog: pytest.LogCaptureFixture) -> None:
     wrap(hello, nowhere).update_company(COMPANY)
     assert f"{nowhere.uri} did not answer" in caplog.text
 
 
-def test_other_threads_run_while_one_waits(recorder: Recorder, middleware: MoesifMiddleware) -> None:
+def test_other_threads_run_while_an_update_waits(recorder: Recorder, middleware: MoesifMiddleware) -> None:
     answering = threading.Event()
 
     def reply(_delivery: Delivery) -> int:
-        # Python runs here, on a thread of this process, while the update waits for it.
+        # This is Python code on another thread of the process that waits for the update.
         answering.set()
         return 201
 
@@ -275,15 +272,17 @@ def test_other_threads_run_while_one_waits(recorder: Recorder, middleware: Moesi
     assert answering.is_set()
 
 
-def test_middlewares_update_their_own_application(recorder: Recorder, another_recorder: Recorder, wrap: Wrap) -> None:
+def test_middlewares_update_profiles_of_their_own_application(
+    recorder: Recorder, another_recorder: Recorder, wrap: Wrap
+) -> None:
     first, second = wrap(hello, recorder), wrap(hello, another_recorder)
     second.update_user({"user_id": "second"})
     first.api_client.update_user({"user_id": "first"})
-    assert _only(recorder) == {"user_id": "first"}
-    assert _only(another_recorder) == {"user_id": "second"}
+    assert _only_document(recorder) == {"user_id": "first"}
+    assert _only_document(another_recorder) == {"user_id": "second"}
 
 
-def test_the_client_finds_its_collector_in_the_environment(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_takes_the_address_from_the_environment(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MOESIF_BASE_URI", recorder.uri)
     client = MoesifAPIClient(recorder.application_id).api
     client.update_companies_batch([COMPANY, CompanyModel("2")])
@@ -315,7 +314,7 @@ def test_updates_work_on_both_sides_of_a_fork(run_program: RunProgram, recorder:
     assert (users[0], sorted(users[1:])) == ("before", ["child", "parent"])
 
 
-def test_the_collector_merges_what_it_is_told(collector: Collector, wrap: Wrap) -> None:
+def test_collector_merges_profiles(collector: Collector, wrap: Wrap) -> None:
     middleware = wrap(hello, collector)
     middleware.update_user(USER | {"session_token": "first"})
     middleware.update_user(UserModel("12345", session_token="second", metadata={"sales_info": {"stage": "Customer"}}))

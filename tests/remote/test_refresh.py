@@ -1,4 +1,4 @@
-"""Remote configuration is fetched in the background, and what was loaded stays (docs/guarantees.md, I-2)."""
+"""Remote configuration is fetched in the background, and stays if a fetch fails (docs/guarantees.md, I-2)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.gateway import hello, make_environ, request
 from tests.governance.rules import rule
 from tests.recorder import Answer, Fault
-from tests.remote.loaded import Config, sampled_out, wait_until
+from tests.remote.config import Config, sampled_out, wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def _tags(config: str, rules: str = "r") -> tuple[tuple[str, str], ...]:
     return (("X-Moesif-Config-ETag", config), ("X-Moesif-Rules-Tag", rules))
 
 
-def test_the_first_request_fetches_even_when_nothing_is_sent(recorder: Recorder, wrap: Wrap) -> None:
+def test_first_request_fetches_even_if_no_event_is_sent(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(hello, SKIP=lambda *_arguments: True)
     assert recorder.fetches == []
     request(application)
@@ -33,7 +33,7 @@ def test_the_first_request_fetches_even_when_nothing_is_sent(recorder: Recorder,
     assert recorder.deliveries == []
 
 
-def test_constructing_fetches_nothing(recorder: Recorder, run_program: RunProgram) -> None:
+def test_creating_a_middleware_fetches_nothing(recorder: Recorder, run_program: RunProgram) -> None:
     ended = run_program(
         """
         from moesifwsgi import MoesifMiddleware
@@ -47,7 +47,7 @@ def test_constructing_fetches_nothing(recorder: Recorder, run_program: RunProgra
 
 
 @pytest.mark.parametrize("changed", ["config", "rules"])
-def test_a_version_that_an_answer_shows_is_fetched(recorder: Recorder, wrap: Wrap, changed: str) -> None:
+def test_new_version_in_an_answer_is_fetched(recorder: Recorder, wrap: Wrap, changed: str) -> None:
     first, second = Config("1"), Config("2")
     recorder.config = first.answer
     recorder.rules = Answer(200, (("X-Moesif-Rules-Tag", "r"),), b"[]")
@@ -62,7 +62,7 @@ def test_a_version_that_an_answer_shows_is_fetched(recorder: Recorder, wrap: Wra
     second.await_in(application)
 
 
-def test_versions_that_alternate_do_not_cause_a_fetch_each_time(recorder: Recorder, wrap: Wrap) -> None:
+def test_alternating_versions_are_not_fetched_each_time(recorder: Recorder, wrap: Wrap) -> None:
     config = Config("1")
     recorder.config = config.answer
     shown = iter("12" * 1000)
@@ -83,7 +83,7 @@ def test_versions_that_alternate_do_not_cause_a_fetch_each_time(recorder: Record
 
 
 @pytest.mark.parametrize("failure", [500, 401, Fault.RESET, Fault.GARBAGE, Answer(200, body=b"no JSON")], ids=str)
-def test_what_was_loaded_stays_when_a_fetch_fails(recorder: Recorder, wrap: Wrap, failure: Reply) -> None:
+def test_loaded_configuration_stays_if_a_fetch_fails(recorder: Recorder, wrap: Wrap, failure: Reply) -> None:
     config = Config("1")
     recorder.config = config.answer
     application = wrap(hello)
@@ -93,13 +93,13 @@ def test_what_was_loaded_stays_when_a_fetch_fails(recorder: Recorder, wrap: Wrap
     recorder.reply = lambda _delivery: Answer(201, _tags("2"))
     request(application)
     recorder.wait_for_fetches(2, "/v1/config")
-    # The next one follows when this one is dealt with.
+    # The third fetch begins after the failed one was handled.
     recorder.wait_for_fetches(3, "/v1/config")
     assert config.is_in_force(application)
     assert not sampled_out(application)
 
 
-def test_rules_are_in_force_only_with_the_cohorts_they_go_by(recorder: Recorder, wrap: Wrap) -> None:
+def test_rules_are_in_force_only_with_their_cohorts(recorder: Recorder, wrap: Wrap) -> None:
     before, after = Config("1"), Config("2", user_rules={"ann": [{"rules": "r"}]})
     recorder.config, recorder.rules = before.answer, Answer(200, (("X-Moesif-Rules-Tag", "r"),), b"[]")
     application = wrap(hello, IDENTIFY_USER=lambda _app, environ, _headers: environ["HTTP_X_USER"])
@@ -108,7 +108,7 @@ def test_rules_are_in_force_only_with_the_cohorts_they_go_by(recorder: Recorder,
         return request(application, make_environ(HTTP_X_USER=user)).status[:3]
 
     wait_until(lambda: status("ann") == "200" and sampled_out(application, before.probe, HTTP_X_USER="ann"), "loaded")
-    # A rule for everybody who has not paid, and who has: of these, only the first can be had.
+    # A rule for users outside of a cohort. It can be fetched, but the cohorts cannot.
     blocking = [rule("user", applied_to="not_matching")]
     recorder.config, recorder.rules = 503, Answer(200, (("X-Moesif-Rules-Tag", "s"),), json.dumps(blocking).encode())
     recorder.reply = lambda _delivery: Answer(201, _tags("2", "s"))
@@ -120,15 +120,15 @@ def test_rules_are_in_force_only_with_the_cohorts_they_go_by(recorder: Recorder,
     recorder.config = after.answer
     wait_until(lambda: status("bob") == "402", "the rule is in force")
     assert status("ann") == "200"
-    # A cohort that cannot be read may be that of the rule.
-    torn = Config("3", user_rules={"ann": [{"rule": "r"}]})
-    recorder.config = torn.answer
+    # An unreadable cohort could be the one of the rule, so the rule does not apply to its user.
+    unreadable = Config("3", user_rules={"ann": [{"rule": "r"}]})
+    recorder.config = unreadable.answer
     recorder.reply = lambda _delivery: Answer(201, _tags("3", "s"))
-    wait_until(lambda: sampled_out(application, torn.probe, HTTP_X_USER="ann"), "it is loaded")
+    wait_until(lambda: sampled_out(application, unreadable.probe, HTTP_X_USER="ann"), "it is loaded")
     assert (status("ann"), status("bob")) == ("200", "402")
 
 
-def test_a_failed_fetch_is_tried_again(recorder: Recorder, wrap: Wrap) -> None:
+def test_failed_fetch_is_retried(recorder: Recorder, wrap: Wrap) -> None:
     config = Config()
     recorder.config = 503
     application = wrap(hello)
@@ -138,7 +138,7 @@ def test_a_failed_fetch_is_tried_again(recorder: Recorder, wrap: Wrap) -> None:
     config.await_in(application)
 
 
-def test_a_document_that_hangs_holds_nothing_up(recorder: Recorder, wrap: Wrap) -> None:
+def test_hanging_fetch_does_not_delay_events(recorder: Recorder, wrap: Wrap) -> None:
     recorder.config = Fault.HANG
     application = wrap(hello)
     for _ in range(5):
@@ -147,7 +147,7 @@ def test_a_document_that_hangs_holds_nothing_up(recorder: Recorder, wrap: Wrap) 
     assert recorder.fetches == ["/v1/config"]
 
 
-def test_an_unreadable_part_costs_itself_only_and_is_reported(
+def test_only_the_invalid_part_is_ignored_and_it_is_logged(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = Config(sample_rate="many", user_sample_rate={"a": -1}, company_sample_rate=[])
@@ -192,7 +192,7 @@ def test_no_document_changes_a_response(recorder: Recorder, wrap: Wrap, document
     assert len(recorder.wait_for(21)) == 21
 
 
-def test_an_operators_change_reaches_a_running_application(collector: Collector, tmp_path: Path, wrap: Wrap) -> None:
+def test_change_reaches_a_running_application(collector: Collector, tmp_path: Path, wrap: Wrap) -> None:
     data = tmp_path / "data"
     first, second = Config(), Config(sample_rate=0)
     (data / "config.json").write_bytes(first.json)

@@ -1,4 +1,4 @@
-"""Which calls are kept, and for how many each stands (docs/guarantees.md, I-27)."""
+"""Sampling: which calls are kept, and their weight (docs/guarantees.md, I-27)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import moesif
 from tests.gateway import hello, make_environ, request
-from tests.remote.loaded import Config, sampled_out, wait_until
+from tests.remote.config import Config, sampled_out, wait_until
 
 if TYPE_CHECKING:
     from tests.conftest import Wrap
@@ -39,20 +39,19 @@ CONFIG: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("path", "environ", "left_out"),
+    ("path", "environ", "is_sampled_out"),
     [
         ("/", {}, False),
         ("/", {"HTTP_X_USER": "never"}, True),
-        # An id is a text, as the maps have it.
         ("/", {"HTTP_X_USER": "always"}, False),
         ("/", {"HTTP_AUTHORIZATION": "Basic bmV2ZXI6cGFzc3dvcmQ="}, True),
         ("/", {"HTTP_X_COMPANY": "quiet"}, True),
-        # The user's rate goes before the company's.
+        # The rate of the user applies before that of the company.
         ("/", {"HTTP_X_USER": "always", "HTTP_X_COMPANY": "quiet"}, False),
         ("/health", {}, True),
         ("/health/deep", {}, False),
         ("/health", {"REQUEST_METHOD": "POST"}, False),
-        # The smaller of the two counts.
+        # Of an id and a pattern, the lower rate applies.
         ("/health", {"HTTP_X_USER": "always"}, True),
         ("/health/deep", {"HTTP_X_USER": "never"}, True),
         ("/", {"QUERY_STRING": "/health"}, False),
@@ -61,8 +60,8 @@ CONFIG: dict[str, Any] = {
         ("/empty", {}, True),
     ],
 )
-def test_the_most_specific_rate_decides(
-    recorder: Recorder, wrap: Wrap, path: str, environ: dict[str, str], *, left_out: bool
+def test_most_specific_rate_applies(
+    recorder: Recorder, wrap: Wrap, path: str, environ: dict[str, str], *, is_sampled_out: bool
 ) -> None:
     def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("204 No Content" if environ["PATH_INFO"] == "/empty" else "200 OK", [])
@@ -76,15 +75,18 @@ def test_the_most_specific_rate_decides(
         IDENTIFY_COMPANY=lambda _app, environ, _headers: environ.get("HTTP_X_COMPANY"),
     )
     config.await_in(wrapped)
-    assert sampled_out(wrapped, path, **environ) is left_out
+    assert sampled_out(wrapped, path, **environ) is is_sampled_out
 
 
 @pytest.mark.parametrize(
     ("value", "reason"),
-    [("(", "cannot be used: a group without an end, at position 0"), (r"^/(a|a)*\1$", "costs too much")],
+    [
+        ("(", "cannot be used: the group has no closing parenthesis, at position 0"),
+        (r"^/(a|a)*\1$", "is too expensive: a search was stopped and the condition did not match"),
+    ],
     ids=["malformed", "too slow"],
 )
-def test_a_pattern_that_cannot_be_used_leaves_no_call_out_and_is_named_once(
+def test_unusable_pattern_samples_out_nothing_and_is_logged_once(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, value: str, reason: str
 ) -> None:
     config = Config(regex_config=[pattern(0, request__route=value)])
@@ -97,7 +99,7 @@ def test_a_pattern_that_cannot_be_used_leaves_no_call_out_and_is_named_once(
     assert f"the pattern of request.route {reason}" in messages[0]
 
 
-def test_an_id_that_is_no_text_finds_its_rate(recorder: Recorder, wrap: Wrap) -> None:
+def test_id_that_is_a_number_finds_its_rate(recorder: Recorder, wrap: Wrap) -> None:
     config = Config(**CONFIG)
     recorder.config = config.answer
     application = wrap(hello, IDENTIFY_USER=lambda *_arguments: 17)
@@ -106,7 +108,7 @@ def test_an_id_that_is_no_text_finds_its_rate(recorder: Recorder, wrap: Wrap) ->
 
 
 @pytest.mark.parametrize("rate", [30, 60, 7.5])
-def test_the_weights_of_kept_events_add_up_to_the_calls_made(recorder: Recorder, wrap: Wrap, rate: float) -> None:
+def test_weights_add_up_to_the_number_of_calls(recorder: Recorder, wrap: Wrap, rate: float) -> None:
     config = Config(sample_rate=rate)
     recorder.config = config.answer
     application = wrap(hello)
@@ -115,7 +117,7 @@ def test_the_weights_of_kept_events_add_up_to_the_calls_made(recorder: Recorder,
     kept = sum(not sampled_out(application, "/counted") for _ in range(calls))
     weights = _weights(recorder, "/counted", kept)
     assert len(weights) == kept
-    # Ten standard deviations of either: a wrong rate or a rounded weight is further away.
+    # The tolerance is ten standard deviations. A wrong rate or a rounded weight is further off.
     share = rate / 100
     assert abs(kept - calls * share) < 10 * (calls * share * (1 - share)) ** 0.5
     assert abs(sum(weights) - calls) < 10 * (calls * (1 - share) / share) ** 0.5
@@ -123,7 +125,7 @@ def test_the_weights_of_kept_events_add_up_to_the_calls_made(recorder: Recorder,
 
 
 def _weights(recorder: Recorder, path: str, count: int) -> list[int]:
-    """The weights of this path's events, when there are so many; other paths' calls showed what is in force."""
+    """Return the weights of the events with this path, once there are ``count`` of them."""
 
     def weights() -> list[int]:
         return [event["weight"] for event in recorder.events if event["request"]["uri"].endswith(path)]
@@ -132,7 +134,7 @@ def _weights(recorder: Recorder, path: str, count: int) -> list[int]:
     return weights()
 
 
-def test_nothing_is_left_out_before_a_configuration_says_so(recorder: Recorder, wrap: Wrap) -> None:
+def test_every_call_is_kept_without_a_configuration(recorder: Recorder, wrap: Wrap) -> None:
     recorder.config = 503
     application = wrap(hello)
     assert not sampled_out(application)
@@ -141,7 +143,7 @@ def test_nothing_is_left_out_before_a_configuration_says_so(recorder: Recorder, 
     assert [event["weight"] for event in recorder.wait_for(51)] == [1] * 51
 
 
-def test_a_call_that_is_left_out_is_counted_and_not_masked(recorder: Recorder, wrap: Wrap) -> None:
+def test_sampled_out_call_is_counted_and_not_masked(recorder: Recorder, wrap: Wrap) -> None:
     masked: list[Any] = []
 
     def mask(event: Any) -> Any:
@@ -160,7 +162,7 @@ def test_a_call_that_is_left_out_is_counted_and_not_masked(recorder: Recorder, w
     assert (after["sampled_out"] - before["sampled_out"], masked) == (10, [])
 
 
-def test_a_masked_event_stands_for_as_many_calls(recorder: Recorder, wrap: Wrap) -> None:
+def test_mask_function_does_not_change_the_weight(recorder: Recorder, wrap: Wrap) -> None:
     def mask(event: Any) -> Any:
         return {"request": event.request.to_dictionary(), "response": event.response.to_dictionary()}
 
@@ -174,7 +176,7 @@ def test_a_masked_event_stands_for_as_many_calls(recorder: Recorder, wrap: Wrap)
     assert set(_weights(recorder, "/kept", kept)) == {2}
 
 
-def test_skip_is_asked_before_sampling(recorder: Recorder, wrap: Wrap) -> None:
+def test_skip_is_called_before_sampling(recorder: Recorder, wrap: Wrap) -> None:
     config = Config(sample_rate=0)
     recorder.config = config.answer
     application = wrap(hello, SKIP=lambda _app, environ: environ["PATH_INFO"] == "/skipped")

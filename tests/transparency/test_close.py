@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Response:
-    """An iterable that counts how often it is closed, and what had been taken from it then."""
+    """An iterable that notes, at each close, how many chunks were read."""
 
     def __init__(self, *chunks: bytes, fails_after: int | None = None) -> None:
         self.chunks = chunks
@@ -52,14 +52,14 @@ def _answering(response: object) -> Any:
     return application
 
 
-def test_closed_once_at_the_normal_end(recorder: Recorder, wrap: Wrap) -> None:
+def test_closed_once_at_normal_end(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a", b"b")
     assert request(wrap(_answering(response))).body == b"ab"
     assert response.closed_after == [2]
     assert recorder.wait_for(1)[0]["response"]["content_length"] == 2
 
 
-def test_not_closed_before_the_server_closes(recorder: Recorder, wrap: Wrap) -> None:
+def test_not_closed_before_server_closes(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a", b"b")
     result = wrap(_answering(response))(make_environ(), Gateway().start_response)
     assert list(result) == [b"a", b"b"]
@@ -69,7 +69,7 @@ def test_not_closed_before_the_server_closes(recorder: Recorder, wrap: Wrap) -> 
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_closed_once_after_an_error_in_the_middle(recorder: Recorder, wrap: Wrap) -> None:
+def test_closed_once_after_error_in_the_middle(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a", b"b", fails_after=1)
     with pytest.raises(OSError, match="in the middle"):
         request(wrap(_answering(response)))
@@ -79,7 +79,7 @@ def test_closed_once_after_an_error_in_the_middle(recorder: Recorder, wrap: Wrap
 
 
 @pytest.mark.parametrize("taken", [0, 1])
-def test_closed_once_when_the_server_gives_up(recorder: Recorder, wrap: Wrap, taken: int) -> None:
+def test_closed_once_when_client_leaves(recorder: Recorder, wrap: Wrap, taken: int) -> None:
     response = Response(b"a", b"b")
     result = wrap(_answering(response))(make_environ(), Gateway().start_response)
     iterator = iter(result)
@@ -92,7 +92,7 @@ def test_closed_once_when_the_server_gives_up(recorder: Recorder, wrap: Wrap, ta
     assert event["response"].get("content_length", 0) == taken
 
 
-def test_closed_once_when_the_server_closes_twice(recorder: Recorder, wrap: Wrap) -> None:
+def test_closed_once_when_server_closes_twice(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a")
     result = wrap(_answering(response))(make_environ(), Gateway().start_response)
     list(result)
@@ -103,12 +103,12 @@ def test_closed_once_when_the_server_closes_twice(recorder: Recorder, wrap: Wrap
     assert len(recorder.wait_for(2)) == 2
 
 
-def test_an_iterable_without_close_is_fine(recorder: Recorder, wrap: Wrap) -> None:
+def test_iterable_without_close_is_served(recorder: Recorder, wrap: Wrap) -> None:
     assert request(wrap(_answering(Unclosable()))).body == b"ab"
     assert recorder.wait_for(1)[0]["response"]["content_length"] == 2
 
 
-def test_what_close_raises_reaches_the_server_and_the_event_is_kept(recorder: Recorder, wrap: Wrap) -> None:
+def test_exception_of_close_reaches_server_and_event_is_kept(recorder: Recorder, wrap: Wrap) -> None:
     failure = RuntimeError("close failed")
 
     class Failing(Response):
@@ -124,7 +124,7 @@ def test_what_close_raises_reaches_the_server_and_the_event_is_kept(recorder: Re
     assert recorder.wait_for(1)[0]["response"]["status"] == 200
 
 
-def test_a_generators_finally_runs_when_the_server_closes(recorder: Recorder, wrap: Wrap) -> None:
+def test_finally_of_generator_runs_when_server_closes(recorder: Recorder, wrap: Wrap) -> None:
     steps: list[str] = []
 
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
@@ -146,7 +146,7 @@ def test_a_generators_finally_runs_when_the_server_closes(recorder: Recorder, wr
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_a_generators_finally_is_not_left_to_the_garbage_collector(recorder: Recorder, wrap: Wrap) -> None:
+def test_finally_of_generator_does_not_wait_for_garbage_collector(recorder: Recorder, wrap: Wrap) -> None:
     steps: list[str] = []
 
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
@@ -161,7 +161,7 @@ def test_a_generators_finally_is_not_left_to_the_garbage_collector(recorder: Rec
     try:
         result = wrap(application)(make_environ(), Gateway().start_response)
         next(iter(result))
-        # A server that forgets close: without the middleware the generator would end here.
+        # The server does not call close. Without the middleware the generator would end here.
         del result
         assert steps == ["finally"]
     finally:
@@ -170,7 +170,7 @@ def test_a_generators_finally_is_not_left_to_the_garbage_collector(recorder: Rec
     assert event["response"]["content_length"] == 1
 
 
-def test_a_response_that_is_never_iterated_nor_closed_still_leaves_an_event(recorder: Recorder, wrap: Wrap) -> None:
+def test_response_neither_iterated_nor_closed_leaves_an_event(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a")
     wrap(_answering(response))(make_environ(), Gateway().start_response)
     [event] = recorder.wait_for(1)
@@ -178,7 +178,7 @@ def test_a_response_that_is_never_iterated_nor_closed_still_leaves_an_event(reco
     assert response.closed_after == []
 
 
-def test_an_iterable_whose_iter_raises_raises_for_the_server(recorder: Recorder, wrap: Wrap) -> None:
+def test_exception_of_iter_reaches_server(recorder: Recorder, wrap: Wrap) -> None:
     class Broken(Response):
         def __iter__(self) -> Iterator[bytes]:
             message = "no iterator"
@@ -192,9 +192,7 @@ def test_an_iterable_whose_iter_raises_raises_for_the_server(recorder: Recorder,
 
 
 @pytest.mark.parametrize("result", [None, 7])
-def test_what_is_no_iterable_is_an_error_for_the_server_and_in_the_record(
-    recorder: Recorder, wrap: Wrap, result: Any
-) -> None:
+def test_result_that_is_not_iterable_fails_and_is_recorded(recorder: Recorder, wrap: Wrap, result: Any) -> None:
     with pytest.raises(TypeError):
         request(wrap(_answering(result)))
     assert recorder.wait_for(1)[0]["response"]["status"] == 500

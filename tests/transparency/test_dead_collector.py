@@ -16,10 +16,10 @@ from tests.recorder import Fault, Recorder, Reply
 if TYPE_CHECKING:
     from tests.conftest import RunProgram, Serve, Wrap
 
-# Seconds a request may take at most, on a busy machine. One that waited for delivery would take longer.
-INSTANT = 10
+# Maximum seconds for a request on a busy machine. A request that waited for delivery would take longer.
+MAX_SECONDS = 10
 
-UNANSWERED = "http://collector.invalid:9500"
+UNKNOWN_NAME = "http://collector.invalid:9500"
 
 
 def _serve_many(wrap: Wrap, to: Nowhere | Recorder, **options: object) -> None:
@@ -27,36 +27,34 @@ def _serve_many(wrap: Wrap, to: Nowhere | Recorder, **options: object) -> None:
     for _ in range(50):
         before = time.monotonic()
         answer = request(application)
-        assert time.monotonic() - before < INSTANT
+        assert time.monotonic() - before < MAX_SECONDS
         assert (answer.status, answer.body) == ("200 OK", b"hello")
 
 
 @pytest.mark.parametrize("reply", [401, 403, 404, 429, 500, 503, 302, Fault.RESET, Fault.GARBAGE, Fault.HANG], ids=str)
-def test_responses_are_the_same_whatever_the_collector_answers(recorder: Recorder, wrap: Wrap, reply: Reply) -> None:
+def test_responses_do_not_depend_on_status_of_collector(recorder: Recorder, wrap: Wrap, reply: Reply) -> None:
     recorder.answer_with(then=reply)
     _serve_many(wrap, recorder)
-    # The collector really was asked, and requests go on as before.
+    # The collector has received a request, and responses are still the same.
     recorder.wait_for_deliveries(1)
     _serve_many(wrap, recorder)
 
 
-def test_responses_are_the_same_when_the_collector_refuses(nowhere: Nowhere, wrap: Wrap) -> None:
+def test_responses_are_the_same_when_collector_refuses_connections(nowhere: Nowhere, wrap: Wrap) -> None:
     _serve_many(wrap, nowhere)
 
 
-def test_responses_are_the_same_when_the_collector_accepts_and_says_nothing(wrap: Wrap) -> None:
+def test_responses_are_the_same_when_collector_accepts_and_never_answers(wrap: Wrap) -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=1) as silent:
         _serve_many(wrap, Nowhere(f"http://127.0.0.1:{collector_at(silent.getsockname()[1])}"))
 
 
-def test_responses_are_the_same_when_the_collectors_name_is_unknown(wrap: Wrap) -> None:
-    _serve_many(wrap, Nowhere(UNANSWERED))
+def test_responses_are_the_same_when_name_of_collector_is_unknown(wrap: Wrap) -> None:
+    _serve_many(wrap, Nowhere(UNKNOWN_NAME))
 
 
 @pytest.mark.parametrize("server", ["gunicorn-gthread", "waitress"])
-def test_a_hung_collector_is_invisible_to_clients_of_a_real_server(
-    serve: Serve, recorder: Recorder, server: str
-) -> None:
+def test_clients_of_real_server_do_not_notice_hung_collector(serve: Serve, recorder: Recorder, server: str) -> None:
     recorder.answer_with(then=Fault.HANG)
     running = serve("plain:app", server, to=recorder, BATCH_SIZE=1, FLUSH_TIMEOUT=0.1, REQUEST_TIMEOUT=60)
     assert running.get().body == b"hello"
@@ -64,12 +62,12 @@ def test_a_hung_collector_is_invisible_to_clients_of_a_real_server(
     for _ in range(20):
         before = time.monotonic()
         answer = running.get()
-        assert time.monotonic() - before < INSTANT
+        assert time.monotonic() - before < MAX_SECONDS
         assert (answer.status, answer.body) == (200, b"hello")
     assert running.stop() == 0
 
 
-@pytest.mark.parametrize("uri", [UNANSWERED, "http://127.0.0.1:1", "https://127.0.0.1:1/collector"])
+@pytest.mark.parametrize("uri", [UNKNOWN_NAME, "http://127.0.0.1:1", "https://127.0.0.1:1/collector"])
 def test_construction_starts_no_thread_and_opens_no_socket(run_program: RunProgram, uri: str) -> None:
     ended = run_program(
         """
@@ -111,7 +109,7 @@ def test_equal_middlewares_share_their_threads(run_program: RunProgram, nowhere:
 
         for number in range(10):
             request(MoesifMiddleware(hello, {"API_VERSION": str(number)}))
-        # The interpreter, EVENT_WORKER_COUNT that deliver, one that keeps the remote configuration.
+        # The main thread, EVENT_WORKER_COUNT threads that deliver, and one that fetches the remote configuration.
         assert len(os.listdir("/proc/self/task")) == 1 + 3 + 1
         """,
         to=nowhere,

@@ -1,4 +1,4 @@
-"""Anything PEP 3333 allows in ``environ`` works (docs/guarantees.md, I-11), and odd bytes too (I-13)."""
+"""Any ``environ`` that PEP 3333 allows works (docs/guarantees.md, I-11), and so do odd bytes (I-13)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _uri(recorder: Recorder, wrap: Wrap, environ: Environ) -> str:
     return uri
 
 
-def test_a_minimal_environ_is_enough(recorder: Recorder, wrap: Wrap) -> None:
+def test_minimal_environ_is_enough(recorder: Recorder, wrap: Wrap) -> None:
     environ = {
         "REQUEST_METHOD": "GET",
         "SERVER_NAME": "srv",
@@ -40,7 +40,7 @@ def test_a_minimal_environ_is_enough(recorder: Recorder, wrap: Wrap) -> None:
     assert "ip_address" not in event["request"]
 
 
-def test_an_empty_environ_is_served(recorder: Recorder, wrap: Wrap) -> None:
+def test_empty_environ_is_served(recorder: Recorder, wrap: Wrap) -> None:
     assert _uri(recorder, wrap, {}) == "http://localhost/"
 
 
@@ -64,14 +64,12 @@ def test_an_empty_environ_is_served(recorder: Recorder, wrap: Wrap) -> None:
         ({"PATH_INFO": "/a?b#c"}, "http://api.example.com/a%3Fb%23c"),
     ],
 )
-def test_the_uri_is_the_one_the_client_asked_for(
-    recorder: Recorder, wrap: Wrap, variables: dict[str, Any], uri: str
-) -> None:
+def test_recorded_uri_is_the_requested_uri(recorder: Recorder, wrap: Wrap, variables: dict[str, Any], uri: str) -> None:
     assert _uri(recorder, wrap, make_environ(**variables)) == uri
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "waitress", "wsgiref"])
-def test_the_uri_is_right_on_real_servers(serve: Serve, recorder: Recorder, server: str) -> None:
+def test_recorded_uri_is_right_on_real_servers(serve: Serve, recorder: Recorder, server: str) -> None:
     running = serve("plain:app", server, to=recorder)
     host = f"127.0.0.1:{running.address[1]}"
     for path in ("/", "/a%20b/%C3%A9?q=%20x&r=a+b", "/50%25", "/?", "/a//b;c=1"):
@@ -82,7 +80,7 @@ def test_the_uri_is_right_on_real_servers(serve: Serve, recorder: Recorder, serv
     assert uris == {f"http://{host}{path}" for path in paths}
 
 
-def test_values_that_are_no_text_are_passed_over(recorder: Recorder, wrap: Wrap) -> None:
+def test_environ_values_that_are_not_text_are_ignored(recorder: Recorder, wrap: Wrap) -> None:
     environ = make_environ(
         HTTP_HOST=5,
         PATH_INFO=None,
@@ -91,7 +89,7 @@ def test_values_that_are_no_text_are_passed_over(recorder: Recorder, wrap: Wrap)
         HTTP_X_NUMBER=1,
         CONTENT_LENGTH=7,
     )
-    environ[5] = "a key that is no text"  # type: ignore[index]
+    environ[5] = "a key that is not text"  # type: ignore[index]
     environ["HTTP_X_SURROGATE"] = "\udcff\ud800"
     environ["\ud800"] = "x"
     assert request(wrap(hello), environ).body == b"hello"
@@ -99,7 +97,7 @@ def test_values_that_are_no_text_are_passed_over(recorder: Recorder, wrap: Wrap)
     assert VALID_URI.fullmatch(event["request"]["uri"])
 
 
-def test_an_environ_that_is_no_dictionary_reaches_the_application_as_it_is(wrap: Wrap) -> None:
+def test_environ_that_is_not_a_dictionary_reaches_application_unchanged(wrap: Wrap) -> None:
     class Mapping(dict[str, Any]):
         pass
 
@@ -116,7 +114,7 @@ def test_an_environ_that_is_no_dictionary_reaches_the_application_as_it_is(wrap:
     assert type(seen[0]) is Mapping
 
 
-def test_the_application_gets_the_servers_own_environ_object(recorder: Recorder, wrap: Wrap) -> None:
+def test_application_gets_environ_object_of_server(recorder: Recorder, wrap: Wrap) -> None:
     environ = make_environ()
     seen: list[object] = []
 
@@ -129,7 +127,7 @@ def test_the_application_gets_the_servers_own_environ_object(recorder: Recorder,
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_odd_bytes_change_no_response_and_leave_a_valid_event(recorder: Recorder, wrap: Wrap) -> None:
+def test_odd_bytes_do_not_change_response_and_leave_valid_event(recorder: Recorder, wrap: Wrap) -> None:
     source = random.Random(20_240_601)
     every_byte = [chr(number) for number in range(256)]
     beyond = ["\u0100", "\U0001f600", "\ud800", "\udfff", "\udc80"]
@@ -179,7 +177,7 @@ def test_odd_bytes_change_no_response_and_leave_a_valid_event(recorder: Recorder
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "waitress", "wsgiref"])
-def test_odd_bytes_on_the_wire_change_no_response(serve: Serve, recorder: Recorder, server: str) -> None:
+def test_odd_bytes_on_the_wire_do_not_change_response(serve: Serve, recorder: Recorder, server: str) -> None:
     captured = serve("plain:app", server, to=recorder)
     source = random.Random(7)
     answered = 0
@@ -198,7 +196,7 @@ def test_odd_bytes_on_the_wire_change_no_response(serve: Serve, recorder: Record
             assert b"hello" in answer
             answered += 1
         else:
-            # The server's own refusal; the application never saw it.
+            # The server refused the request, and the application did not see it.
             assert answer[9:12] in (b"400", b"414", b"505"), answer
     captured.stop()
     assert answered > 10

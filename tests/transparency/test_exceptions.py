@@ -1,4 +1,4 @@
-"""The application's exceptions are its own, and so are its functions' (docs/guarantees.md, I-19)."""
+"""Exceptions of the application propagate, and exceptions of its functions do no harm (docs/guarantees.md, I-19)."""
 
 from __future__ import annotations
 
@@ -41,9 +41,7 @@ def test_the_same_exception_object_propagates(recorder: Recorder, wrap: Wrap, fa
     assert event["response"]["status"] == 500
 
 
-def test_an_exception_after_start_response_is_recorded_with_the_headers_announced(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_exception_after_start_response_is_recorded_with_its_headers(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [("X-Announced", "1")])
         yield b"part"
@@ -60,7 +58,7 @@ def test_an_exception_after_start_response_is_recorded_with_the_headers_announce
 
 
 @pytest.mark.parametrize("option", FUNCTIONS)
-def test_a_function_that_raises_costs_only_its_own_result(
+def test_failing_function_loses_only_its_result(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, option: str
 ) -> None:
     def failing(*_arguments: object) -> object:
@@ -81,7 +79,7 @@ def test_a_function_that_raises_costs_only_its_own_result(
             answer = request(application)
             assert (answer.status, answer.body) == ("200 OK", b"hello")
     assert moesif.stats()["callback_failures"] == before + 3
-    # Once, with the traceback.
+    # Logged once, with the traceback.
     [record] = [record for record in caplog.records if record.name == "moesif.callbacks"]
     assert record.name == "moesif.callbacks"
     assert option in record.getMessage()
@@ -104,7 +102,7 @@ def test_a_function_that_raises_costs_only_its_own_result(
 
 @pytest.mark.parametrize("option", FUNCTIONS)
 @pytest.mark.parametrize("shape", ["list", "generator"])
-def test_an_exit_raised_by_a_function_travels_on_and_the_event_is_kept(
+def test_system_exit_in_function_propagates_and_event_is_kept(
     recorder: Recorder, wrap: Wrap, option: str, shape: str
 ) -> None:
     leaving = SystemExit(4)
@@ -124,13 +122,13 @@ def test_an_exit_raised_by_a_function_travels_on_and_the_event_is_kept(
 
 @pytest.mark.parametrize("option", FUNCTIONS)
 @pytest.mark.parametrize("value", [5, "text", b"bytes", [1], object(), 0, "", None, float("nan")], ids=repr)
-def test_any_result_of_a_function_is_survived(recorder: Recorder, wrap: Wrap, option: str, value: object) -> None:
+def test_any_result_of_a_function_is_handled(recorder: Recorder, wrap: Wrap, option: str, value: object) -> None:
     assert request(wrap(hello, **{option: lambda *_arguments: value})).body == b"hello"
     if not (option == "SKIP" and value):
         assert len(recorder.wait_for(1)) == 1
 
 
-def test_a_result_whose_methods_raise_is_survived(recorder: Recorder, wrap: Wrap) -> None:
+def test_result_with_raising_methods_is_handled(recorder: Recorder, wrap: Wrap) -> None:
     class Hostile:
         def __bool__(self) -> bool:
             raise ValueError
@@ -143,11 +141,11 @@ def test_a_result_whose_methods_raise_is_survived(recorder: Recorder, wrap: Wrap
     assert len(recorder.wait_for(len(FUNCTIONS))) == len(FUNCTIONS)
 
 
-def test_functions_see_an_application_that_raised(recorder: Recorder, wrap: Wrap) -> None:
+def test_functions_are_called_after_application_raised(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, _start_response: Any) -> list[bytes]:
         raise ValueError
 
     middleware = wrap(application, IDENTIFY_USER=lambda _app, _environ, headers: f"user {headers}")
-    with pytest.raises(ValueError):  # noqa: PT011 - the application's own
+    with pytest.raises(ValueError):  # noqa: PT011 - raised by the application above
         request(middleware)
     assert recorder.wait_for(1)[0]["user_id"] == "user {}"

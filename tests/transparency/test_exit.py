@@ -1,4 +1,4 @@
-"""Exit has a deadline, and delivers what it can before (docs/guarantees.md, I-3)."""
+"""Process exit delivers waiting events, up to a deadline (docs/guarantees.md, I-3)."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ for number in range(int(os.environ["REQUESTS"])):
 print("end", time.monotonic(), flush=True)
 """
 
-# Seconds beyond the deadline itself: the end of the interpreter, on a busy machine.
+# Seconds after the deadline for the interpreter to end on a busy machine.
 MARGIN = 10
-# Seconds an upload may take: what would hold the process, were it waited for.
-PATIENCE = 60
+# REQUEST_TIMEOUT in seconds. An exit that waited for an upload would take this long.
+LONG_TIMEOUT = 60
 
 
-# The longest is longer than the default.
+# The last value is longer than the default.
 @pytest.mark.parametrize("timeout", [0, 0.5, 4])
 @pytest.mark.parametrize("requests", [1, 3000])
-def test_a_hung_collector_cannot_hold_the_process_longer_than_flush_timeout(
+def test_hung_collector_delays_exit_by_at_most_flush_timeout(
     run_program: RunProgram, recorder: Recorder, timeout: float, requests: int
 ) -> None:
     recorder.answer_with(then=Fault.HANG)
     variables = {"REQUESTS": str(requests)}
-    ended = run_program(PROGRAM, to=recorder, variables=variables, FLUSH_TIMEOUT=timeout, REQUEST_TIMEOUT=PATIENCE)
+    ended = run_program(PROGRAM, to=recorder, variables=variables, FLUSH_TIMEOUT=timeout, REQUEST_TIMEOUT=LONG_TIMEOUT)
     assert ended.code == 0, ended.errors
     assert timeout <= ended.seconds_after("end") + 0.1
     assert ended.seconds_after("end") < timeout + MARGIN
 
 
 @pytest.mark.parametrize("uri", ["nowhere", "http://collector.invalid:9500"])
-def test_an_unreachable_collector_cannot_hold_the_process_longer_than_flush_timeout(
+def test_unreachable_collector_delays_exit_by_at_most_flush_timeout(
     run_program: RunProgram, nowhere: Nowhere, uri: str
 ) -> None:
     variables = {"REQUESTS": "500"} | ({} if uri == "nowhere" else {"MOESIF_BASE_URI": uri})
@@ -95,11 +95,11 @@ def test_everything_is_delivered_at_exit(run_program: RunProgram, collector: Col
         FLUSH_TIMEOUT=30,
     )
     assert ended.code == code, ended.errors
-    # Already stored when the process has ended.
+    # All events are stored before the process ends.
     assert len(collector.events()) == 2500 + ("thread" in ending)
 
 
-def test_a_collector_that_hangs_does_not_keep_others_from_what_is_theirs(
+def test_hung_collector_does_not_prevent_delivery_to_another(
     run_program: RunProgram, recorder: Recorder, another_recorder: Recorder
 ) -> None:
     recorder.answer_with(then=Fault.HANG)
@@ -120,7 +120,7 @@ request(MoesifMiddleware(hello, working))
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref"])
-def test_everything_is_delivered_when_a_server_is_told_to_end(serve: Serve, collector: Collector, server: str) -> None:
+def test_everything_is_delivered_when_server_stops(serve: Serve, collector: Collector, server: str) -> None:
     running = serve("plain:app", server, to=collector, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=20)
     for _ in range(10):
         assert running.get().body == b"hello"
@@ -129,9 +129,9 @@ def test_everything_is_delivered_when_a_server_is_told_to_end(serve: Serve, coll
     assert len(collector.events()) == 10
 
 
-def test_a_server_with_a_hung_collector_ends_in_time(serve: Serve, recorder: Recorder) -> None:
+def test_server_with_hung_collector_stops_in_time(serve: Serve, recorder: Recorder) -> None:
     recorder.answer_with(then=Fault.HANG)
-    running = serve("plain:app", to=recorder, FLUSH_TIMEOUT=0.5, REQUEST_TIMEOUT=PATIENCE)
+    running = serve("plain:app", to=recorder, FLUSH_TIMEOUT=0.5, REQUEST_TIMEOUT=LONG_TIMEOUT)
     for _ in range(10):
         running.get()
     before = time.monotonic()
@@ -139,7 +139,7 @@ def test_a_server_with_a_hung_collector_ends_in_time(serve: Serve, recorder: Rec
     assert time.monotonic() - before < 0.5 + MARGIN
 
 
-def test_what_could_not_be_delivered_is_said_in_one_line(run_program: RunProgram, nowhere: Nowhere) -> None:
+def test_lost_events_are_logged_in_one_line(run_program: RunProgram, nowhere: Nowhere) -> None:
     ended = run_program(PROGRAM, to=nowhere, variables={"REQUESTS": "7"}, FLUSH_TIMEOUT=1)
     lines = [line for line in ended.errors.splitlines() if "lost" in line]
     assert len(lines) == 1, ended.errors
@@ -147,10 +147,8 @@ def test_what_could_not_be_delivered_is_said_in_one_line(run_program: RunProgram
     assert "Connection refused" in lines[0]
 
 
-def test_exit_does_not_wait_for_a_collector_that_is_being_left_alone(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
-    # It asked for patience beyond the deadline: waiting for the deadline would help nobody.
+def test_exit_does_not_wait_for_pause_longer_than_flush_timeout(run_program: RunProgram, recorder: Recorder) -> None:
+    # The collector asks for a pause longer than the deadline, so waiting is useless.
     recorder.answer_with(then=Answer(503, (("Retry-After", "300"),)))
     ended = run_program(PROGRAM, to=recorder, variables={"REQUESTS": "5"}, FLUSH_TIMEOUT=30)
     assert ended.seconds_after("end") < 15
@@ -159,14 +157,14 @@ def test_exit_does_not_wait_for_a_collector_that_is_being_left_alone(
 
 @pytest.fixture
 def black_hole(tmp_path: Path) -> dict[str, str]:
-    """What makes every lookup of a name go on for ever."""
+    """Environment variables that make every name lookup hang."""
     source, library = tmp_path / "lookup.c", tmp_path / "lookup.so"
     source.write_text("#include <unistd.h>\nint getaddrinfo(void) { for (;;) pause(); }\n")
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True)
     return {"LD_PRELOAD": str(library)}
 
 
-def test_a_name_server_that_never_answers_holds_neither_requests_nor_the_end(
+def test_hanging_name_lookup_delays_neither_requests_nor_exit(
     run_program: RunProgram, black_hole: dict[str, str]
 ) -> None:
     ended = run_program(
@@ -189,13 +187,13 @@ while "moesif-names\\n" not in names():
     assert "51 events are lost" in ended.errors
 
 
-def test_who_interrupts_the_end_need_not_wait_for_it(run_program: RunProgram, recorder: Recorder) -> None:
+def test_interrupt_ends_wait_at_exit(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=Fault.HANG)
     ended = run_program(
         PROGRAM
         + """
 import signal
-# A shell that starts a program in the background has it ignore this signal.
+# A program that a shell starts in the background ignores this signal.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.setitimer(signal.ITIMER_REAL, 1)
 signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
@@ -209,12 +207,12 @@ signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
 
 
 @pytest.mark.parametrize("fault", [False, True], ids=["collector works", "collector hangs"])
-def test_a_process_that_ends_without_pythons_exit_handlers_delivers_as_well(
+def test_process_without_python_exit_handlers_delivers(
     run_program: RunProgram, recorder: Recorder, *, fault: bool
 ) -> None:
     if fault:
         recorder.answer_with(then=Fault.HANG)
-    # As uWSGI ends a worker that is busy: in the middle of whatever the main thread does.
+    # uWSGI ends a busy worker like this, in the middle of a call.
     ended = run_program(
         PROGRAM
         + """
@@ -227,7 +225,7 @@ request(MoesifMiddleware(leave, {}))
         variables={"REQUESTS": "50"},
         EVENT_BATCH_TIMEOUT=60,
         FLUSH_TIMEOUT=1 if fault else 30,
-        REQUEST_TIMEOUT=PATIENCE,
+        REQUEST_TIMEOUT=LONG_TIMEOUT,
     )
     assert ended.code == 7, ended.errors
     assert (len(recorder.events), ended.seconds_after("end") < 1 + MARGIN) == (0 if fault else 50, True)

@@ -1,6 +1,6 @@
-"""The interpreter can be taken down while anything is going on (docs/guarantees.md, I-3, I-5).
+"""The interpreter can shut down at any time (docs/guarantees.md, I-3, I-5).
 
-Daemon threads of the application serve on, in whatever code they are; ours deliver.
+Daemon threads of the application still serve requests meanwhile, and our threads still deliver.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import RunProgram
     from tests.recorder import Recorder
 
-# Wherever the application, the server or a value of theirs is asked, it gives the interpreter away and wants it back.
+# Every call into the application, the server or a value of theirs releases the interpreter lock and takes it again.
 PROGRAM = """
 import sys, threading, time
 import moesif
@@ -117,7 +117,7 @@ print("end", flush=True)
 
 
 @pytest.mark.parametrize("way", ["application", "response", "input", "read first", "functions", "event model", "flush"])
-def test_threads_that_still_serve_do_not_bring_the_process_down(
+def test_threads_serving_during_shutdown_do_not_crash_process(
     run_program: RunProgram, recorder: Recorder, way: str
 ) -> None:
     recorder.answer_with(then=Answer(201, delay=0.02))
@@ -135,9 +135,7 @@ def test_threads_that_still_serve_do_not_bring_the_process_down(
 
 
 @pytest.mark.parametrize("served", [False, True], ids=["unused", "after a call"])
-def test_an_interpreter_that_outlives_the_main_one_holds_nobody(
-    run_program: RunProgram, recorder: Recorder, *, served: bool
-) -> None:
+def test_subinterpreter_does_not_delay_exit(run_program: RunProgram, recorder: Recorder, *, served: bool) -> None:
     ended = run_program(
         f"""
         try:

@@ -1,4 +1,4 @@
-"""Fork is safe (docs/guarantees.md, I-4)."""
+"""Forking is safe (docs/guarantees.md, I-4)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_preloaded_workers_deliver_each_event_exactly_once(serve: Serve, collect
     running = serve("plain:pid", kind, to=collector, arguments=("--preload", "--workers", "2"), FLUSH_TIMEOUT=20)
     answered: Counter[bytes] = Counter()
     sent = 0
-    # Until both workers have served: one may boot while the other answers everything.
+    # Until both workers have served. One may still start while the other serves everything.
     deadline = time.monotonic() + 30
     while sent < 200 or len(answered) < 2:
         assert time.monotonic() < deadline, answered
@@ -34,9 +34,7 @@ def test_preloaded_workers_deliver_each_event_exactly_once(serve: Serve, collect
     assert {event["uri"].rpartition("/")[2] for event in events} == {str(number) for number in range(sent)}
 
 
-def test_each_process_delivers_its_own_events_after_a_fork_in_mid_traffic(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
+def test_fork_during_traffic_each_process_delivers_its_own_events(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import os, sys
@@ -63,7 +61,7 @@ def test_each_process_delivers_its_own_events_after_a_fork_in_mid_traffic(
         assert moesif.stats()["captured"] == 60
         """,
         to=recorder,
-        # The parent's first fifty are still waiting when it forks.
+        # The first 50 events of the parent are still queued when it forks.
         EVENT_BATCH_TIMEOUT=30,
         BATCH_SIZE=1000,
         FLUSH_TIMEOUT=20,
@@ -77,7 +75,7 @@ def test_each_process_delivers_its_own_events_after_a_fork_in_mid_traffic(
     assert len(set(ids)) == len(ids)
 
 
-def test_a_child_forked_while_other_threads_serve_works(run_program: RunProgram, recorder: Recorder) -> None:
+def test_child_forked_while_threads_serve_works(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import os, sys, threading, time
@@ -91,7 +89,7 @@ def test_a_child_forked_while_other_threads_serve_works(run_program: RunProgram,
         def serve():
             while not done.is_set():
                 request(application, make_environ(path="/parent"))
-                # None of them is to be lost for want of room.
+                # Keep the queue short, so that no event is dropped.
                 while moesif.stats()["queued"] > 1_000:
                     time.sleep(0.005)
 
@@ -123,9 +121,7 @@ def test_a_child_forked_while_other_threads_serve_works(run_program: RunProgram,
     assert paths == Counter(f"/child/{child}" for child in range(30))
 
 
-def test_a_child_forked_while_other_threads_make_clients_can_make_one(
-    run_program: RunProgram, nowhere: Nowhere
-) -> None:
+def test_child_forked_while_threads_make_clients_can_make_one(run_program: RunProgram, nowhere: Nowhere) -> None:
     ended = run_program(
         """
         import faulthandler, os, signal, threading
@@ -143,10 +139,10 @@ def test_a_child_forked_while_other_threads_make_clients_can_make_one(
 
         faulthandler.register(signal.SIGALRM, chain=True)
         done = threading.Event()
-        def hammer():
+        def make_repeatedly():
             while not done.is_set():
                 make()
-        threads = [threading.Thread(target=hammer) for _ in range(2)]
+        threads = [threading.Thread(target=make_repeatedly) for _ in range(2)]
         for thread in threads:
             thread.start()
         for child in range(300):
@@ -165,7 +161,7 @@ def test_a_child_forked_while_other_threads_make_clients_can_make_one(
     assert ended.code == 0, ended.errors
 
 
-def test_a_multiprocessing_child_delivers_with_flush(run_program: RunProgram, recorder: Recorder) -> None:
+def test_multiprocessing_child_delivers_with_flush(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import multiprocessing
@@ -197,9 +193,7 @@ def test_a_multiprocessing_child_delivers_with_flush(run_program: RunProgram, re
     assert paths == ["/child/0", "/child/1", "/child/2", "/parent"]
 
 
-def test_a_child_that_serves_nothing_starts_nothing_and_ends_at_once(
-    run_program: RunProgram, recorder: Recorder
-) -> None:
+def test_idle_child_starts_no_thread_and_exits_at_once(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import os, sys, time
@@ -224,7 +218,7 @@ def test_a_child_that_serves_nothing_starts_nothing_and_ends_at_once(
     assert len(recorder.events) == 1
 
 
-def test_a_request_that_was_under_way_is_its_parents_to_record(run_program: RunProgram, recorder: Recorder) -> None:
+def test_request_running_during_fork_is_recorded_by_parent_only(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import os

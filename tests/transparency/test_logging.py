@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def test_the_root_logger_is_not_touched(run_program: RunProgram, recorder: Recorder) -> None:
+def test_root_logger_is_not_changed(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """
         import logging
@@ -46,7 +46,7 @@ def test_the_root_logger_is_not_touched(run_program: RunProgram, recorder: Recor
     assert ended.code == 0, ended.errors
 
 
-def test_debug_logs_to_stderr_only_where_nobody_listens(run_program: RunProgram, recorder: Recorder) -> None:
+def test_debug_logs_to_stderr_only_without_other_handlers(run_program: RunProgram, recorder: Recorder) -> None:
     program = """
         import logging, sys
         {setup}
@@ -86,7 +86,7 @@ def test_nothing_is_printed_by_default(run_program: RunProgram, recorder: Record
     assert len(recorder.events) == 1
 
 
-def test_an_unknown_key_is_reported_with_the_nearest_one(
+def test_unknown_option_is_reported_with_nearest_name(
     wrap: Wrap, caplog: pytest.LogCaptureFixture, recorder: Recorder
 ) -> None:
     with caplog.at_level(logging.WARNING):
@@ -99,12 +99,12 @@ def test_an_unknown_key_is_reported_with_the_nearest_one(
     assert "LOG_BODY" in messages[1]
     assert "SOMETHING_ELSE" in messages[2]
     assert "did you mean" not in messages[2]
-    # And the key is ignored, not refused.
+    # The option is ignored, not refused.
     assert request(application).body == b"hello"
     assert "body" in recorder.wait_for(1)[0]["response"]
 
 
-def test_an_application_whose_logging_raises_is_not_disturbed(run_program: RunProgram, nowhere: Nowhere) -> None:
+def test_raising_log_handler_does_not_affect_application(run_program: RunProgram, nowhere: Nowhere) -> None:
     ended = run_program(
         """
         import logging
@@ -126,7 +126,7 @@ def test_an_application_whose_logging_raises_is_not_disturbed(run_program: RunPr
     assert (ended.code, ended.errors) == (0, "")
 
 
-def test_worker_messages_are_logged_on_the_applications_own_threads(
+def test_messages_of_workers_are_logged_on_application_threads(
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder.answer_with(401)
@@ -136,11 +136,11 @@ def test_worker_messages_are_logged_on_the_applications_own_threads(
 
     def logged() -> list[logging.LogRecord]:
         messages = [record for record in caplog.records if record.name == "moesif.delivery"]
-        # Other tests of this process have collectors that are gone, and may have turned DEBUG on.
+        # Other tests in this process may log about their own collectors, or at DEBUG.
         warnings = [record for record in messages if record.levelno >= logging.WARNING]
         return [record for record in warnings if recorder.uri in record.getMessage()]
 
-    # The worker reads the answer after the recorder wrote it: how many requests pass meanwhile, nobody knows.
+    # The worker reads the response some time after the recorder sent it. Any number of requests may pass meanwhile.
     deadline = time.monotonic() + 30
     while not logged() and time.monotonic() < deadline:
         request(application)

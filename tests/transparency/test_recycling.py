@@ -1,4 +1,4 @@
-"""A worker that its server replaces has delivered everything and ends well (docs/guarantees.md, I-3, I-4, I-5)."""
+"""A worker that its server replaces delivers everything and exits cleanly (docs/guarantees.md, I-3, I-4, I-5)."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 GUNICORN = ("--workers", "2", "--max-requests", "10")
 UWSGI = ("--master", "--processes", "2", "--max-requests", "10", "--min-worker-lifetime", "0", "--forkbomb-delay", "0")
-# The status of a worker that ends as it should: uWSGI has a code of its own for that.
-ENDED_WELL = {"gunicorn": 0, "uwsgi": 30 << 8}
+# Exit status of a recycled worker. uWSGI uses its own code.
+CLEAN_EXIT = {"gunicorn": 0, "uwsgi": 30 << 8}
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,10 @@ ENDED_WELL = {"gunicorn": 0, "uwsgi": 30 << 8}
     ],
     ids=["gunicorn-sync", "gunicorn-gthread", "gunicorn-gevent-preload", "uwsgi", "uwsgi-lazy", "uwsgi-threads"],
 )
-def test_a_recycled_worker_ends_well_and_loses_nothing(
+def test_recycled_worker_exits_cleanly_and_loses_nothing(
     serve: Serve, recorder: Recorder, server: str, arguments: tuple[str, ...]
 ) -> None:
-    # Nothing leaves before its process ends.
+    # Nothing is sent before a worker ends.
     running = serve("plain:pid", server, to=recorder, arguments=arguments, EVENT_BATCH_TIMEOUT=600, FLUSH_TIMEOUT=30)
     answered: Counter[str] = Counter()
     recycled: set[str] = set()
@@ -54,7 +54,7 @@ def test_a_recycled_worker_ends_well_and_loses_nothing(
     assert {process: delivered[process] for process in recycled} == {process: answered[process] for process in recycled}
     assert set(Counter(event["request"]["uri"] for event in recorder.events).values()) == {1}
     seen = {end for process, end in ends.items() if process in recycled}
-    assert seen == {ENDED_WELL[server.partition("-")[0]]}, ends
+    assert seen == {CLEAN_EXIT[server.partition("-")[0]]}, ends
     assert not any(sign in running.output() for sign in ("Segmentation", "DAMN", "exited with code", "panicked"))
 
 
@@ -64,7 +64,7 @@ def _children(process: int) -> set[str]:
 
 @contextmanager
 def _ends_of_children(process: int) -> Iterator[dict[str, int]]:
-    """How children of a process have ended: those it left time to be seen before it buried them."""
+    """Collect the exit statuses of child processes, if they are seen before the parent reaps them."""
     ends: dict[str, int] = {}
     is_done = threading.Event()
 

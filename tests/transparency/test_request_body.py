@@ -1,4 +1,4 @@
-"""What the application reads of a request body, and what is recorded of it (docs/guarantees.md, I-10)."""
+"""The application reads the client's request body, and what it reads is recorded (docs/guarantees.md, I-10)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import Serve, Wrap
     from tests.recorder import Recorder
 
-# How tests/applications/reading.py can read.
+# Paths of tests/applications/reading.py, one for each way to read.
 WAYS = ("/read", "/pieces", "/readline", "/readlines", "/iterate", "/mixed", "/buffered", "/nothing")
 LINES = b"first line\n\n\x00\xff binary \r\nno end" * 9
 DOCUMENT = json.dumps({"a": list(range(50)), "b": "\n" * 20}, indent=1).encode()
@@ -68,10 +68,10 @@ def test_applications_read_the_same_bytes_on_real_servers(
     assert len(events) == len(sent)
 
     def is_chunked(sent: bool) -> bool:  # noqa: FBT001
-        # Waitress collects the chunks before it calls the application, and declares their length.
+        # Waitress collects the chunks before it calls the application, and sets a length.
         return sent and server != "waitress"
 
-    # Threads may finish in another order than requests came in: compare what was recorded as a whole.
+    # Threads may finish in any order, so compare all recordings at once.
     recorded = sorted((event["request"]["uri"], _recorded_body(event)) for event in events)
     expected = sorted(
         (f"http://h{path}", body if path != "/nothing" or (first and not is_chunked(chunked)) else b"")
@@ -91,11 +91,11 @@ def _recorded_body(event: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread"])
-def test_an_answer_to_an_unread_body_does_not_wait_for_the_body(serve: Serve, recorder: Recorder, server: str) -> None:
+def test_response_to_unread_body_does_not_wait_for_it(serve: Serve, recorder: Recorder, server: str) -> None:
     running = serve("reading:app", server, to=recorder)
     with running.connect() as client:
         client.sendall(b"POST /unread HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1000\r\n\r\npart")
-        # The client still holds 996 bytes back.
+        # The client has not sent the other 996 bytes.
         assert client.recv(12) == b"HTTP/1.1 401"
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 401
@@ -104,7 +104,7 @@ def test_an_answer_to_an_unread_body_does_not_wait_for_the_body(serve: Serve, re
 
 
 @pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread"])
-def test_a_client_that_expects_a_go_ahead_is_not_made_to_send(serve: Serve, recorder: Recorder, server: str) -> None:
+def test_client_with_expect_header_is_not_asked_to_send(serve: Serve, recorder: Recorder, server: str) -> None:
     running = serve("reading:app", server, to=recorder, READ_REQUEST_BODY_FIRST=True)
     with running.connect() as client:
         client.sendall(
@@ -117,7 +117,7 @@ def test_a_client_that_expects_a_go_ahead_is_not_made_to_send(serve: Serve, reco
 
 
 class Interrupted:
-    """A client that goes away after some bytes."""
+    """The body of a client that disconnects after some bytes."""
 
     def __init__(self, body: bytes, failure: Exception) -> None:
         self.rest, self.failure = io.BytesIO(body), failure
@@ -177,7 +177,7 @@ def _reading(read: Callable[[Any], object], seen: list[object]) -> Any:
         lambda stream: _readinto(stream, memoryview(bytearray(16)).cast("H")),
     ],
 )
-def test_every_way_of_reading_gives_what_the_stream_gives(
+def test_every_way_of_reading_returns_what_the_stream_returns(
     recorder: Recorder, wrap: Wrap, read: Callable[[Any], object]
 ) -> None:
     bare: list[object] = []
@@ -217,7 +217,7 @@ def test_seeking_back_records_the_body_once(recorder: Recorder, wrap: Wrap) -> N
     assert event["request"]["content_length"] == len(DOCUMENT)
 
 
-def test_a_body_with_a_gap_is_recorded_as_the_prefix_it_is(recorder: Recorder, wrap: Wrap) -> None:
+def test_body_with_gap_is_recorded_as_prefix(recorder: Recorder, wrap: Wrap) -> None:
     def read(stream: Any) -> None:
         stream.read(20)
         stream.seek(30)
@@ -229,9 +229,9 @@ def test_a_body_with_a_gap_is_recorded_as_the_prefix_it_is(recorder: Recorder, w
     assert event["request"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
-def test_methods_the_stream_lacks_are_lacking(recorder: Recorder, wrap: Wrap) -> None:
+def test_missing_methods_of_stream_stay_missing(recorder: Recorder, wrap: Wrap) -> None:
     class Minimal:
-        """What PEP 3333 asks for, and no more."""
+        """A stream with only the methods that PEP 3333 requires."""
 
         def __init__(self, body: bytes) -> None:
             self._body = io.BytesIO(body)
@@ -258,7 +258,7 @@ def test_methods_the_stream_lacks_are_lacking(recorder: Recorder, wrap: Wrap) ->
     "length", ["abc", "-1", "-5", "", " 4 ", "1e3", "99999999999999999999999", "4.0", "+4"], ids=repr
 )
 @pytest.mark.parametrize("first", [False, True], ids=["as-read", "read-first"])
-def test_a_malformed_length_changes_nothing(recorder: Recorder, wrap: Wrap, length: str, *, first: bool) -> None:
+def test_malformed_length_changes_nothing(recorder: Recorder, wrap: Wrap, length: str, *, first: bool) -> None:
     seen: list[object] = []
     application = wrap(_reading(lambda stream: stream.read(), seen), READ_REQUEST_BODY_FIRST=first)
     environ = make_environ("POST", "/", b"body", CONTENT_LENGTH=length)
@@ -267,14 +267,14 @@ def test_a_malformed_length_changes_nothing(recorder: Recorder, wrap: Wrap, leng
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_an_empty_body_is_recorded_as_none(recorder: Recorder, wrap: Wrap) -> None:
+def test_empty_body_is_recorded_as_absent(recorder: Recorder, wrap: Wrap) -> None:
     request(wrap(_reading(lambda stream: stream.read(), [])), make_environ("POST", "/", b""))
     [event] = recorder.wait_for(1)
     assert event["request"].get("body") is None
     assert event["request"].get("transfer_encoding") is None
 
 
-def test_a_body_is_recorded_truthfully_when_it_is_shorter_than_announced(recorder: Recorder, wrap: Wrap) -> None:
+def test_body_shorter_than_announced_is_marked(recorder: Recorder, wrap: Wrap) -> None:
     environ = make_environ("POST", "/", b'{"a": 1}', CONTENT_LENGTH="100")
     request(wrap(_reading(lambda stream: stream.read(), [])), environ)
     [event] = recorder.wait_for(1)
@@ -282,8 +282,8 @@ def test_a_body_is_recorded_truthfully_when_it_is_shorter_than_announced(recorde
     assert event["request"]["headers"]["X-Moesif-Body-Truncated"] == "1"
 
 
-def test_a_body_the_application_does_not_read_is_not_read(recorder: Recorder, wrap: Wrap) -> None:
-    stream = Interrupted(b"", AssertionError("nobody asked for it"))
+def test_unread_body_is_not_read(recorder: Recorder, wrap: Wrap) -> None:
+    stream = Interrupted(b"", AssertionError("the body was read"))
     answer = request(
         wrap(_reading(lambda _stream: None, []), IDENTIFY_USER=lambda _app, _environ, _headers: "u"),
         make_environ("POST", "/", b"body", wsgi_input=stream),
@@ -294,7 +294,7 @@ def test_a_body_the_application_does_not_read_is_not_read(recorder: Recorder, wr
     assert "body" not in event["request"]
 
 
-def test_read_first_records_what_the_application_never_reads(recorder: Recorder, wrap: Wrap) -> None:
+def test_read_first_records_body_that_application_does_not_read(recorder: Recorder, wrap: Wrap) -> None:
     request(
         wrap(_reading(lambda _stream: None, []), READ_REQUEST_BODY_FIRST=True),
         make_environ("POST", "/", DOCUMENT),
@@ -303,7 +303,7 @@ def test_read_first_records_what_the_application_never_reads(recorder: Recorder,
     assert event["request"]["body"] == json.loads(DOCUMENT)
 
 
-def test_read_first_leaves_a_body_above_the_limit_alone(recorder: Recorder, wrap: Wrap) -> None:
+def test_read_first_does_not_read_body_above_limit(recorder: Recorder, wrap: Wrap) -> None:
     positions: list[object] = []
     stream = io.BytesIO(b"x" * 101)
     application = wrap(
@@ -329,7 +329,7 @@ def test_read_first_leaves_a_body_above_the_limit_alone(recorder: Recorder, wrap
         (list, None),
     ],
 )
-def test_an_error_while_reading_first_is_raised_where_the_application_reads(
+def test_error_while_reading_first_is_raised_when_application_reads(
     recorder: Recorder, wrap: Wrap, read: Callable[[Any], object], complete: bytes | None
 ) -> None:
     failure = ConnectionResetError("the client went away")
@@ -353,7 +353,7 @@ def test_an_error_while_reading_first_is_raised_where_the_application_reads(
     assert base64.b64decode(event["request"]["body"]) == b"ab\ncd"
 
 
-def test_an_error_while_reading_is_the_applications(recorder: Recorder, wrap: Wrap) -> None:
+def test_error_while_reading_reaches_application(recorder: Recorder, wrap: Wrap) -> None:
     failure = OSError("reset")
     application = wrap(_reading(lambda stream: stream.read(), []))
     with pytest.raises(OSError, match="reset") as raised:
@@ -363,7 +363,7 @@ def test_an_error_while_reading_is_the_applications(recorder: Recorder, wrap: Wr
     assert event["response"]["status"] == 500
 
 
-def test_a_get_without_a_body_keeps_the_servers_own_stream(recorder: Recorder, wrap: Wrap) -> None:
+def test_get_without_body_keeps_stream_of_server(recorder: Recorder, wrap: Wrap) -> None:
     seen: list[object] = []
     environ = make_environ()
     stream = environ["wsgi.input"]
@@ -372,7 +372,7 @@ def test_a_get_without_a_body_keeps_the_servers_own_stream(recorder: Recorder, w
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_a_missing_input_is_fine(recorder: Recorder, wrap: Wrap) -> None:
+def test_missing_input_is_served(recorder: Recorder, wrap: Wrap) -> None:
     def application(environ: Environ, start_response: Any) -> list[bytes]:
         assert "wsgi.input" not in environ
         start_response("200 OK", [])
@@ -382,7 +382,7 @@ def test_a_missing_input_is_fine(recorder: Recorder, wrap: Wrap) -> None:
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_of_a_large_body_a_prefix_is_recorded(recorder: Recorder, wrap: Wrap) -> None:
+def test_prefix_of_large_body_is_recorded(recorder: Recorder, wrap: Wrap) -> None:
     body = b"x" * 50_000_000
     seen: list[object] = []
     application = wrap(_reading(lambda stream: len(stream.read()), seen))
@@ -395,7 +395,7 @@ def test_of_a_large_body_a_prefix_is_recorded(recorder: Recorder, wrap: Wrap) ->
 
 
 class _Fresh:
-    """A stream whose lines are those of a new iterator, and which can be used in a `with`."""
+    """A stream that makes a new iterator for its lines, and is a context manager."""
 
     def __init__(self, body: bytes) -> None:
         self._body = io.BytesIO(body)
@@ -413,7 +413,7 @@ class _Fresh:
         pass
 
 
-def test_streams_of_every_make_stay_what_they_are(recorder: Recorder, wrap: Wrap) -> None:
+def test_stream_object_keeps_its_behaviour(recorder: Recorder, wrap: Wrap) -> None:
     seen: list[object] = []
 
     def application(environ: Environ, start_response: Any) -> list[bytes]:
@@ -429,7 +429,7 @@ def test_streams_of_every_make_stay_what_they_are(recorder: Recorder, wrap: Wrap
     assert _recorded_body(recorder.wait_for(1)[0]) == b"a\nb\nc"
 
 
-def test_reading_into_a_buffer_is_recorded_in_its_place(recorder: Recorder, wrap: Wrap) -> None:
+def test_reading_into_buffer_is_recorded_in_order(recorder: Recorder, wrap: Wrap) -> None:
     seen: list[bytes] = []
 
     def application(environ: Environ, start_response: Any) -> list[bytes]:
@@ -444,7 +444,7 @@ def test_reading_into_a_buffer_is_recorded_in_its_place(recorder: Recorder, wrap
     assert _recorded_body(recorder.wait_for(1)[0]) == b"0123456789"
 
 
-def test_what_stands_around_reads_on_where_the_application_stopped(recorder: Recorder, wrap: Wrap) -> None:
+def test_outer_code_reads_on_where_application_stopped(recorder: Recorder, wrap: Wrap) -> None:
     def application(environ: Environ, start_response: Any) -> list[bytes]:
         environ["wsgi.input"].read(4)
         start_response("200 OK", [])
@@ -456,7 +456,7 @@ def test_what_stands_around_reads_on_where_the_application_stopped(recorder: Rec
     assert recorder.wait_for(1)[0]["metadata"] == {"read": "abcd"}
 
 
-def test_an_exit_while_reading_first_is_not_kept_back(recorder: Recorder, wrap: Wrap) -> None:
+def test_system_exit_while_reading_first_propagates(recorder: Recorder, wrap: Wrap) -> None:
     class Exiting:
         def read(self, _size: int) -> bytes:
             raise SystemExit(3)
@@ -467,20 +467,20 @@ def test_an_exit_while_reading_first_is_not_kept_back(recorder: Recorder, wrap: 
     assert recorder.wait_for(1)[0]["response"]["status"] == 500
 
 
-def test_clients_that_leave_while_their_body_is_read_first_leave_nothing_behind(wrap: Wrap) -> None:
+def test_client_leaving_while_read_first_leaks_no_environ(wrap: Wrap) -> None:
     class Resetting:
         def read(self, _size: int) -> bytes:
-            frame = sys._getframe(1)  # noqa: SLF001 - what the traceback of a server's stream leads to
+            frame = sys._getframe(1)  # noqa: SLF001 - a traceback of a server's stream refers to frames like this
             assert frame is not None
             raise ConnectionResetError
 
-    class Weighed(dict[str, Any]):
-        pass
+    class Referable(dict[str, Any]):
+        """A dictionary that a weak reference can refer to."""
 
     application = wrap(_reading(lambda _stream: None, []), READ_REQUEST_BODY_FIRST=True)
 
-    def serve() -> weakref.ref[Weighed]:
-        environ = Weighed(make_environ("POST", "/", b"abc", wsgi_input=Resetting()))
+    def serve() -> weakref.ref[Referable]:
+        environ = Referable(make_environ("POST", "/", b"abc", wsgi_input=Resetting()))
         request(application, environ)
         return weakref.ref(environ)
 
@@ -489,7 +489,7 @@ def test_clients_that_leave_while_their_body_is_read_first_leave_nothing_behind(
     assert [reference() for reference in left] == [None] * 20
 
 
-def test_a_dictionary_that_is_used_again_tells_nothing_of_the_call_before(recorder: Recorder, wrap: Wrap) -> None:
+def test_reused_environ_has_no_data_of_previous_call(recorder: Recorder, wrap: Wrap) -> None:
     seen: list[object] = []
 
     def metadata(_app: object, environ: Environ) -> None:

@@ -1,4 +1,4 @@
-"""The server sees the response object it would have seen (docs/guarantees.md, I-8)."""
+"""The server gets the same kind of response object as without the middleware (docs/guarantees.md, I-8)."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def _call(middleware: Any, environ: Environ | None = None) -> Any:
 
 
 @pytest.mark.parametrize("response", [[b"a", b"b"], (b"a", b"b"), [], ()], ids=repr)
-def test_a_list_or_tuple_is_returned_as_it_came(recorder: Recorder, wrap: Wrap, response: object) -> None:
+def test_list_or_tuple_is_returned_unchanged(recorder: Recorder, wrap: Wrap, response: object) -> None:
     assert _call(wrap(_answering(response))) is response
     [event] = recorder.wait_for(1)
     assert event["response"].get("content_length", 0) == (2 if response else 0)
 
 
-def test_a_subclass_of_list_is_iterated_through_its_own_methods(recorder: Recorder, wrap: Wrap) -> None:
+def test_subclass_of_list_is_iterated_with_its_own_methods(recorder: Recorder, wrap: Wrap) -> None:
     class Chunks(list[bytes]):
         is_closed = False
 
@@ -63,7 +63,7 @@ class Sized:
         return iter((b"abc",))
 
 
-def test_a_wrapper_has_a_length_only_if_the_iterable_has_one(recorder: Recorder, wrap: Wrap) -> None:
+def test_wrapper_has_length_only_if_iterable_has_one(recorder: Recorder, wrap: Wrap) -> None:
     def generator() -> Iterator[bytes]:
         yield b"abc"
 
@@ -73,7 +73,7 @@ def test_a_wrapper_has_a_length_only_if_the_iterable_has_one(recorder: Recorder,
         len(unsized)
     sized = _call(wrap(_answering(Sized())))
     assert len(sized) == 1
-    # The types alternate: nothing is remembered about the wrong one.
+    # Alternate the types, to detect wrong caching by type.
     assert not hasattr(_call(wrap(_answering(generator()))), "__len__")
     assert len(_call(wrap(_answering(Sized())))) == 1
     del unsized, sized
@@ -81,7 +81,7 @@ def test_a_wrapper_has_a_length_only_if_the_iterable_has_one(recorder: Recorder,
 
 
 class FileWrapperClass:
-    """What gunicorn and wsgiref have: a class."""
+    """A file wrapper that is a class, as in gunicorn and wsgiref."""
 
     def __init__(self, file: io.IOBase, _size: int = 8192) -> None:
         self.file = file
@@ -92,7 +92,7 @@ class FileWrapperClass:
 
 
 @pytest.mark.parametrize("wrapper", [FileWrapperClass, FileWrapper])
-def test_a_file_wrapper_passes_as_the_same_object(recorder: Recorder, wrap: Wrap, wrapper: Any) -> None:
+def test_file_wrapper_object_is_returned_unchanged(recorder: Recorder, wrap: Wrap, wrapper: Any) -> None:
     made: list[object] = []
 
     def application(environ: Environ, start_response: Any) -> object:
@@ -104,12 +104,12 @@ def test_a_file_wrapper_passes_as_the_same_object(recorder: Recorder, wrap: Wrap
     result = _call(wrap(application), environ)
     assert result is made[0]
     assert environ["wsgi.file_wrapper"] is wrapper
-    # The event is finished at return.
+    # The event is complete when the application returns.
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 200
 
 
-def test_where_the_file_wrapper_is_a_function_anything_with_fileno_passes(recorder: Recorder, wrap: Wrap) -> None:
+def test_with_file_wrapper_function_objects_with_fileno_are_returned_unchanged(recorder: Recorder, wrap: Wrap) -> None:
     def send_file(file: object, _size: int = 8192) -> object:
         return file
 
@@ -117,20 +117,18 @@ def test_where_the_file_wrapper_is_a_function_anything_with_fileno_passes(record
         environ = make_environ(wsgi_file_wrapper=send_file)
         assert _call(wrap(_answering(file)), environ) is file
         assert environ["wsgi.file_wrapper"] is send_file
-        # Without a file wrapper in environ nobody treats files in a special way.
+        # Without a file wrapper in environ, a file is an iterable like any other.
         assert _call(wrap(_answering(file))) is not file
     assert len(recorder.wait_for(2)) == 2
 
 
-def test_bytes_are_returned_as_they_came_for_a_server_that_sends_them_whole(recorder: Recorder, wrap: Wrap) -> None:
+def test_bytes_are_returned_unchanged(recorder: Recorder, wrap: Wrap) -> None:
     assert _call(wrap(_answering(b"whole"))) == b"whole"
     [event] = recorder.wait_for(1)
     assert event["response"]["content_length"] == 5
 
 
-def test_what_a_file_wrapper_function_was_given_passes_even_if_it_can_only_be_read(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_with_file_wrapper_function_readable_object_is_returned_unchanged(recorder: Recorder, wrap: Wrap) -> None:
     class Reader:
         def read(self, _size: int = -1) -> bytes:
             return b""
@@ -141,7 +139,7 @@ def test_what_a_file_wrapper_function_was_given_passes_even_if_it_can_only_be_re
     assert len(recorder.wait_for(1)) == 1
 
 
-def test_an_iterable_that_is_no_file_wrapper_is_captured(recorder: Recorder, wrap: Wrap) -> None:
+def test_other_iterable_is_recorded_despite_file_wrapper(recorder: Recorder, wrap: Wrap) -> None:
     def send_file(file: object, _size: int = 8192) -> object:
         return file
 
@@ -152,7 +150,7 @@ def test_an_iterable_that_is_no_file_wrapper_is_captured(recorder: Recorder, wra
 
 
 @pytest.mark.parametrize("make", [lambda: b"bytes", lambda: "text", lambda: None, lambda: 5])
-def test_what_is_no_iterable_of_bytes_is_left_to_the_server(
+def test_result_that_is_not_iterable_of_bytes_reaches_server(
     recorder: Recorder, wrap: Wrap, make: Callable[[], object]
 ) -> None:
     bare = _outcome(_answering(make()))

@@ -1,4 +1,4 @@
-"""``start_response`` and ``write`` behave as the server's own (docs/guarantees.md, I-9)."""
+"""``start_response`` and ``write`` behave like the server's (docs/guarantees.md, I-9)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ID = "X-Moesif-Transaction-Id"
 
 
-def test_the_applications_list_stays_as_it_is(recorder: Recorder, wrap: Wrap) -> None:
+def test_header_list_of_application_is_not_changed(recorder: Recorder, wrap: Wrap) -> None:
     headers = [("X-B", "1"), ("Set-Cookie", "a=1"), ("X-A", "2"), ("Set-Cookie", "b=2"), ("x-b", "3")]
     before = list(headers)
 
@@ -30,7 +30,7 @@ def test_the_applications_list_stays_as_it_is(recorder: Recorder, wrap: Wrap) ->
     for _ in range(2):
         answer = request(middleware)
         assert headers == before
-        # What the server gets: the same fields in the same order, then ours.
+        # The server gets the same headers in the same order, then ours.
         assert answer.headers[:-1] == before
         assert answer.headers[-1][0] == ID
         assert answer.headers is not headers
@@ -51,7 +51,7 @@ def test_headers_may_be_any_sequence(recorder: Recorder, wrap: Wrap, kind: Calla
 
 
 @pytest.mark.parametrize("by_keyword", [False, True], ids=["positional", "keyword"])
-def test_exc_info_replaces_the_first_head(recorder: Recorder, wrap: Wrap, *, by_keyword: bool) -> None:
+def test_exc_info_replaces_first_status_and_headers(recorder: Recorder, wrap: Wrap, *, by_keyword: bool) -> None:
     def application(_environ: Environ, start_response: Any) -> list[bytes]:
         try:
             start_response("200 OK", [("X-First", "1")])
@@ -75,7 +75,7 @@ def test_exc_info_replaces_the_first_head(recorder: Recorder, wrap: Wrap, *, by_
     assert event["response"]["headers"][ID] == answer.header(ID)[0]
 
 
-def test_exc_info_after_headers_are_sent_raises_the_applications_exception(recorder: Recorder, wrap: Wrap) -> None:
+def test_exc_info_after_headers_were_sent_raises_exception_of_application(recorder: Recorder, wrap: Wrap) -> None:
     failure = ValueError("too late")
 
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
@@ -94,14 +94,12 @@ def test_exc_info_after_headers_are_sent_raises_the_applications_exception(recor
     assert (gateway.status, gateway.body) == ("200 OK", b"partial")
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 500
-    # The head that was sent is the head that is recorded.
+    # The headers that were sent are recorded.
     assert event["response"]["headers"]["X-First"] == "1"
     assert event["response"]["content_length"] == 7
 
 
-def test_a_second_call_without_exc_info_is_refused_by_the_server_and_not_recorded(
-    recorder: Recorder, wrap: Wrap
-) -> None:
+def test_second_start_response_without_exc_info_is_refused_and_not_recorded(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> list[bytes]:
         start_response("200 OK", [("X-First", "1")])
         with pytest.raises(AssertionError, match="called again"):
@@ -114,7 +112,7 @@ def test_a_second_call_without_exc_info_is_refused_by_the_server_and_not_recorde
     assert "X-Second" not in event["response"]["headers"]
 
 
-def test_write_works_and_is_captured(recorder: Recorder, wrap: Wrap) -> None:
+def test_write_works_and_is_recorded(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> list[bytes]:
         write = start_response("200 OK", [("Content-Type", "application/json")])
         assert write(b'{"written": ') is None
@@ -126,7 +124,7 @@ def test_write_works_and_is_captured(recorder: Recorder, wrap: Wrap) -> None:
     assert event["response"]["body"] == {"written": True, "returned": True}
 
 
-def test_start_response_may_be_called_when_the_first_chunk_is_asked_for(recorder: Recorder, wrap: Wrap) -> None:
+def test_start_response_may_be_called_with_first_chunk(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("202 Accepted", [("X-Late", "1")])
         yield b"late"
@@ -142,7 +140,7 @@ def test_start_response_may_be_called_when_the_first_chunk_is_asked_for(recorder
     assert event["response"]["headers"]["X-Late"] == "1"
 
 
-def test_an_application_that_never_calls_start_response_is_the_servers_business(recorder: Recorder, wrap: Wrap) -> None:
+def test_application_without_start_response_is_passed_on(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, _start_response: Any) -> list[bytes]:
         return [b"no head"]
 
@@ -152,7 +150,7 @@ def test_an_application_that_never_calls_start_response_is_the_servers_business(
     assert "response" not in event
 
 
-def test_start_response_takes_its_arguments_by_keyword_where_the_server_does(recorder: Recorder, wrap: Wrap) -> None:
+def test_start_response_accepts_keywords_if_server_does(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> list[bytes]:
         start_response(status="200 OK", headers=[("X-A", "1")], exc_info=None)
         return []
@@ -166,7 +164,7 @@ def test_start_response_takes_its_arguments_by_keyword_where_the_server_does(rec
     [("200 OK",), (), ("200 OK", [], None, None), ("200 OK", None), ("200 OK", "text"), ("200 OK", 5)],
     ids=repr,
 )
-def test_what_the_server_refuses_is_refused(recorder: Recorder, wrap: Wrap, arguments: tuple[Any, ...]) -> None:
+def test_arguments_that_server_refuses_are_refused(recorder: Recorder, wrap: Wrap, arguments: tuple[Any, ...]) -> None:
     def strict(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> None:
         del status, exc_info
         if not isinstance(headers, list):
@@ -183,7 +181,7 @@ def test_what_the_server_refuses_is_refused(recorder: Recorder, wrap: Wrap, argu
 
 
 @pytest.mark.parametrize("status", ["200", "299 Odd", "599 Own", "abc", "", "99999 No"], ids=repr)
-def test_any_status_text_passes(recorder: Recorder, wrap: Wrap, status: str) -> None:
+def test_any_status_text_is_passed_on(recorder: Recorder, wrap: Wrap, status: str) -> None:
     def application(_environ: Environ, start_response: Any) -> list[bytes]:
         start_response(status, [])
         return [b"x"]

@@ -1,4 +1,4 @@
-"""Streaming stays streaming (docs/guarantees.md, I-1)."""
+"""Streaming responses stay streaming (docs/guarantees.md, I-1)."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def test_first_chunk_leaves_while_the_collector_is_dead(serve: Serve, nowhere: N
     read_through(running.connection(), gate)
 
 
-# Not waitress: it lets an endless iterable run on after the client has left, with a middleware or without.
+# Without waitress: even without a middleware it does not close an endless iterable when the client leaves.
 @pytest.mark.parametrize("server", [server for server in SERVERS if server != "waitress"])
-def test_endless_stream_is_recorded_when_its_client_leaves(serve: Serve, recorder: Recorder, server: str) -> None:
+def test_endless_stream_is_recorded_when_client_leaves(serve: Serve, recorder: Recorder, server: str) -> None:
     limit = 1000
     running = serve("streaming:stream", server, to=recorder, RESPONSE_MAX_BODY_SIZE=limit)
     with running.connect() as client:
@@ -72,7 +72,7 @@ def test_endless_stream_is_recorded_when_its_client_leaves(serve: Serve, recorde
     assert len(prefix) > limit // 2
     assert whole.startswith(prefix)
     assert len(response["body"]) <= limit
-    # The true size: whole chunks, at least those the client has seen.
+    # The true size: complete chunks, at least as many as the client has received.
     assert response["content_length"] % 16 == 0
     assert response["content_length"] >= seen * 16
     assert response["headers"]["X-Moesif-Body-Truncated"] == "1"

@@ -1,4 +1,4 @@
-"""Concurrent requests never meet inside the middleware (docs/guarantees.md, I-6 and I-31)."""
+"""Concurrent requests do not affect each other in the middleware (docs/guarantees.md, I-6 and I-31)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _application(environ: Environ, start_response: Any) -> Any:
     return stream()
 
 
-def test_32_threads_over_one_middleware_raise_nothing_and_lose_nothing(recorder: Recorder, wrap: Wrap) -> None:
+def test_32_threads_share_middleware_without_errors_or_losses(recorder: Recorder, wrap: Wrap) -> None:
     middleware = wrap(
         _application,
         IDENTIFY_USER=lambda _app, environ, _headers: environ["PATH_INFO"],
@@ -56,7 +56,7 @@ def test_32_threads_over_one_middleware_raise_nothing_and_lose_nothing(recorder:
             except RuntimeError as error:
                 if not (path.endswith("7") and str(error) == path):
                     failures.append(error)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is a failure
+            except BaseException as error:  # noqa: BLE001 - any other exception is a failure
                 failures.append(error)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
@@ -83,7 +83,7 @@ def test_32_threads_over_one_middleware_raise_nothing_and_lose_nothing(recorder:
     assert len(paths) == THREADS * REQUESTS
 
 
-def test_one_response_may_be_iterated_and_closed_on_different_threads(recorder: Recorder, wrap: Wrap) -> None:
+def test_response_may_be_iterated_and_closed_on_different_threads(recorder: Recorder, wrap: Wrap) -> None:
     def application(_environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [])
         yield from (b"a", b"b", b"c")

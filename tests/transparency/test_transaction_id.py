@@ -1,4 +1,4 @@
-"""The transaction id on the wire and in the event (docs/options.md, DISABLED_TRANSACTION_ID)."""
+"""The transaction id in the response and in the event (docs/wire-contract.md, Transaction ids)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 NAME = "X-Moesif-Transaction-Id"
 
 
-def _asking(identifier: str) -> Environ:
+def _request_with_id(identifier: str) -> Environ:
     return make_environ(HTTP_X_MOESIF_TRANSACTION_ID=identifier)
 
 
-def test_one_id_is_appended_to_the_response_and_to_both_sides_of_the_event(recorder: Recorder, wrap: Wrap) -> None:
+def test_response_and_event_have_the_same_id(recorder: Recorder, wrap: Wrap) -> None:
     application = wrap(hello)
     ids = []
     for _ in range(3):
@@ -40,13 +40,13 @@ def test_one_id_is_appended_to_the_response_and_to_both_sides_of_the_event(recor
 
 
 @pytest.mark.parametrize("identifier", ["a", "A-Z_0.9", "x" * 64, str(uuid.UUID(int=5))])
-def test_the_clients_id_is_echoed_but_never_the_events_key(recorder: Recorder, wrap: Wrap, identifier: str) -> None:
+def test_id_of_client_is_echoed_but_never_becomes_event_id(recorder: Recorder, wrap: Wrap, identifier: str) -> None:
     application = wrap(hello)
     for _ in range(2):
-        assert request(application, _asking(identifier)).header(NAME) == [identifier]
+        assert request(application, _request_with_id(identifier)).header(NAME) == [identifier]
     events = recorder.wait_for(2)
     keys = {event["transaction_id"] for event in events}
-    # A client that repeats an id must not make its own calls vanish.
+    # A client must not be able to hide calls by repeating an id.
     assert len(keys) == 2
     assert identifier not in keys
     for event in events:
@@ -59,8 +59,8 @@ def test_the_clients_id_is_echoed_but_never_the_events_key(recorder: Recorder, w
     ["", "x" * 65, "a b", "a\r\nSet-Cookie: x=1", "\xe9", "a,b", "<script>", "a/b", "\x00"],
     ids=repr,
 )
-def test_an_id_that_could_do_harm_is_replaced_by_ours(recorder: Recorder, wrap: Wrap, identifier: str) -> None:
-    [answered] = request(wrap(hello), _asking(identifier)).header(NAME)
+def test_unsafe_id_of_client_is_replaced(recorder: Recorder, wrap: Wrap, identifier: str) -> None:
+    [answered] = request(wrap(hello), _request_with_id(identifier)).header(NAME)
     [event] = recorder.wait_for(1)
     assert answered == event["transaction_id"]
     assert uuid.UUID(answered)
@@ -68,24 +68,22 @@ def test_an_id_that_could_do_harm_is_replaced_by_ours(recorder: Recorder, wrap: 
 
 
 @pytest.mark.parametrize("name", [NAME, NAME.lower(), NAME.upper()])
-def test_an_id_the_application_sets_stays_alone(recorder: Recorder, wrap: Wrap, name: str) -> None:
+def test_id_set_by_application_is_the_only_one(recorder: Recorder, wrap: Wrap, name: str) -> None:
     def application(_environ: Environ, start_response: Any) -> list[bytes]:
         start_response("200 OK", [(name, "the application's"), ("X-A", "1")])
         return []
 
-    answer = request(wrap(application), _asking("the-clients"))
+    answer = request(wrap(application), _request_with_id("the-clients"))
     assert answer.headers == [(name, "the application's"), ("X-A", "1")]
     [event] = recorder.wait_for(1)
     assert event["transaction_id"] not in ("the application's", "the-clients")
 
 
 @pytest.mark.parametrize("option", ["DISABLED_TRANSACTION_ID", "DISABLE_TRANSACTION_ID"])
-def test_either_spelling_switches_the_header_off_and_the_event_keeps_its_key(
-    recorder: Recorder, wrap: Wrap, option: str
-) -> None:
+def test_either_option_removes_header_and_event_keeps_its_id(recorder: Recorder, wrap: Wrap, option: str) -> None:
     application = wrap(hello, **{option: True})
     assert request(application).headers == [("Content-Type", "text/plain")]
-    assert request(application, _asking("the-clients")).header(NAME) == []
+    assert request(application, _request_with_id("the-clients")).header(NAME) == []
     first, second = recorder.wait_for(2)
     assert uuid.UUID(first["transaction_id"]) != uuid.UUID(second["transaction_id"])
     assert NAME not in first["request"]["headers"]
@@ -93,12 +91,12 @@ def test_either_spelling_switches_the_header_off_and_the_event_keeps_its_key(
 
 
 @pytest.fixture
-def _quiet_afterwards() -> Iterator[None]:
+def _reset_log_level() -> Iterator[None]:
     yield
     logging.getLogger("moesif").setLevel(logging.NOTSET)
 
 
-@pytest.mark.usefixtures("_quiet_afterwards")
+@pytest.mark.usefixtures("_reset_log_level")
 def test_debug_adds_the_process_id_to_responses(recorder: Recorder, wrap: Wrap) -> None:
     assert request(wrap(hello, DEBUG=True)).header("X-Moesif-Wsgi-Pid") == [str(os.getpid())]
     assert request(wrap(hello)).header("X-Moesif-Wsgi-Pid") == []

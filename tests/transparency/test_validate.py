@@ -1,5 +1,4 @@
-"""By the standard library's referee, the middleware is a valid application to its server and a valid server to its
-application (PEP 3333; docs/guarantees.md, I-8 to I-11)."""
+"""wsgiref.validate accepts the middleware both as an application and as a server (docs/guarantees.md, I-8 to I-11)."""
 
 from __future__ import annotations
 
@@ -78,7 +77,7 @@ def _file(environ: Environ, start_response: Any) -> Any:
     ],
     ids=["default", "read first", "functions", "no bodies"],
 )
-def test_the_middleware_is_a_valid_application_and_a_valid_server(
+def test_middleware_is_valid_application_and_valid_server(
     recorder: Recorder, wrap: Wrap, application: Callable[..., Any], options: dict[str, Any]
 ) -> None:
     middleware = validator(wrap(validator(application), **options))

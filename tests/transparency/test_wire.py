@@ -1,5 +1,8 @@
-"""One application behind one server, bare and captured: the same bytes on the wire, the same calls to the application,
-the same errors in the server's log (docs/guarantees.md, I-1, I-7 to I-10, I-13, I-19)."""
+"""An application behaves the same on a server with and without the middleware.
+
+The bytes on the wire, the calls to the application and the errors in the server's log are compared
+(docs/guarantees.md, I-1, I-7 to I-10, I-13, I-19).
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,8 @@ from tests.server import Server, environment, require
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Of each server, what starts it with a captured application. The first is with the options as they come, the second
-# with every function and mask, and with the application loaded before the fork where there is a choice.
+# Arguments that start each server with the middleware. The first are for default options. The second are for all
+# functions and masks, and load the application before the fork if the server can do so.
 SERVERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "gunicorn-sync": (("--workers", "2"), ("--workers", "2", "--preload")),
     "gunicorn-gthread": (("--workers", "2"), ("--workers", "2", "--preload")),
@@ -36,14 +39,14 @@ SERVERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "hypercorn": (("--workers", "2"), ("--workers", "2")),
     "mod_wsgi": (("2", "%{GLOBAL}"), ("2", "%{RESOURCE}")),
 }
-ALONE = ("waitress", "wsgiref")
-# These read a body without having told a client that waits for permission to send it.
-SILENT = ("uwsgi", "wsgiref")
+SINGLE_PROCESS = ("waitress", "wsgiref")
+# Servers that read the body of a request with ``Expect`` without sending ``100 Continue``.
+WITHOUT_CONTINUE = ("uwsgi", "wsgiref")
 
 
 @dataclass
 class Served:
-    """One server with the application."""
+    """A running server with the application."""
 
     server: Server
     journal: Path
@@ -52,7 +55,7 @@ class Served:
     is_debugging: bool
 
     def notes(self) -> dict[str, list[str]]:
-        """What the application wrote down, by case."""
+        """Return the lines that the application wrote into its journal, by case."""
         notes: dict[str, list[str]] = {}
         for line in self.journal.read_text().splitlines():
             case, _, what = line.partition(" ")
@@ -62,7 +65,7 @@ class Served:
 
 @dataclass
 class SideBySide:
-    """A server with the bare application, and with the captured one in two ways."""
+    """A server with the bare application, and twice with the middleware."""
 
     kind: str
     bare: Served
@@ -73,7 +76,7 @@ class SideBySide:
         return [self.bare, *self.captured]
 
     def await_closes(self) -> None:
-        """Wait until calls that outlive their clients have ended."""
+        """Wait until calls whose clients have left are closed."""
         deadline = time.monotonic() + 60
         while any(served.notes().get("a_client_that_leaves") == ["called"] for served in self.all):
             assert time.monotonic() < deadline
@@ -87,7 +90,7 @@ def side_by_side(request: pytest.FixtureRequest) -> Iterator[SideBySide]:
     started: list[Served] = []
 
     def start(name: str, arguments: tuple[str, ...], variables: dict[str, str], **options: object) -> Served:
-        # Apache reads and writes as a user of its own, who may not enter where pytest keeps its files.
+        # Apache runs as another user, which may not enter pytest's temporary directory.
         directory = Path(tempfile.mkdtemp(prefix="moesif-"))
         directory.chmod(0o777)
         recorder, gate, journal = Recorder(), Gate(), directory / "journal"
@@ -153,7 +156,7 @@ CASES: dict[str, Script] = {
         )
     },
     "OPTIONS": (_get("/headers", method="OPTIONS"),),
-    "a method of its own": (_get("/headers", method="BREW"),),
+    "an unknown method": (_get("/headers", method="BREW"),),
     **{f"announces {length} of 5 bytes": (_get(f"/wrong_length/{length}"),) for length in (0, 3, 9)},
     **{f"{kind} file": (_get(f"/file/{kind}"),) for kind in ("small", "large", "rest", "memory", "reader")},
     "write": (_get("/write"),),
@@ -179,18 +182,18 @@ CASES: dict[str, Script] = {
         b"two",
     ),
     "a body that ends early": (_post("/read/pieces", b"part", length=100), Step.FINISH),
-    "a length that is none": (_get("/read/read", "Content-Length: abc", method="POST"),),
+    "a length that is not a number": (_get("/read/read", "Content-Length: abc", method="POST"),),
     "a negative length": (_get("/read/read", "Content-Length: -1", method="POST"), Step.FINISH),
     "broken chunks": (_get("/read/pieces", "Transfer-Encoding: chunked", method="POST") + b"zz\r\nabc\r\n0\r\n\r\n",),
     "a body with a GET": (_get("/read/pieces", "Content-Length: 4") + b"body",),
-    "an upload nobody reads": (_post("/unread", bytes(1_000_000)),),
-    "an upload nobody reads that ends early": (_post("/unread", bytes(3_000), length=1_000_000), Step.FINISH),
-    "expects a go-ahead": (
+    "an unread upload": (_post("/unread", bytes(1_000_000)),),
+    "an unread upload that ends early": (_post("/unread", bytes(3_000), length=1_000_000), Step.FINISH),
+    "expects 100-continue": (
         _get("/read/read", "Expect: 100-continue", "Content-Length: 4", method="POST"),
         Step.AWAIT,
         b"body",
     ),
-    "expects a go-ahead, nobody reads": (
+    "expects 100-continue, body unread": (
         _get("/unread", "Expect: 100-continue", "Content-Length: 4", method="POST"),
         Step.AWAIT,
         b"body",
@@ -204,7 +207,7 @@ CASES: dict[str, Script] = {
     "pipelined after a body": (
         _get("/read/pieces", "Content-Length: 5", method="POST", close=False) + b"12345" + _get("/shape/list"),
     ),
-    "pipelined after a body nobody reads": (
+    "pipelined after an unread body": (
         _get("/unread", "Content-Length: 5", method="POST", close=False) + b"12345" + _get("/shape/list"),
     ),
     "pipelined after an error": (_get("/fails/before", close=False) + _get("/shape/list"),),
@@ -221,8 +224,8 @@ CASES: dict[str, Script] = {
         _get("/seen", "X-Latin: caf\xe9", "X-Twice: 1", "X-Twice: 2", "X-Empty:", "X-Space:   a  ", "X_Under: u"),
     ),
     "environ of a whole URI": (_get("http://other.example:81/seen?q"),),
-    "a header that is none": (_get("/seen", "no colon"),),
-    "no request": (b"\x16\x03\x01 hello\r\n\r\n",),
+    "a header without a colon": (_get("/seen", "no colon"),),
+    "bytes that are not a request": (b"\x16\x03\x01 hello\r\n\r\n",),
     "a client that leaves": (_get("/flood"), Step.AWAIT, Step.LEAVE),
     "first chunk before the second": (_get("/steps"), Step.AWAIT, Step.GO),
 }
@@ -230,21 +233,21 @@ CASES: dict[str, Script] = {
 
 def _script(case: str, kind: str) -> Script:
     script = CASES[case]
-    if case.startswith("expects") and kind in SILENT:
+    if case.startswith("expects") and kind in WITHOUT_CONTINUE:
         script = tuple(step for step in script if step is not Step.AWAIT)
     name = case.replace(" ", "_").encode()
     return tuple(step.replace(b"{case}", name) if isinstance(step, bytes) else step for step in script)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_bytes_on_the_wire_are_the_same(side_by_side: SideBySide, case: str) -> None:
+def test_bytes_on_the_wire_are_the_same(side_by_side: SideBySide, case: str) -> None:
     if side_by_side.kind == "hypercorn" and case.endswith("ends early"):
-        pytest.skip("hypercorn itself answers either way, as the end comes with the bytes or after them")
+        pytest.skip("the response of hypercorn depends on whether the end arrives with the bytes or after them")
     script = _script(case, side_by_side.kind)
 
     def answer(served: Served) -> bytes:
         received = without_dates(follow(script, served.server, served.gate))
-        # Behind Apache the application is another process, and chunks that are made at once may travel together.
+        # With Apache the application is another process, and chunks that follow quickly may be sent together.
         return without_chunks(received) if side_by_side.kind == "mod_wsgi" else received
 
     expected = answer(side_by_side.bare)
@@ -262,11 +265,11 @@ def test_the_bytes_on_the_wire_are_the_same(side_by_side: SideBySide, case: str)
 
 @pytest.fixture(scope="module")
 def ended(side_by_side: SideBySide) -> SideBySide:
-    """The servers after many calls at once, each answered by several processes, and after their ordered end."""
+    """The servers after many concurrent calls, handled by several processes, and after a regular stop."""
 
-    def hammer(served: Served) -> None:
+    def call_all_processes(served: Served) -> None:
         processes: set[bytes] = set()
-        wanted = 1 if side_by_side.kind in ALONE else 2
+        wanted = 1 if side_by_side.kind in SINGLE_PROCESS else 2
         deadline = time.monotonic() + 60
         numbers = itertools.count()
 
@@ -279,9 +282,9 @@ def ended(side_by_side: SideBySide) -> SideBySide:
                 assert time.monotonic() < deadline, processes
 
     for served in side_by_side.captured:
-        hammer(served)
+        call_all_processes(served)
     side_by_side.await_closes()
-    # UWSGI ends a worker that is busy without its exit handlers, and a client cannot see when it no longer is.
+    # uWSGI ends a busy worker without exit handlers, and a client cannot see when a worker is no longer busy.
     for served in side_by_side.captured:
         served.recorder.wait_for(sum(notes.count("called") for notes in served.notes().values()), timeout=60)
     with ThreadPoolExecutor() as ends:
@@ -289,7 +292,7 @@ def ended(side_by_side: SideBySide) -> SideBySide:
     return side_by_side
 
 
-def test_every_process_ends_as_it_would_have_ended(ended: SideBySide) -> None:
+def test_every_process_exits_with_the_same_code(ended: SideBySide) -> None:
     expected = ended.bare.server.process.returncode
     assert expected == 0
     assert [served.server.process.returncode for served in ended.captured] == [expected] * 2
@@ -310,7 +313,7 @@ def test_every_call_of_every_process_is_recorded_once(ended: SideBySide) -> None
         assert sum(recorded.values()) >= 100
 
 
-def test_the_server_logs_the_same_errors(ended: SideBySide) -> None:
+def test_server_logs_the_same_errors(ended: SideBySide) -> None:
     expected = _errors(ended.bare.server, ended.kind)
     for served in ended.captured:
         assert _errors(served.server, ended.kind) == expected
@@ -318,15 +321,15 @@ def test_the_server_logs_the_same_errors(ended: SideBySide) -> None:
 
 
 def _errors(server: Server, kind: str) -> Counter[str]:
-    """The tracebacks in a server's log, without times, processes and addresses."""
+    """Return the tracebacks in a server's log, without times, processes and addresses."""
     errors: list[list[str]] = []
     for line in server.output().splitlines():
-        # Apache puts this before each line.
+        # Remove the prefix that Apache adds to each line.
         text = re.sub(r"^(\[[^\]]*\] )+", "", line)
         if text.startswith("Traceback "):
             errors.append([])
         if errors and (text.startswith(("Traceback ", "  ")) or errors[-1][-1].startswith("  ")):
             errors[-1].append(re.sub("0x[0-9a-f]+|/[^ ]*/", "", text))
     whole = ["\n".join(error) for error in errors]
-    # Hypercorn logs what it cannot send only if it is still sending.
+    # Hypercorn logs failures to send only if it is still sending.
     return Counter(error for error in whole if kind != "hypercorn" or "wire.py" in error)

@@ -1,8 +1,8 @@
-//! The server's own time, in milliseconds since the Unix epoch.
+//! The system clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Now. A clock set before 1970 reads as 1970.
+/// Returns the current time in milliseconds since the Unix epoch. A clock set before 1970 gives 0.
 pub(crate) fn now_millis() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)

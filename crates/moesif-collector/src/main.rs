@@ -1,20 +1,22 @@
-//! `moesif-collector`: one binary that speaks the Moesif ingestion API (`docs/wire-contract.md`), stores what it is
-//! sent in an embedded database and shows it on a web page.
+//! `moesif-collector`: accepts the Moesif ingestion API (`docs/wire-contract.md`), stores events in SQLite
+//! and shows them on a web page.
 //!
-//! This file reads the command line, binds the port, opens the data directory, and turns whatever goes wrong on the
-//! way into one line on standard error and exit code 2.
-//!
-//! Rooms: [`ingest`] takes bytes in and judges them, [`store`] keeps them, [`query`] answers questions about them,
-//! [`remote`] serves the operator's config and rules, [`web`] is the page and the guard before everything readable.
+//! Modules, each using only those after it: [`server`] (routes and connections), [`web`] (the page and the
+//! access check), [`query`] (the read API), [`ingest`] (the ingestion API), [`state`] (shared by all
+//! handlers), [`store`] (the database), [`remote`] (the operator's config and rules files), [`body`] (request
+//! bodies).
 
+mod body;
+mod cli;
 mod clock;
-mod complaint;
 mod ingest;
-mod options;
+mod log;
 mod query;
-mod refusal;
 mod remote;
+mod reply;
 mod server;
+mod signal;
+mod state;
 mod store;
 mod web;
 
@@ -25,68 +27,65 @@ use std::{
     time::Duration,
 };
 
-use complaint::complain;
-use options::{Command, OptionError, Options};
+use clap::Parser;
+use cli::Cli;
+use state::AppState;
 use store::{OpenError, Store};
 
-/// Why the collector does not start, or does not go on. Each is one line that names the value and what to do.
+/// Why the collector cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Options(#[from] OptionError),
-    #[error(transparent)]
     Store(#[from] OpenError),
-    #[error("cannot listen on {0}: the port is in use; stop what uses it or choose another with --listen")]
+    #[error(
+        "cannot listen on {0}: the port is in use; stop the program that uses it or choose another port with --listen"
+    )]
     PortInUse(SocketAddr),
     #[error("cannot listen on {0}: {1}; choose another address with --listen")]
     Listen(SocketAddr, std::io::Error),
     #[error("cannot start the server: {0}; check the limits on threads and open files")]
     Runtime(std::io::Error),
-    #[error(
-        "the thread that writes the database ended; restart the collector, everything answered 201 is stored"
-    )]
-    WriterGone,
+    #[error("the database writer stopped; restart the collector (everything answered with 201 is stored)")]
+    WriterStopped,
 }
 
-impl Failure {
-    /// 2 when it is for the operator to change something, 1 when a restart is all there is to do.
-    fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if matches!(self, Self::WriterGone) { 1 } else { 2 })
-    }
-}
+/// Exit code if the operator must change something first.
+const EXIT_CANNOT_START: u8 = 2;
+/// Exit code if a restart is enough.
+const EXIT_RESTART: u8 = 1;
 
-/// How long tasks that outlived the graceful end are given before they are dropped.
-const LAST_CALL: Duration = Duration::from_millis(250);
+/// How long tasks that outlive the server's shutdown may run before they are dropped.
+const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
-    match run() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            log::error(&cli::one_line(&error));
+            return ExitCode::from(EXIT_CANNOT_START);
+        }
+        Err(help_or_version) => {
+            let _unwritable = help_or_version.print();
+            return ExitCode::SUCCESS;
+        }
+    };
+    match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&error);
-            error.exit_code()
+        Err(failure) => {
+            log::error(&failure);
+            ExitCode::from(match failure {
+                Failure::WriterStopped => EXIT_RESTART,
+                _ => EXIT_CANNOT_START,
+            })
         }
     }
 }
 
-fn run() -> Result<(), Failure> {
-    match options::parse(std::env::args_os().skip(1))? {
-        Command::Help => say(options::HELP),
-        Command::Version => say(concat!("moesif-collector ", env!("CARGO_PKG_VERSION"), "\n")),
-        Command::Serve(options) => serve(&options)?,
-    }
-    Ok(())
-}
-
-/// Standard output that nobody reads is no reason to fail.
-fn say(text: &str) {
-    let mut out = std::io::stdout();
-    let _unread = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-}
-
-fn serve(options: &Options) -> Result<(), Failure> {
-    // The port first: whoever only meant another port has no data directory left behind.
-    let (listener, address) = listen(options.listen)?;
-    let (store, mut writer) = Store::open(&options.data)?;
+fn run(cli: &Cli) -> Result<(), Failure> {
+    // Binds the port before it creates the data directory: a wrong port must not leave a directory behind.
+    let listener = bind(cli.listen)?;
+    let address = listener.local_addr().map_err(|error| Failure::Listen(cli.listen, error))?;
+    let (store, mut writer) = Store::open(&cli.data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("moesif-http")
@@ -94,33 +93,35 @@ fn serve(options: &Options) -> Result<(), Failure> {
         .enable_time()
         .build()
         .map_err(Failure::Runtime)?;
-    let collector = server::Collector::new(store, remote::Remote::new(&options.data), address);
+    let state = AppState::new(store, remote::Remote::open(&cli.data), address);
     let served = runtime.block_on(async {
-        let stop = server::stop_signal()?;
+        let stop = signal::stop_signal()?;
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        say(&format!("listening on http://{address}\n"));
+        announce(address);
         Ok(tokio::select! {
-            () = server::serve(listener, collector, stop) => false,
-            () = writer.gone() => true,
+            () = server::serve(listener, state, stop) => Ok(()),
+            () = writer.stopped() => Err(Failure::WriterStopped),
         })
     });
-    // Dropping what is left of the requests drops their end of the writer's queue: it commits and ends.
-    runtime.shutdown_timeout(LAST_CALL);
+    // Drops the remaining requests and with them the last senders of the writer's queue, so that the writer
+    // ends.
+    runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
     writer.finish();
-    match served {
-        Ok(false) => Ok(()),
-        Ok(true) => Err(Failure::WriterGone),
-        Err(error) => Err(Failure::Runtime(error)),
-    }
+    served.map_err(Failure::Runtime)?
 }
 
-fn listen(wanted: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => Failure::PortInUse(wanted),
-        _ => Failure::Listen(wanted, error),
+/// Prints the address. A closed standard output is not an error.
+fn announce(address: SocketAddr) {
+    let mut out = std::io::stdout();
+    let _unwritable = writeln!(out, "listening on http://{address}").and_then(|()| out.flush());
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let failure = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => Failure::PortInUse(address),
+        _ => Failure::Listen(address, error),
     };
-    let listener = TcpListener::bind(wanted).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
+    let listener = TcpListener::bind(address).map_err(failure)?;
+    listener.set_nonblocking(true).map_err(failure)?;
+    Ok(listener)
 }

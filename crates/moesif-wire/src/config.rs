@@ -1,255 +1,244 @@
-//! What `GET /v1/config` answers: sampling rates, and which governance rules' cohorts an entity is in.
+//! The reply to `GET /v1/config`: sampling rates, and the rule cohorts of users and companies.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 
 use serde_json::value::RawValue;
 
-use crate::lenient::{array, excerpt, number, object, present, text};
+use crate::{
+    document::{InvalidField, InvalidFields, array, number, object, present, text},
+    text::is_null,
+};
 
-/// Remote configuration. Every part of it is optional, and a part that cannot be read costs itself only.
+/// Remote configuration. Every part is optional. An invalid part is skipped.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
-    /// Share of calls to keep, when nothing more specific applies.
+    /// Share of calls to keep if no other rate applies.
     pub sample_rate: Option<Percent>,
-    /// The same by user id.
+    /// Share of calls to keep, by user id.
     pub user_sample_rate: HashMap<String, Percent>,
-    /// The same by company id.
+    /// Share of calls to keep, by company id.
     pub company_sample_rate: HashMap<String, Percent>,
-    /// The same by what is asked for: the first entry that matches counts.
+    /// Share of calls to keep, by properties of the call. The first entry that matches is used.
     pub regex_config: Vec<RegexConfig>,
-    /// Which governance rules users' cohorts refer to.
+    /// Governance rules for cohorts of users.
     pub user_rules: Cohorts,
-    /// Which governance rules companies' cohorts refer to.
+    /// Governance rules for cohorts of companies.
     pub company_rules: Cohorts,
 }
 
-/// The rules whose cohorts entities are in.
+/// The governance rules that name a user or a company in one of their cohorts.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cohorts {
-    /// By the entity's id, in order.
+    /// Rules by the id of the user or company, in the order of the document.
     pub entries: HashMap<String, Vec<RuleEntry>>,
-    /// Ids of entities that have entries which cannot be read: they may be in other cohorts as well.
+    /// Ids that have invalid entries. They may be in further, unknown cohorts.
     pub incomplete: HashSet<String>,
-    /// There are cohorts, and nothing of them can be read.
+    /// There are cohorts, but none can be read.
     pub is_unreadable: bool,
 }
 
-/// A share in percent, from 0 to 100, exact to a millionth of a percent.
+/// A share from 0 to 100 percent, in millionths of a percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Percent(u32);
 
 impl Percent {
-    /// Everything.
+    /// 100 percent.
     pub const ALL: Self = Self(100_000_000);
 
-    /// `None` outside of 0 to 100. What is more than nothing stays more than nothing.
+    /// Converts a percentage. Rounds up, so that a share above 0 stays above 0. `None` outside of 0 to 100.
     #[must_use]
     pub fn new(percent: f64) -> Option<Self> {
-        // The sign of -0 would be part of its text.
+        // `abs`: the text of -0 has a sign, which an unsigned integer cannot have.
         let millionths = (0.0..=100.0).contains(&percent).then_some((percent.abs() * 1e6).ceil())?;
         millionths.to_string().parse().ok().map(Self)
     }
 
-    /// The share, where [`Percent::ALL`] is 100,000,000.
+    /// Returns millionths of a percent: 100,000,000 for [`Percent::ALL`].
     #[must_use]
     pub const fn millionths(self) -> u32 {
         self.0
     }
 }
 
-/// Conditions all of which must hold. In a list of these, one that holds is enough.
+/// A group of conditions that must all hold. A list of groups matches if one group does.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegexConfig {
-    /// Each is a field and a pattern.
+    /// The conditions.
     pub conditions: Vec<Condition>,
-    /// The share of matching calls to keep, where this is about sampling.
+    /// Share of matching calls to keep. Used for sampling only.
     pub sample_rate: Option<Percent>,
 }
 
-/// A pattern that a field must match somewhere.
+/// A field and a pattern that must match somewhere in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
-    /// Such as `request.route`.
+    /// The field, such as `request.route`.
     pub path: String,
-    /// A regular expression.
+    /// The pattern.
     pub value: String,
 }
 
-/// A rule an entity's cohorts refer to.
+/// A governance rule that applies to one user or company.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleEntry {
-    /// The rule's id.
+    /// Id of the rule.
     pub rule: String,
-    /// What this entity's merge tags stand for, by the name of the variable.
+    /// Values of the rule's merge tags for this user or company, by name.
     pub values: HashMap<String, String>,
 }
 
-/// A part of a remote document that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Complaint {
-    /// Where it is, such as `user_sample_rate.u-17`.
-    pub path: String,
-    /// What was found.
-    pub found: String,
-    /// What belongs there.
-    pub expected: &'static str,
-}
-
-impl fmt::Display for Complaint {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { path, found, expected } = self;
-        write!(formatter, "{path} is {found}, expected {expected}")
-    }
-}
-
 impl Config {
-    /// Reads a document as far as it can be read. `None` when it is no JSON object.
+    /// Parses a document and skips its invalid parts. `None` if it is not a JSON object.
     #[must_use]
-    pub fn parse(document: &[u8]) -> Option<(Self, Vec<Complaint>)> {
+    pub fn parse(document: &[u8]) -> Option<(Self, Vec<InvalidField>)> {
         let members = object(serde_json::from_slice::<&RawValue>(document).ok()?)?;
-        let mut complaints = Complaints::default();
+        let mut invalid = InvalidFields::default();
         let mut config = Self::default();
         if let Some(rate) = present(&members, "sample_rate") {
-            config.sample_rate = complaints.percent("sample_rate", rate);
+            config.sample_rate = percent("sample_rate", rate, &mut invalid);
         }
-        config.user_sample_rate = complaints.map(&members, "user_sample_rate", Complaints::percent);
-        config.company_sample_rate = complaints.map(&members, "company_sample_rate", Complaints::percent);
-        config.user_rules = complaints.cohorts(&members, "user_rules");
-        config.company_rules = complaints.cohorts(&members, "company_rules");
+        config.user_sample_rate = map_by_id(&members, "user_sample_rate", &mut invalid, percent);
+        config.company_sample_rate = map_by_id(&members, "company_sample_rate", &mut invalid, percent);
+        config.user_rules = Cohorts::parse(&members, "user_rules", &mut invalid);
+        config.company_rules = Cohorts::parse(&members, "company_rules", &mut invalid);
         if let Some(list) = present(&members, "regex_config") {
-            config.regex_config = complaints.regex_config("regex_config", list);
+            config.regex_config = RegexConfig::parse_list("regex_config", list, &mut invalid);
         }
-        Some((config, complaints.0))
+        Some((config, invalid.0))
     }
 }
 
-/// Collects what could not be read.
-#[derive(Default)]
-pub(crate) struct Complaints(pub(crate) Vec<Complaint>);
-
-impl Complaints {
-    pub(crate) fn add(&mut self, path: impl Into<String>, found: &RawValue, expected: &'static str) {
-        self.0.push(Complaint { path: path.into(), found: excerpt(found), expected });
+fn percent(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<Percent> {
+    let percent = number(json).and_then(Percent::new);
+    if percent.is_none() {
+        invalid.add(path, json, "a number from 0 to 100");
     }
+    percent
+}
 
-    fn percent(&mut self, path: &str, json: &RawValue) -> Option<Percent> {
-        let percent = number(json).and_then(Percent::new);
-        if percent.is_none() {
-            self.add(path, json, "a number from 0 to 100");
-        }
-        percent
-    }
+/// Reads an object whose names are ids. An entry that `parse` returns `None` for is left out.
+fn map_by_id<T>(
+    members: &HashMap<String, &RawValue>,
+    name: &str,
+    invalid: &mut InvalidFields,
+    mut parse: impl FnMut(&str, &RawValue, &mut InvalidFields) -> Option<T>,
+) -> HashMap<String, T> {
+    let Some(json) = present(members, name) else {
+        return HashMap::new();
+    };
+    let Some(entries) = object(json) else {
+        invalid.add(name, json, "an object with an id as the name of each member");
+        return HashMap::new();
+    };
+    let entries = entries.into_iter().filter(|(_, value)| !is_null(value));
+    entries
+        .filter_map(|(id, value)| {
+            let parsed = parse(&format!("{name}.{id}"), value, invalid)?;
+            Some((id, parsed))
+        })
+        .collect()
+}
 
-    fn map<T>(
-        &mut self,
-        members: &HashMap<String, &RawValue>,
-        name: &str,
-        mut read: impl FnMut(&mut Self, &str, &RawValue) -> Option<T>,
-    ) -> HashMap<String, T> {
-        let Some(json) = present(members, name) else {
-            return HashMap::new();
-        };
-        let Some(entries) = object(json) else {
-            self.add(name, json, "an object by id");
-            return HashMap::new();
-        };
-        let entries = entries.into_iter().filter(|(_, value)| value.get() != "null");
-        entries
-            .filter_map(|(id, value)| {
-                let path = format!("{name}.{id}");
-                read(self, &path, value).map(|read| (id, read))
-            })
-            .collect()
-    }
-
-    fn cohorts(&mut self, members: &HashMap<String, &RawValue>, name: &str) -> Cohorts {
+impl Cohorts {
+    fn parse(members: &HashMap<String, &RawValue>, name: &str, invalid: &mut InvalidFields) -> Self {
         let mut incomplete = HashSet::new();
-        let complaints = self.0.len();
-        let entries = self.map(members, name, |complaints, path, json| {
-            let before = complaints.0.len();
-            let entries = complaints.entries(path, json);
-            if entries.is_none() || complaints.0.len() > before {
+        let invalid_before = invalid.len();
+        let entries = map_by_id(members, name, invalid, |path, json, invalid| {
+            let invalid_before = invalid.len();
+            let entries = RuleEntry::parse_list(path, json, invalid);
+            if entries.is_none() || invalid.len() > invalid_before {
                 incomplete
                     .extend(path.strip_prefix(name).and_then(|id| id.strip_prefix('.')).map(str::to_owned));
             }
             entries
         });
-        // No members are written as a list by some.
-        let is_empty = present(members, name).and_then(array).is_some_and(|items| items.is_empty());
+        // Some services write an empty object as an empty list.
+        let is_empty_list = present(members, name).and_then(array).is_some_and(|items| items.is_empty());
         let is_unreadable =
-            entries.is_empty() && incomplete.is_empty() && self.0.len() > complaints && !is_empty;
-        Cohorts { entries, incomplete, is_unreadable }
+            entries.is_empty() && incomplete.is_empty() && invalid.len() > invalid_before && !is_empty_list;
+        Self { entries, incomplete, is_unreadable }
     }
+}
 
-    fn entries(&mut self, path: &str, json: &RawValue) -> Option<Vec<RuleEntry>> {
+impl RuleEntry {
+    fn parse_list(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<Vec<Self>> {
         let Some(items) = array(json) else {
-            self.add(path, json, "a list of rules");
+            invalid.add(path, json, "a list of rules");
             return None;
         };
-        let mut entries = Vec::with_capacity(items.len());
-        for (index, item) in items.into_iter().enumerate() {
-            let members = object(item);
-            let rule = members.as_ref().and_then(|members| present(members, "rules")).and_then(text);
-            let (Some(members), Some(rule)) = (members, rule) else {
-                self.add(format!("{path}[{index}]"), item, "an object with the id of a rule in \"rules\"");
-                continue;
-            };
-            let values = present(&members, "values").map_or_else(HashMap::new, |values| {
-                let read = object(values);
-                if read.is_none() {
-                    self.add(format!("{path}[{index}].values"), values, "an object of texts");
-                }
-                let read = read.unwrap_or_default().into_iter();
-                read.filter_map(|(name, value)| text(value).map(|text| (name, text))).collect()
-            });
-            entries.push(RuleEntry { rule, values });
-        }
-        Some(entries)
+        let parse = |(index, item)| Self::parse(&format!("{path}[{index}]"), item, invalid);
+        Some(items.into_iter().enumerate().filter_map(parse).collect())
     }
 
-    /// Alternatives of conditions; one that cannot be read is left out.
-    pub(crate) fn regex_config(&mut self, path: &str, json: &RawValue) -> Vec<RegexConfig> {
+    fn parse(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<Self> {
+        let members = object(json);
+        let rule = members.as_ref().and_then(|members| present(members, "rules")).and_then(text);
+        let (Some(members), Some(rule)) = (members, rule) else {
+            invalid.add(path, json, "an object with the id of a rule in \"rules\"");
+            return None;
+        };
+        let values = present(&members, "values").map_or_else(HashMap::new, |values| {
+            let texts = object(values);
+            if texts.is_none() {
+                invalid.add(format!("{path}.values"), values, "an object of strings");
+            }
+            let texts = texts.unwrap_or_default().into_iter();
+            texts.filter_map(|(name, value)| text(value).map(|text| (name, text))).collect()
+        });
+        Some(Self { rule, values })
+    }
+}
+
+impl RegexConfig {
+    /// Reads a list of groups of conditions. An invalid group is left out.
+    pub(crate) fn parse_list(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Vec<Self> {
         let Some(items) = array(json) else {
-            self.add(path, json, "a list of conditions");
+            invalid.add(path, json, "a list of conditions");
             return Vec::new();
         };
-        let mut alternatives = Vec::with_capacity(items.len());
-        for (index, item) in items.into_iter().enumerate() {
-            let path = format!("{path}[{index}]");
-            if let Some(alternative) = self.alternative(&path, item) {
-                alternatives.push(alternative);
-            }
-        }
-        alternatives
+        let parse = |(index, item)| Self::parse(&format!("{path}[{index}]"), item, invalid);
+        items.into_iter().enumerate().filter_map(parse).collect()
     }
 
-    fn alternative(&mut self, path: &str, json: &RawValue) -> Option<RegexConfig> {
+    fn parse(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<Self> {
         let Some(members) = object(json) else {
-            self.add(path, json, "an object with conditions");
+            invalid.add(path, json, "an object with conditions");
             return None;
         };
         let sample_rate = match present(&members, "sample_rate") {
-            Some(rate) => Some(self.percent(&format!("{path}.sample_rate"), rate)?),
+            Some(rate) => Some(percent(&format!("{path}.sample_rate"), rate, invalid)?),
             None => None,
         };
-        let mut conditions = Vec::new();
-        if let Some(json) = present(&members, "conditions") {
-            let Some(items) = array(json) else {
-                self.add(format!("{path}.conditions"), json, "a list of conditions");
-                return None;
-            };
-            for (index, item) in items.into_iter().enumerate() {
-                let members = object(item).unwrap_or_default();
-                let part = |name| present(&members, name).and_then(text);
-                let (Some(path_text), Some(value)) = (part("path"), part("value")) else {
-                    self.add(format!("{path}.conditions[{index}]"), item, "an object with path and value");
-                    return None;
-                };
-                conditions.push(Condition { path: path_text, value });
+        let conditions = match present(&members, "conditions") {
+            Some(conditions) => Condition::parse_list(&format!("{path}.conditions"), conditions, invalid)?,
+            None => Vec::new(),
+        };
+        Some(Self { conditions, sample_rate })
+    }
+}
+
+impl Condition {
+    /// Reads a list of conditions. `None` if one of them is invalid: without it, the others would match more
+    /// calls.
+    fn parse_list(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<Vec<Self>> {
+        let Some(items) = array(json) else {
+            invalid.add(path, json, "a list of conditions");
+            return None;
+        };
+        let parse = |(index, item)| {
+            let condition = Self::parse(item);
+            if condition.is_none() {
+                invalid.add(format!("{path}[{index}]"), item, "an object with path and value");
             }
-        }
-        Some(RegexConfig { conditions, sample_rate })
+            condition
+        };
+        items.into_iter().enumerate().map(parse).collect()
+    }
+
+    fn parse(json: &RawValue) -> Option<Self> {
+        let members = object(json)?;
+        let member = |name| present(&members, name).and_then(text);
+        Some(Self { path: member("path")?, value: member("value")? })
     }
 }
 
@@ -258,13 +247,13 @@ mod tests {
     use super::*;
 
     fn parse(document: &str) -> (Config, Vec<String>) {
-        let (config, complaints) = Config::parse(document.as_bytes()).unwrap();
-        (config, complaints.iter().map(Complaint::to_string).collect())
+        let (config, invalid) = Config::parse(document.as_bytes()).unwrap();
+        (config, invalid.iter().map(InvalidField::to_string).collect())
     }
 
     #[test]
-    fn a_whole_document_is_read() {
-        let (config, complaints) = parse(
+    fn parses_a_complete_document() {
+        let (config, invalid) = parse(
             r#"{"org_id":"1:2","app_id":"3:4","sample_rate":80,"block_bot_traffic":false,
             "user_sample_rate":{"u-17":10},"company_sample_rate":{"acme":50},
             "user_rules":{"u-17":[{"rules":"r-quota","values":{"0":"Basic","1":1000,"2":null}}]},
@@ -272,7 +261,7 @@ mod tests {
             "ip_addresses_blocked_by_name":{},
             "regex_config":[{"conditions":[{"path":"request.route","value":"^/health"}],"sample_rate":0}]}"#,
         );
-        assert_eq!(complaints, [""; 0]);
+        assert_eq!(invalid, [""; 0]);
         assert_eq!(config.sample_rate, Percent::new(80.0));
         assert_eq!(Some(config.user_sample_rate["u-17"]), Percent::new(10.0));
         assert_eq!(Some(config.company_sample_rate["acme"]), Percent::new(50.0));
@@ -290,8 +279,8 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_costs_itself_only() {
-        let (config, complaints) = parse(
+    fn invalid_parts_are_skipped_and_reported() {
+        let (config, mut invalid) = parse(
             r#"{"sample_rate":"40","user_sample_rate":{"a":-1,"b":5,"c":null},"company_sample_rate":7,
             "regex_config":[{"conditions":[{"path":"request.verb"}]},7,{"conditions":null,"sample_rate":1}],
             "user_rules":{"u":[{"values":{}},{"rules":9,"values":3}]},"company_rules":null}"#,
@@ -302,23 +291,22 @@ mod tests {
         assert_eq!(config.user_rules.entries["u"], [RuleEntry { rule: "9".into(), values: HashMap::new() }]);
         assert_eq!(config.user_rules.incomplete, HashSet::from(["u".to_owned()]));
         assert!(!config.user_rules.is_unreadable);
-        let mut complaints = complaints;
-        complaints.sort();
+        invalid.sort();
         assert_eq!(
-            complaints,
+            invalid,
             [
-                "company_sample_rate is 7, expected an object by id",
+                "company_sample_rate is 7, expected an object with an id as the name of each member",
                 r#"regex_config[0].conditions[0] is {"path":"request.verb"}, expected an object with path and value"#,
                 "regex_config[1] is 7, expected an object with conditions",
                 "user_rules.u[0] is {\"values\":{}}, expected an object with the id of a rule in \"rules\"",
-                "user_rules.u[1].values is 3, expected an object of texts",
+                "user_rules.u[1].values is 3, expected an object of strings",
                 "user_sample_rate.a is -1, expected a number from 0 to 100",
             ]
         );
     }
 
     #[test]
-    fn whoever_may_be_in_a_cohort_that_cannot_be_read_is_known() {
+    fn ids_with_unreadable_cohorts_are_incomplete() {
         let cohorts = |json: &str| parse(&format!(r#"{{"user_rules":{json}}}"#)).0.user_rules;
         for json in ["null", "{}", "[]", r#"{"u":null}"#, r#"{"u":[]}"#] {
             let cohorts = cohorts(json);
@@ -335,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_exact_and_within_bounds() {
+    fn percent_is_exact_and_within_bounds() {
         let millionths = |percent| Percent::new(percent).map(Percent::millionths);
         assert_eq!(millionths(100.0), Some(100_000_000));
         assert_eq!(millionths(12.5), Some(12_500_000));
@@ -346,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_no_config() {
+    fn document_that_is_not_an_object_is_no_config() {
         for document in ["", "[]", "null", "7", "{", "\"a\""] {
             assert!(Config::parse(document.as_bytes()).is_none(), "{document}");
         }

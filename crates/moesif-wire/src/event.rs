@@ -1,4 +1,4 @@
-//! One API call, as it travels.
+//! The event document: one API call.
 
 use std::borrow::Cow;
 
@@ -11,46 +11,47 @@ use serde_json::value::RawValue;
 
 use crate::Timestamp;
 
-/// One API call: who made it, what was asked and what was answered.
+/// One API call: the caller, the request and the response.
 ///
-/// Serialises to the Event document of the contract. Unset fields are left out: absent and null mean the same.
+/// Serialises to the event document of the contract. Unset fields are left out: absent and null mean the
+/// same.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event<'a> {
-    /// What was asked.
+    /// The request.
     pub request: Request<'a>,
-    /// What was answered; `None` when nothing was, as after a time-out.
+    /// The response. `None` if there was none, for example after a timeout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<Response<'a>>,
-    /// Session or API token of the caller.
+    /// Session token or API token of the caller.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_token: Option<Cow<'a, str>>,
-    /// Comma-separated labels; no longer documented, still sent by SDKs.
+    /// Comma-separated labels. No longer documented, but SDKs still send them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tags: Option<Cow<'a, str>>,
     /// The user who made the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<Cow<'a, str>>,
-    /// The company of that user.
+    /// The company of the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub company_id: Option<Cow<'a, str>>,
     /// The subscription the call counts towards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription_id: Option<Cow<'a, str>>,
-    /// A JSON object of the application's own.
+    /// A JSON object that the application chooses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<&'a RawValue>,
-    /// Who called whom.
+    /// Whether the application received or made the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// How many calls this event stands for, at least 1: the inverse of the sampling rate.
+    /// Number of calls this event stands for, at least 1: the inverse of the sampling rate.
     pub weight: u64,
-    /// The governance rule that answered in the application's place.
+    /// Id of the governance rule that blocked the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocked_by: Option<Cow<'a, str>>,
-    /// The de-duplication key.
+    /// De-duplication key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<Cow<'a, str>>,
-    /// Name of a user action this call belongs to.
+    /// Name of the user action this call belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub action_name: Option<Cow<'a, str>>,
     /// OpenTelemetry trace id.
@@ -64,53 +65,53 @@ pub struct Event<'a> {
 /// The request of an [`Event`].
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
-    /// When it arrived.
+    /// When the request arrived.
     pub time: Timestamp,
-    /// The full URI: scheme, host, path and query.
+    /// Full URI: scheme, host, path and query.
     pub uri: Cow<'a, str>,
-    /// The method, such as `GET`.
+    /// Method, such as `GET`.
     pub verb: Cow<'a, str>,
     /// The header fields.
     pub headers: Headers<'a>,
-    /// Version of the called API, where the application names one.
+    /// Version of the called API, if the application sets one.
     pub api_version: Option<Cow<'a, str>>,
     /// Address of the caller.
     pub ip_address: Option<Cow<'a, str>>,
-    /// The body, where it was recorded.
+    /// The body, if it was recorded.
     pub body: Option<Body<'a>>,
-    /// Size of the whole body in bytes as it was transferred, where it is known.
+    /// Size of the whole body in bytes as it was transferred, if known.
     pub content_length: Option<u64>,
 }
 
 /// The response of an [`Event`].
 #[derive(Clone, Debug)]
 pub struct Response<'a> {
-    /// When its last byte was handed over.
+    /// When the last byte of the response was sent.
     pub time: Timestamp,
-    /// The status code.
+    /// Status code.
     pub status: u16,
     /// The header fields.
     pub headers: Headers<'a>,
     /// Address of the server.
     pub ip_address: Option<Cow<'a, str>>,
-    /// The body, where it was recorded.
+    /// The body, if it was recorded.
     pub body: Option<Body<'a>>,
-    /// Size of the whole body in bytes as it was transferred, where it is known.
+    /// Size of the whole body in bytes as it was transferred, if known.
     pub content_length: Option<u64>,
 }
 
-/// A recorded body and how it is written into the document.
+/// A recorded body and its encoding in the document.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
-    /// `transfer_encoding: json`: the value, carried as the text it was sent in.
+    /// `transfer_encoding: json`: a JSON value as the text it was sent in.
     Json(Cow<'a, RawValue>),
-    /// `transfer_encoding: base64`, already encoded.
+    /// `transfer_encoding: base64`: text that is already encoded.
     Base64(Cow<'a, str>),
-    /// `transfer_encoding: base64`, encoded while it is written.
+    /// `transfer_encoding: base64`: bytes that are encoded during serialisation.
     Bytes(Cow<'a, [u8]>),
 }
 
-/// Who called whom.
+/// Direction of a call, seen from the application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Direction {
     /// A client called this application.
@@ -122,7 +123,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The word the contract uses.
+    /// Returns the contract's word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -132,7 +133,7 @@ impl Direction {
         }
     }
 
-    /// From the contract's word, in any case.
+    /// Parses the contract's word. Case is ignored.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Incoming, Self::Outgoing, Self::Internal]
@@ -141,68 +142,68 @@ impl Direction {
     }
 }
 
-/// Header fields in the order they were sent, one entry a name.
+/// Header fields in the order they were sent, one entry per name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Headers<'a> {
-    /// No fields, with room for `fields` of them.
+    /// Makes an empty list with capacity for `fields` fields.
     #[must_use]
     pub fn with_capacity(fields: usize) -> Self {
         Self(Vec::with_capacity(fields))
     }
 
-    /// Adds a field without looking for one of the same name: for a source whose names are unique.
+    /// Adds a field without a search for its name. Use it if all names are distinct.
     pub fn push(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         self.0.push((name.into(), value.into()));
     }
 
-    /// Adds a field. A name that is there already, in any case, has the value appended after `, `, which is how
-    /// the contract carries repeated fields.
+    /// Adds a field. If the name is there already, the value is appended after `, `: the contract joins
+    /// repeated fields. Case of the name is ignored.
     pub fn append(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         let (name, value) = (name.into(), value.into());
         match self.find(&name) {
-            Some((_, there)) => {
-                let there = there.to_mut();
-                there.push_str(", ");
-                there.push_str(&value);
+            Some((_, existing)) => {
+                let existing = existing.to_mut();
+                existing.push_str(", ");
+                existing.push_str(&value);
             }
             None => self.0.push((name, value)),
         }
     }
 
-    /// Sets a field, replacing one of the same name in any case.
+    /// Sets a field. Replaces the value if the name is there already. Case of the name is ignored.
     pub fn set(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
         let (name, value) = (name.into(), value.into());
         match self.find(&name) {
-            Some((_, there)) => *there = value,
+            Some((_, existing)) => *existing = value,
             None => self.0.push((name, value)),
         }
     }
 
-    /// Removes the fields whose names are not to be kept.
+    /// Removes every field for which `keep` returns false for its name.
     pub fn retain(&mut self, mut keep: impl FnMut(&str) -> bool) {
         self.0.retain(|(name, _)| keep(name));
     }
 
-    /// The value of a field, its name in any case.
+    /// Returns the value of a field. Case of the name is ignored.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// The fields in order.
+    /// Returns names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
-    /// How many names there are.
+    /// Returns the number of names.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -224,7 +225,7 @@ impl Serialize for Headers<'_> {
 }
 
 impl Body<'_> {
-    /// The contract's name for this form: `json` or `base64`.
+    /// Returns the value of `transfer_encoding`: `json` or `base64`.
     #[must_use]
     pub const fn transfer_encoding(&self) -> &'static str {
         match self {
@@ -244,7 +245,7 @@ impl Serialize for Body<'_> {
     }
 }
 
-/// Writes `body` and its `transfer_encoding` side by side, as every document has them.
+/// Writes `body`, `transfer_encoding` and `content_length`, which requests and responses share.
 fn serialize_body<S: SerializeStruct>(
     document: &mut S,
     body: Option<&Body<'_>>,

@@ -1,11 +1,15 @@
-//! The contract between an SDK and a Moesif-compatible collector, as types.
+//! Types of the contract between an SDK and a Moesif-compatible collector.
 //!
-//! In: an event as the SDK captured it, or one JSON value as a collector received it. Out: the same
-//! [`Event`], serialised or judged. The other way, a collector's [`Config`] and [`Rule`]s are read, leniently. The crate does no I/O, starts nothing and never builds a JSON tree:
-//! bodies and metadata are carried as the text they arrived in ([`serde_json::value::RawValue`]), so
-//! that depth, huge numbers and lone surrogates inside them are nobody's problem on the way.
+//! - [`Event`] serialises to the event document. [`Event::parse`] validates a received document.
+//! - [`IngestReply`] is the collector's reply to a POST of events.
+//! - [`Config`] and [`Rule`] are the remote configuration. A part that is invalid is skipped and reported as an
+//!   [`InvalidField`]; the rest is used.
 //!
-//! The facts behind the field names are in `docs/wire-contract.md`.
+//! The crate does no I/O and starts no threads. Bodies and metadata keep the JSON text they arrived in
+//! ([`serde_json::value::RawValue`]) and are never parsed into a tree. So deep nesting, large numbers and
+//! lone surrogates in them cause no error and are not altered.
+//!
+//! `docs/wire-contract.md` describes the contract.
 //!
 //! ```
 //! use moesif_wire::Event;
@@ -18,19 +22,22 @@
 //! ```
 
 pub mod config;
+mod document;
 pub mod event;
 pub mod header;
-mod judge;
-mod lenient;
 pub mod limits;
+mod parse;
+pub mod raw;
 pub mod reply;
 pub mod rule;
 pub mod text;
 pub mod time;
+pub mod validation;
 
-pub use config::{Cohorts, Complaint, Condition, Config, Percent, RegexConfig, RuleEntry};
+pub use config::{Cohorts, Condition, Config, Percent, RegexConfig, RuleEntry};
+pub use document::InvalidField;
 pub use event::{Body, Direction, Event, Headers, Request, Response};
-pub use judge::Rejection;
 pub use reply::{IngestReply, RejectedEvent};
 pub use rule::{AppliedTo, Rule, RuleKind};
 pub use time::Timestamp;
+pub use validation::{Problem, ValidationError};

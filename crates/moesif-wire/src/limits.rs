@@ -1,21 +1,23 @@
-//! How long a field may be. In: a field and its text. Out: the text let through, or a refusal that names the field.
-//! What is listed or made a name in the database has a limit of its own: a page of a thousand rows repeats it.
+//! Size limits of documents and fields.
+//!
+//! Fields that a list shows or that are stored as names have a limit of their own: a page of 1,000 rows
+//! repeats them.
 
-use crate::{Event, Rejection};
+use crate::{Event, ValidationError};
 
-/// Bytes of a document of remote configuration, which every client downloads.
+/// Maximum size of a remote configuration document in bytes. Every client downloads it.
 pub const DOCUMENT: u64 = 16 * 1024 * 1024;
 
-/// Bytes of a URI.
+/// Maximum size of a URI in bytes.
 const URI: usize = 64 * 1024;
-/// Bytes of a method.
+/// Maximum size of a method in bytes.
 const VERB: usize = 64;
-/// Bytes of an id, an address, a name.
+/// Maximum size of an id, an address or a name in bytes.
 pub const ID: usize = 1024;
-/// Bytes of a session token: signed ones are long.
+/// Maximum size of a session token in bytes. Signed tokens are long.
 pub const TOKEN: usize = 4 * 1024;
 
-/// The limit of a field, by the last part of its path.
+/// Returns the limit for a field, which is chosen by the last part of its path.
 fn limit(field: &str) -> usize {
     match field.rsplit('.').next() {
         Some("uri") => URI,
@@ -25,25 +27,22 @@ fn limit(field: &str) -> usize {
     }
 }
 
-/// Refuses what is too long for the field of this path.
+/// Checks the size of one field. `field` is its dotted path.
 ///
 /// # Errors
 ///
-/// A [`Rejection`] that names the field.
-pub fn check(field: &str, text: &str) -> Result<(), Rejection> {
-    let (most, found) = (limit(field), text.len());
-    if found <= most {
-        return Ok(());
-    }
-    Err(too_long(field, most, found))
+/// If the text is longer than the limit of the field.
+pub fn check(field: &str, text: &str) -> Result<(), ValidationError> {
+    let (max, found) = (limit(field), text.len());
+    if found <= max { Ok(()) } else { Err(ValidationError::too_long(field, max, found)) }
 }
 
-/// Refuses an event in which a field is too long that is listed or found by.
+/// Checks every field of an event that has a limit of its own.
 ///
 /// # Errors
 ///
-/// A [`Rejection`] that names the field.
-pub fn check_event(event: &Event<'_>) -> Result<(), Rejection> {
+/// Names the first field that is too long.
+pub fn check_event(event: &Event<'_>) -> Result<(), ValidationError> {
     let request = &event.request;
     let fields = [
         ("request.uri", Some(&request.uri)),
@@ -61,10 +60,4 @@ pub fn check_event(event: &Event<'_>) -> Result<(), Rejection> {
         ("trace_id", event.trace_id.as_ref()),
     ];
     fields.into_iter().try_for_each(|(name, text)| text.map_or(Ok(()), |text| check(name, text)))
-}
-
-/// "`request.uri`: expected at most 65536 bytes, found 70000".
-#[must_use]
-pub fn too_long(field: &str, most: usize, found: usize) -> Rejection {
-    Rejection { field: field.to_owned(), error: format!("expected at most {most} bytes, found {found}") }
 }

@@ -1,37 +1,37 @@
-//! What a collector answers to a POST of events.
+//! The collector's reply to a POST of events.
 
 use serde::{Deserialize, Serialize};
 
-/// The body of a collector's answer to events: the ones it did not keep. Empty when all were kept.
+/// Body of the reply: the events that were rejected. Empty if all were kept.
 ///
-/// The public service documents no body; a client reads this one only to count its losses truthfully.
+/// The public service documents no body. The SDK reads it only to count rejected events.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IngestReply {
-    /// Events that were not kept, in the order of the batch.
+    /// Rejected events, in the order of the batch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<RejectedEvent>,
-    /// How many were not kept, where the list is cut short; absent when the list is whole.
+    /// Number of rejected events if the list is incomplete, else absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected_count: Option<usize>,
 }
 
 impl IngestReply {
-    /// How many events were not kept.
+    /// Returns the number of rejected events.
     #[must_use]
     pub fn not_kept(&self) -> usize {
         self.rejected_count.unwrap_or(self.rejected.len())
     }
 }
 
-/// One event that was not kept, and why.
+/// A rejected event and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedEvent {
-    /// Position in the batch, from 0; 0 on the single-event routes.
+    /// Position in the batch, from 0. Always 0 on the single-event routes.
     pub index: usize,
-    /// Dotted path of the field that was refused, such as `request.time`; empty when it is the whole event.
+    /// Dotted path of the invalid field, such as `request.time`. Empty if the whole event is meant.
     #[serde(default)]
     pub field: String,
-    /// What was expected there and what was found.
+    /// What was expected and what was found.
     #[serde(default)]
     pub error: String,
 }

@@ -1,36 +1,40 @@
-//! What `GET /v1/rules` answers: the governance rules.
+//! The reply to `GET /v1/rules`: the governance rules.
 
 use serde_json::value::RawValue;
 
-use crate::config::{Complaint, Complaints, RegexConfig};
-use crate::lenient::{array, boolean, number, object, present, text};
+use crate::{
+    config::RegexConfig,
+    document::{InvalidField, InvalidFields, array, boolean, number, object, present, text},
+    raw::RawObject,
+};
 
-/// A governance rule. How rules are applied is `docs/wire-contract.md`'s to say.
+/// A governance rule. `docs/wire-contract.md` describes how rules are applied.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    /// What a config's entries and an event's `blocked_by` refer to.
+    /// Id that a config's entries and an event's `blocked_by` refer to.
     pub id: String,
-    /// What it looks at.
+    /// What the rule is about.
     pub kind: RuleKind,
-    /// Whether it answers in the application's place; otherwise it only adds headers.
+    /// Whether the rule answers instead of the application. If not, it only adds headers.
     pub block: bool,
-    /// Whether it applies to the members of its cohorts, or to everybody else.
+    /// Whether the rule applies to the members of its cohorts, or to all others.
     pub applied_to: AppliedTo,
-    /// Whether it applies to calls without an id of its kind.
+    /// Whether a rule about users (or companies) applies to calls without a user id (or company id).
     pub applied_to_unidentified: bool,
-    /// Calls it is restricted to; empty means all.
+    /// Calls the rule is restricted to. Empty means all calls.
     pub regex_config: Vec<RegexConfig>,
-    /// The status of the answer, where it is one.
+    /// Status of the answer, if the rule sets a valid one.
     pub status: Option<u16>,
-    /// Headers of the answer, in order; for a rule that does not block, headers to add to the application's.
+    /// Headers of the answer, in order. If the rule does not block, headers to add to the application's
+    /// response.
     pub headers: Vec<(String, String)>,
-    /// The answer's body.
+    /// Body of the answer.
     pub body: Option<Box<RawValue>>,
-    /// Names of the merge tags that may be replaced.
+    /// Names of the merge tags that are replaced.
     pub variables: Vec<String>,
 }
 
-/// What a rule looks at.
+/// What a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleKind {
     /// The call.
@@ -41,37 +45,37 @@ pub enum RuleKind {
     User,
 }
 
-/// Whom a rule about users or companies applies to.
+/// Which users or companies a rule applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AppliedTo {
-    /// Those whose entries name it.
+    /// Those that have an entry for the rule.
     Matching,
-    /// Those whose entries do not.
+    /// Those that have no entry for the rule.
     NotMatching,
 }
 
 impl Rule {
-    /// Reads a list of rules. A malformed one is left out, a rule of an unknown kind silently. `None` when the document is
-    /// no JSON array.
+    /// Parses a list of rules. An invalid rule is left out and reported. A rule of an unknown type is left
+    /// out silently. `None` if the document is not a JSON array.
     #[must_use]
-    pub fn parse_list(document: &[u8]) -> Option<(Vec<Self>, Vec<Complaint>)> {
+    pub fn parse_list(document: &[u8]) -> Option<(Vec<Self>, Vec<InvalidField>)> {
         let items = array(serde_json::from_slice::<&RawValue>(document).ok()?)?;
-        let mut complaints = Complaints::default();
+        let mut invalid = InvalidFields::default();
         let rules = items
             .into_iter()
             .enumerate()
-            .filter_map(|(index, item)| Self::parse(&format!("rules[{index}]"), item, &mut complaints))
+            .filter_map(|(index, item)| Self::parse(&format!("rules[{index}]"), item, &mut invalid))
             .collect();
-        Some((rules, complaints.0))
+        Some((rules, invalid.0))
     }
 
-    fn parse(path: &str, json: &RawValue, complaints: &mut Complaints) -> Option<Self> {
+    fn parse(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<Self> {
         let Some(members) = object(json) else {
-            complaints.add(path, json, "a rule");
+            invalid.add(path, json, "a rule");
             return None;
         };
         let Some(id) = present(&members, "_id").and_then(text) else {
-            complaints.add(path, json, "a rule with an _id");
+            invalid.add(path, json, "a rule with an _id");
             return None;
         };
         let path = &format!("{path} ({id})");
@@ -81,33 +85,23 @@ impl Rule {
             Some("user") => RuleKind::User,
             Some(_) => return None,
             None => {
-                complaints.add(path, json, "a rule with a type");
+                invalid.add(path, json, "a rule with a type");
                 return None;
             }
         };
         let either = |name, other| present(&members, name).or_else(|| present(&members, other));
-        // A rule that is read wrongly could block whom it is not meant for.
+        // An invalid value makes the whole rule invalid: a default could block calls that the rule does not
+        // mean.
         let applied_to = match either("applied_to", "appliedTo") {
             None => AppliedTo::Matching,
-            Some(value) => match text(value).as_deref() {
-                Some("matching") => AppliedTo::Matching,
-                Some("not_matching") => AppliedTo::NotMatching,
-                _ => {
-                    complaints.add(format!("{path}.applied_to"), value, "matching or not_matching");
-                    return None;
-                }
-            },
+            Some(value) => AppliedTo::parse(&format!("{path}.applied_to"), value, invalid)?,
         };
-        let mut flag = |path: String, value: Option<&RawValue>| match value {
-            None => Some(false),
-            Some(value) => boolean(value).or_else(|| {
-                complaints.add(path, value, "true or false");
-                None
-            }),
-        };
-        let block = flag(format!("{path}.block"), present(&members, "block"))?;
-        let unidentified = either("applied_to_unidentified", "appliedToUnidentified");
-        let applied_to_unidentified = flag(format!("{path}.applied_to_unidentified"), unidentified)?;
+        let block = flag(&format!("{path}.block"), present(&members, "block"), invalid)?;
+        let applied_to_unidentified = flag(
+            &format!("{path}.applied_to_unidentified"),
+            either("applied_to_unidentified", "appliedToUnidentified"),
+            invalid,
+        )?;
         let mut rule = Self {
             id,
             kind,
@@ -121,19 +115,20 @@ impl Rule {
             variables: Vec::new(),
         };
         if let Some(restrictions) = present(&members, "regex_config") {
-            // Without one of its restrictions, the rule would not be the one that was written.
-            let before = complaints.0.len();
-            rule.regex_config = complaints.regex_config(&format!("{path}.regex_config"), restrictions);
-            if complaints.0.len() > before {
+            // Without one of its restrictions the rule would apply to more calls than it was written for.
+            let invalid_before = invalid.len();
+            rule.regex_config =
+                RegexConfig::parse_list(&format!("{path}.regex_config"), restrictions, invalid);
+            if invalid.len() > invalid_before {
                 return None;
             }
         }
         if let Some(response) = present(&members, "response") {
-            rule.read_response(&format!("{path}.response"), response, complaints)?;
+            rule.read_response(&format!("{path}.response"), response, invalid)?;
         }
         if let Some(variables) = present(&members, "variables") {
             let Some(items) = array(variables) else {
-                complaints.add(format!("{path}.variables"), variables, "a list of objects with a name");
+                invalid.add(format!("{path}.variables"), variables, "a list of objects with a name");
                 return None;
             };
             let name = |item| object(item).and_then(|members| present(&members, "name").and_then(text));
@@ -142,56 +137,57 @@ impl Rule {
         Some(rule)
     }
 
-    fn read_response(&mut self, path: &str, json: &RawValue, complaints: &mut Complaints) -> Option<()> {
+    fn read_response(&mut self, path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<()> {
         let Some(members) = object(json) else {
-            complaints.add(path, json, "an object with status, headers and body");
+            invalid.add(path, json, "an object with status, headers and body");
             return None;
         };
-        // What is no status an answer can end with falls back to the one that blocked calls have.
         let status =
             |number: f64| number.to_string().parse().ok().filter(|status| (200..=599).contains(status));
+        // A rule with an invalid status still applies, with the default status of blocked calls.
         if let Some(value) = present(&members, "status") {
             self.status = number(value).and_then(status);
             if self.status.is_none() {
-                complaints.add(format!("{path}.status"), value, "a status from 200 to 599");
+                invalid.add(format!("{path}.status"), value, "a status from 200 to 599");
             }
         }
         if let Some(headers) = present(&members, "headers") {
-            let Ok(fields) = serde_json::from_str::<Fields<'_>>(headers.get()) else {
-                complaints.add(format!("{path}.headers"), headers, "an object of texts");
+            let Ok(fields) = serde_json::from_str::<RawObject<'_, String, { usize::MAX }>>(headers.get())
+            else {
+                invalid.add(format!("{path}.headers"), headers, "an object of strings");
                 return None;
             };
             self.headers =
-                fields.0.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect();
+                fields.members.into_iter().filter_map(|(name, value)| Some((name, text(value)?))).collect();
         }
         self.body = present(&members, "body").map(ToOwned::to_owned);
         Some(())
     }
 }
 
-/// An object's members in their order.
-struct Fields<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de> serde::Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> serde::de::Visitor<'de> for Visitor {
-            type Value = Fields<'de>;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an object")
-            }
-
-            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
-                }
-                Ok(Fields(fields))
+impl AppliedTo {
+    fn parse(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<Self> {
+        match text(json).as_deref() {
+            Some("matching") => Some(Self::Matching),
+            Some("not_matching") => Some(Self::NotMatching),
+            _ => {
+                invalid.add(path, json, "matching or not_matching");
+                None
             }
         }
-        deserializer.deserialize_map(Visitor)
     }
+}
+
+/// Reads a boolean that is false if absent.
+fn flag(path: &str, json: Option<&RawValue>, invalid: &mut InvalidFields) -> Option<bool> {
+    let Some(json) = json else {
+        return Some(false);
+    };
+    let flag = boolean(json);
+    if flag.is_none() {
+        invalid.add(path, json, "true or false");
+    }
+    flag
 }
 
 #[cfg(test)]
@@ -199,29 +195,29 @@ mod tests {
     use super::*;
 
     fn parse(document: &str) -> (Vec<Rule>, Vec<String>) {
-        let (rules, complaints) = Rule::parse_list(document.as_bytes()).unwrap();
-        (rules, complaints.iter().map(Complaint::to_string).collect())
+        let (rules, invalid) = Rule::parse_list(document.as_bytes()).unwrap();
+        (rules, invalid.iter().map(InvalidField::to_string).collect())
     }
 
     #[test]
-    fn the_least_of_a_rule_has_defaults() {
-        let (rules, complaints) = parse(r#"[{"_id":"a","type":"user","regex_config":null}]"#);
-        assert_eq!(complaints, [""; 0]);
+    fn minimal_rule_has_defaults() {
+        let (rules, invalid) = parse(r#"[{"_id":"a","type":"user","regex_config":null}]"#);
+        assert_eq!(invalid, [""; 0]);
         let [rule] = &rules[..] else { panic!("{rules:?}") };
         assert_eq!((rule.kind, rule.block, rule.applied_to), (RuleKind::User, false, AppliedTo::Matching));
         assert!(!rule.applied_to_unidentified && rule.regex_config.is_empty() && rule.body.is_none());
     }
 
     #[test]
-    fn a_whole_rule_is_read() {
-        let (rules, complaints) = parse(
+    fn parses_a_complete_rule() {
+        let (rules, invalid) = parse(
             r#"[{"_id":"b","type":"company","name":"n","block":true,"appliedTo":"not_matching",
             "appliedToUnidentified":true,"state":2,"cohorts":[{"id":"c"}],
             "regex_config":[{"conditions":[{"path":"request.body.n","value":1}]}],
             "variables":[{"name":"0","path":"body.x"},{}],
             "response":{"status":402,"headers":{"B":"1","A":2,"C":null},"body":{"z":1,"a":"{{0}}"}}}]"#,
         );
-        assert_eq!(complaints, [""; 0]);
+        assert_eq!(invalid, [""; 0]);
         let [rule] = &rules[..] else { panic!("{rules:?}") };
         assert_eq!((rule.applied_to, rule.applied_to_unidentified), (AppliedTo::NotMatching, true));
         assert_eq!(rule.regex_config[0].conditions[0].value, "1");
@@ -231,8 +227,8 @@ mod tests {
     }
 
     #[test]
-    fn only_the_malformed_rule_is_left_out() {
-        let (rules, complaints) = parse(
+    fn only_invalid_rules_are_left_out() {
+        let (rules, invalid) = parse(
             r#"[7,{"type":"user"},{"_id":"x"},{"_id":"u","type":"plan"},
             {"_id":"y","type":"user","applied_to":"some"},{"_id":"z","type":"user","block":"maybe"},
             {"_id":"r","type":"regex","regex_config":[{"conditions":[{"path":"request.verb"}]}]},
@@ -241,7 +237,7 @@ mod tests {
         let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
         assert_eq!(ids, ["s", "ok"]);
         assert_eq!(rules[0].status, None);
-        assert_eq!(complaints.len(), 7, "{complaints:#?}");
+        assert_eq!(invalid.len(), 7, "{invalid:#?}");
         assert!(Rule::parse_list(b"{}").is_none() && Rule::parse_list(b"[").is_none());
     }
 }

@@ -1,41 +1,44 @@
-//! Date-times of the contract: UTC, milliseconds, written with an explicit `Z`.
+//! Date-times of the contract: UTC with milliseconds, written with an explicit `Z`.
 
 use std::fmt;
 
 use jiff::{civil::DateTime, fmt::temporal::DateTimePrinter, tz::TimeZone};
 use serde::{Serialize, Serializer};
 
+/// The date-time format, for messages that say what was expected.
+pub const EXPECTED: &str = "an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z";
+
 /// A moment in UTC, in milliseconds since the Unix epoch.
 ///
-/// Displays and serialises as `2026-11-21T08:51:26.838Z`. A moment outside the years -9999 to 9999, which no
-/// clock gives, is shown as the nearest one inside.
+/// Displays and serialises as `2026-11-21T08:51:26.838Z`. A moment outside the years -9999 to 9999 is written
+/// as the nearest moment inside them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
 /// The text is not a date-time of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z")]
+#[error("expected {EXPECTED}")]
 pub struct InvalidTime;
 
 impl Timestamp {
-    /// From milliseconds since the Unix epoch.
+    /// Makes a moment from milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// Parses an ISO 8601 date-time with 0 to 9 fraction digits; without `Z` or an offset it is UTC, as the
-    /// Python SDKs mean it. Digits beyond milliseconds are cut off.
+    /// Parses an ISO 8601 date-time with 0 to 9 fraction digits. Digits beyond milliseconds are cut off. A
+    /// date-time without `Z` or an offset is UTC: that is how the official Python SDKs write it.
     ///
     /// # Errors
     ///
-    /// [`InvalidTime`] when the text is anything else, a date without a time included.
+    /// For any other text. A date without a time is an error too.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
         if let Ok(at) = text.parse::<jiff::Timestamp>() {
             return Ok(Self(at.as_millisecond()));
@@ -73,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_seen_from_an_sdk_is_the_same_moment() {
+    fn parses_every_form_that_sdks_send() {
         for text in [
             "2026-11-21T08:51:26.838",
             "2026-11-21T08:51:26.838Z",
@@ -89,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_text_is_an_error() {
         for text in ["", "yesterday", "2026-11-21", "1700000000", "2026-13-01T00:00:00"] {
             assert_eq!(Timestamp::parse(text), Err(InvalidTime), "{text}");
         }
     }
 
     #[test]
-    fn a_moment_no_calendar_holds_is_still_printed() {
+    fn moment_outside_the_calendar_is_still_printed() {
         assert!(Timestamp::from_millis(i64::MAX).to_string().ends_with('Z'));
         assert!(Timestamp::from_millis(i64::MIN).to_string().ends_with('Z'));
     }

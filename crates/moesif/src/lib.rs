@@ -45,7 +45,6 @@ mod client;
 pub mod delivery;
 pub mod diagnostics;
 pub mod http;
-pub mod pattern;
 pub mod process;
 pub mod rules;
 pub mod runtime;

@@ -5,19 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The top-level modules, from the bottom up. A module may import itself and those before it.
-const LAYERS: [&str; 11] = [
-    "process",
-    "diagnostics",
-    "http",
-    "call",
-    "pattern",
-    "rules",
-    "delivery",
-    "api",
-    "settings",
-    "runtime",
-    "client",
-];
+const LAYERS: [&str; 10] =
+    ["process", "diagnostics", "http", "call", "rules", "delivery", "api", "settings", "runtime", "client"];
 
 fn sources(directory: &Path) -> Vec<PathBuf> {
     fs::read_dir(directory)

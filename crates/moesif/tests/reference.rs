@@ -1,4 +1,4 @@
-//! The files that are written from the option table are what the table says.
+//! The files that `cargo xtask options` derives from the option table are up to date.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ fn written(file: &str) -> (PathBuf, String) {
 }
 
 #[test]
-fn the_reference_page_and_the_type_are_written_from_the_table() {
+fn generated_files_match_the_option_table() {
     for (file, expected) in
         [("docs/options.md", options_page()), ("python/moesif/options.py", options_stub())]
     {

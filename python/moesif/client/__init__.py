@@ -1,22 +1,14 @@
-"""The API of a collector: for programs that tell it something, or ask it, themselves.
+"""Clients for the API of a collector. They need no middleware.
 
-``MoesifAPIClient`` is moesifapi's; ``AsyncClient`` makes the same calls from asyncio. Both retry as delivery does,
-within a time the caller knows, and neither needs a middleware.
+``MoesifAPIClient`` is the client of moesifapi. ``AsyncClient`` has the same calls for asyncio. Both retry
+failed requests, within the timeout of their configuration.
 """
 
 from moesif.client.asynchronous import AsyncClient
 from moesif.client.configuration import Configuration
 from moesif.client.controllers import ApiController, BaseController, HealthController, MoesifAPIClient
-from moesif.client.exchange import (
-    APIConnectionError,
-    APIException,
-    HttpCallBack,
-    HttpClient,
-    HttpContext,
-    HttpMethodEnum,
-    HttpRequest,
-    HttpResponse,
-)
+from moesif.client.errors import APIConnectionError, APIException
+from moesif.client.http import HttpCallBack, HttpClient, HttpContext, HttpMethodEnum, HttpRequest, HttpResponse
 
 __all__ = [
     "APIConnectionError",

@@ -1,4 +1,4 @@
-"""Where the clients of a program send to, and how long they try."""
+"""Configuration of the API clients: the address of the collector, and the timeout."""
 
 from __future__ import annotations
 
@@ -13,54 +13,55 @@ if TYPE_CHECKING:
 
 __all__ = ["Configuration"]
 
-#: What ``version`` is when nobody has set it.
+#: The default of ``version``.
 DEFAULT_VERSION: Final = f"moesif-rs/{__version__} (moesifapi)"
 
 
 class Unset(str):
-    """What ``BASE_URI`` is when nobody has set it: MOESIF_BASE_URI counts then, or that of a middleware.
+    """The type of ``Configuration.BASE_URI`` as long as no program has set it.
 
-    Of a type of its own, because a program may set the very same text, and means it.
+    The type distinguishes the default from the same text set by a program, which overrides the environment.
     """
 
     __slots__ = ()
 
 
 class Configuration:
-    """Where requests go: attributes of the class are the program's, those of an instance one client's.
+    """Configuration of API clients. Attributes of the class apply to all clients, those of an instance to one.
 
-    ``Configuration.BASE_URI = "http://127.0.0.1:9500"`` is for every client that has nothing else set, now and later;
-    ``MoesifAPIClient("id").configuration.BASE_URI = ...`` is for that client alone. Both are looked at by each call.
-    The other options of delivery that matter (CONNECT_TIMEOUT, REQUEST_TIMEOUT, proxies, certificate authorities) come
-    from the environment (docs/options.md).
+    ``Configuration.BASE_URI = "http://127.0.0.1:9500"`` applies to every client that has no address of its own.
+    ``MoesifAPIClient("id").configuration.BASE_URI = ...`` applies to that client only. Each call reads the
+    present values. ``CONNECT_TIMEOUT``, ``REQUEST_TIMEOUT``, proxies and certificate authorities come from the
+    environment.
     """
 
-    #: The collector. While nobody has set it, ``MOESIF_BASE_URI`` in the environment counts, then what the settings of
-    #: a middleware with the same APPLICATION_ID say, then those of the middleware that was made last.
+    #: The address of the collector. If no program has set it, the first of these applies: ``MOESIF_BASE_URI`` in
+    #: the environment, the settings of the middleware with the same application id, the settings of the newest
+    #: middleware, the default.
     BASE_URI: str = Unset(_native.HOSTED_BASE_URI)
-    #: For controllers that are made without a client. A client has its own.
+    #: The application id of controllers that are created without a client.
     application_id: str = "SET_ME"
-    #: The header ``User-Agent``.
+    #: The value of the ``User-Agent`` header.
     version: str = DEFAULT_VERSION
-    #: How many seconds a request may take in all: attempts, each of REQUEST_TIMEOUT at most, and the pauses between
-    #: them.
+    #: The longest time for a request in seconds, including retries and the pauses between them. A single attempt
+    #: takes at most ``REQUEST_TIMEOUT``.
     timeout: float = 30.0
-    #: moesifapi's; connections are kept as they are needed.
+    #: Ignored: it exists for programs written for moesifapi. Connections are kept as needed.
     pool_connections: int = 10
-    #: The same.
+    #: Ignored, like ``pool_connections``.
     pool_maxsize: int = 10
 
-    def __init__(  # noqa: PLR0913 - one for each attribute
+    def __init__(  # noqa: PLR0913 - one argument for each attribute
         self,
         *,
-        BASE_URI: str | None = None,  # noqa: N803 - the attribute's name
+        BASE_URI: str | None = None,  # noqa: N803 - the name of the attribute
         application_id: str | None = None,
         version: str | None = None,
         timeout: float | None = None,
         pool_connections: int | None = None,
         pool_maxsize: int | None = None,
     ) -> None:
-        """Set attributes of one client; those that are left out, or ``None``, stay the program's."""
+        """Set attributes of this instance. Those that are ``None`` keep the value of the class."""
         given = {
             "BASE_URI": BASE_URI,
             "application_id": application_id,
@@ -96,8 +97,8 @@ def base_uri_for(configuration: Configuration) -> dict[str, Any]:
     return {} if base_uri is None else {"BASE_URI": base_uri}
 
 
-def own(configuration: Configuration | None, application_id: str) -> Configuration:
-    """Return a copy of a configuration, of the same class, for a client with this id."""
-    its_own = copy.copy(configuration) if configuration is not None else Configuration()
-    its_own.application_id = application_id
-    return its_own
+def copy_for_client(configuration: Configuration | None, application_id: str) -> Configuration:
+    """Return a copy of a configuration, of the same class, for a client with this application id."""
+    copied = copy.copy(configuration) if configuration is not None else Configuration()
+    copied.application_id = application_id
+    return copied

@@ -22,7 +22,7 @@ from moesif.django.functions import iscoroutinefunction
 from moesif.django.invocations import run, run_async, run_without_awaiting
 from moesif.django.sequence import Functions
 from moesif.django.streams import record_stream
-from moesif.made_once import made_once
+from moesif.lazy import lazy_property
 from moesif.outgoing.capturing import start_for_middleware
 from moesif.profiles import ProfileUpdates
 from moesif.serving import leave
@@ -76,11 +76,11 @@ class MoesifMiddleware(ProfileUpdates):
         if self._is_async:
             _mark_coroutine_function(self)
 
-    @made_once
+    @lazy_property
     def client(self) -> MoesifAPIClient:
         """API client for the collector of these settings. Its calls raise what ``update_user`` and others log."""
         settings = self.settings or {}
-        return MoesifAPIClient.over(
+        return MoesifAPIClient.from_native(
             _native.ApiClient({name: settings[name] for name in _CLIENT_OPTIONS if name in settings})
         )
 

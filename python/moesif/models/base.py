@@ -1,4 +1,4 @@
-"""What all documents of the API have in common."""
+"""Base class of the models."""
 
 from __future__ import annotations
 
@@ -12,22 +12,24 @@ if TYPE_CHECKING:
 
 
 class BaseModel:
-    """What all documents have in common."""
+    """Base class of the models: conversion to and from dictionaries."""
 
-    #: Attribute by the name the API has for it.
+    #: Maps each attribute to its name in the API.
     names: ClassVar[Mapping[str, str]] = {}
-    #: Attributes that are documents themselves.
-    _documents: ClassVar[Mapping[str, type[BaseModel]]] = {}
+    #: Attributes that hold another model, with its class.
+    _nested_models: ClassVar[Mapping[str, type[BaseModel]]] = {}
 
     def to_dictionary(self) -> dict[str, Any]:
-        """Return the document under the API's names, in which the documents are dictionaries and moments texts.
+        """Return the model as a dictionary with the names of the API.
 
-        Unset attributes are ``None``. Changing the dictionary, or one right in it, does not change the model.
+        Nested models become dictionaries, and datetimes become ISO 8601 text. Attributes that are not set are
+        ``None``. The dictionary is a copy, and so are lists and dictionaries directly in it. Deeper values
+        are shared.
         """
         return {name: _plain(getattr(self, attribute)) for attribute, name in self.names.items()}
 
     def supplied(self) -> dict[str, Any]:
-        """Return the document without the attributes that are not set."""
+        """Return the model as a dictionary without the attributes that are ``None``. Values stay as they are."""
         return {
             self.names[attribute]: value.supplied() if isinstance(value, BaseModel) else value
             for attribute, value in self._set_attributes()
@@ -41,22 +43,24 @@ class BaseModel:
     def from_dictionary(cls, dictionary: Mapping[str, Any]) -> Self: ...
     @classmethod
     def from_dictionary(cls, dictionary: Mapping[str, Any] | None) -> Self | None:
-        """Return the model of a document; ``None`` for ``None``, and for a document in it that is empty.
+        """Return a model with the values of the dictionary; ``None`` for ``None``.
 
-        Names the API does not have are passed over. Times stay what they are, texts or moments.
+        Nested dictionaries become models; an empty one becomes ``None``. Names that the API does not have are
+        ignored. Times are not converted.
         """
         if dictionary is None:
             return None
         values = {}
         for attribute, name in cls.names.items():
             value = dictionary.get(name)
-            document = cls._documents.get(attribute)
-            is_plain = document is not None and not isinstance(value, BaseModel)
-            values[attribute] = document.from_dictionary(value or None) if document and is_plain else value
+            nested_model = cls._nested_models.get(attribute)
+            if nested_model is not None and not isinstance(value, BaseModel):
+                value = nested_model.from_dictionary(value or None)
+            values[attribute] = value
         return cls(**values)
 
     def __repr__(self) -> str:
-        """Show the attributes that are set."""
+        """Return the class name with the attributes that are set."""
         shown = ", ".join(f"{name}={value!r}" for name, value in self._set_attributes())
         return f"{type(self).__name__}({shown})"
 
@@ -69,16 +73,16 @@ class BaseModel:
 
 def _plain(value: object) -> object:
     if isinstance(value, list):
-        return [_of_document(item) for item in value]
+        return [_dictionary_if_model(item) for item in value]
     if isinstance(value, dict):
-        return {name: _of_document(item) for name, item in value.items()}
-    return value.isoformat() if isinstance(value, dt.datetime) else _of_document(value)
+        return {name: _dictionary_if_model(item) for name, item in value.items()}
+    return value.isoformat() if isinstance(value, dt.datetime) else _dictionary_if_model(value)
 
 
-def _of_document(value: object) -> object:
+def _dictionary_if_model(value: object) -> object:
     return value.to_dictionary() if isinstance(value, BaseModel) else value
 
 
-def same(*names: str) -> Mapping[str, str]:
-    """Return the names of attributes that the API knows under the same names."""
+def same_names(*names: str) -> Mapping[str, str]:
+    """Return a value for ``BaseModel.names`` where attributes and API use the same names."""
     return {name: name for name in names}

@@ -1,74 +1,27 @@
-"""One API call as a document: what mask functions are given and return."""
+"""Models of an event. Mask functions receive an ``EventModel`` and return it."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from moesif.models.base import BaseModel, same
+from moesif.models.base import BaseModel, same_names
+from moesif.models.headers import Headers
+from moesif.models.json_numbers import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from typing_extensions import Self
-
-
-class Headers(dict[str, Any]):
-    """Headers by name: found in any case, kept in the case they were sent in."""
-
-    def _spelling(self, name: Any) -> Any:
-        """Return the name as it is kept, or the name itself when it is not there."""
-        if super().__contains__(name) or not isinstance(name, str):
-            return name
-        lowered = name.lower()
-        return next((kept for kept in self if kept.lower() == lowered), name)
-
-    def __getitem__(self, name: str) -> Any:
-        return super().__getitem__(self._spelling(name))
-
-    def __setitem__(self, name: str, value: object) -> None:
-        super().__setitem__(self._spelling(name), value)
-
-    def __delitem__(self, name: str) -> None:
-        super().__delitem__(self._spelling(name))
-
-    def __contains__(self, name: object) -> bool:
-        return super().__contains__(self._spelling(name))
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """Return the value of a header, or the default."""
-        return super().get(self._spelling(name), default)
-
-    def pop(self, name: str, *default: Any) -> Any:
-        """Remove a header and return its value; without a default it must be there."""
-        return super().pop(self._spelling(name), *default)
-
-    def setdefault(self, name: str, default: Any = None) -> Any:
-        """Return the value of a header, set to the default if it is not there."""
-        return super().setdefault(self._spelling(name), default)
-
-    def update(self, *others: Any, **named: Any) -> None:
-        """Set headers, each replacing one of its name in any case."""
-        for name, value in dict(*others, **named).items():
-            self[name] = value
-
-    def __ior__(self, other: Any) -> Self:  # type: ignore[override]
-        self.update(other)
-        return self
-
-    def __or__(self, other: Any) -> Headers:  # type: ignore[override]
-        return self.copy().__ior__(other)
-
-    def copy(self) -> Headers:
-        """Return a copy that is looked up the same way."""
-        return Headers(self)
-
 
 class EventRequestModel(BaseModel):
-    """What was asked. ``time`` is an ISO 8601 text or a datetime, ``headers`` are found in any case."""
+    """The request of an API call.
 
-    names = same(
+    ``time`` is when it arrived: ISO 8601 text or a datetime. ``body`` is a JSON value, or base64 text if
+    ``transfer_encoding`` is ``"base64"``. ``content_length`` is the size of the whole body in bytes, even if
+    ``body`` holds only its start. In an event that a mask function receives, ``headers`` ignores case.
+    """
+
+    names = same_names(
         "time", "uri", "verb", "headers", "api_version", "ip_address", "body", "transfer_encoding", "content_length"
     )
 
@@ -84,7 +37,7 @@ class EventRequestModel(BaseModel):
         transfer_encoding: str | None = None,
         content_length: int | None = None,
     ) -> None:
-        """Take every attribute as it is."""
+        """Set the attributes."""
         self.time = time
         self.uri = uri
         self.verb = verb
@@ -97,9 +50,13 @@ class EventRequestModel(BaseModel):
 
 
 class EventResponseModel(BaseModel):
-    """What was answered, and when its last byte was handed over."""
+    """The response of an API call.
 
-    names = same("time", "status", "headers", "body", "ip_address", "transfer_encoding", "content_length")
+    ``time`` is when its last byte was passed to the server. The other attributes are as in
+    ``EventRequestModel``.
+    """
+
+    names = same_names("time", "status", "headers", "body", "ip_address", "transfer_encoding", "content_length")
 
     def __init__(
         self,
@@ -111,7 +68,7 @@ class EventResponseModel(BaseModel):
         transfer_encoding: str | None = None,
         content_length: int | None = None,
     ) -> None:
-        """Take every attribute as it is."""
+        """Set the attributes."""
         self.time = time
         self.status = status
         self.headers = headers
@@ -122,9 +79,9 @@ class EventResponseModel(BaseModel):
 
 
 class EventModel(BaseModel):
-    """One API call. Without a ``transaction_id`` it is given a random one."""
+    """An API call. If ``transaction_id`` is ``None``, the model gets a random UUID."""
 
-    names = same(
+    names = same_names(
         "request",
         "response",
         "session_token",
@@ -137,7 +94,7 @@ class EventModel(BaseModel):
         "blocked_by",
         "transaction_id",
     )
-    _documents: ClassVar[Mapping[str, type[BaseModel]]] = {
+    _nested_models: ClassVar[Mapping[str, type[BaseModel]]] = {
         "request": EventRequestModel,
         "response": EventResponseModel,
     }
@@ -156,7 +113,7 @@ class EventModel(BaseModel):
         blocked_by: str | None = None,
         transaction_id: str | None = None,
     ) -> None:
-        """Take every attribute as it is."""
+        """Set the attributes."""
         self.request = request
         self.response = response
         self.session_token = session_token
@@ -170,36 +127,10 @@ class EventModel(BaseModel):
         self.transaction_id = transaction_id or str(uuid.uuid4())
 
 
-#: The lowest limit that ``sys.set_int_max_str_digits`` takes.
-_MOST_DIGITS = 640
-
-
-class Number(float):
-    """A number of a JSON document: a float that is written again as it was read, whatever a float makes of it."""
-
-    def __new__(cls, text: str) -> Self:
-        """Read a number as JSON spells it."""
-        number = super().__new__(cls, text)
-        number.json_text = text
-        return number
-
-    json_text: str
-
-
-def _integer(text: str) -> float:
-    # Python has no -0, and need not read a decimal integer of more digits than this.
-    return Number(text) if text == "-0" or len(text) > _MOST_DIGITS else int(text)
-
-
-def from_json(text: str | bytes) -> Any:
-    """Return the value of JSON text, with numbers that are written again as they were read."""
-    return json.loads(text, parse_float=Number, parse_int=_integer)
-
-
 def event_from_document(document: str) -> EventModel:
-    """Return the model of an event's JSON text, its headers looked up in any case.
+    """Return the model of an event for a mask function. ``document`` is the JSON text of the event.
 
-    Its weight is not set: how many calls it stands for is not the mask's to decide.
+    The weight is ``None``: sampling decides how many calls an event stands for, not the mask.
     """
     fields: dict[str, Any] = from_json(document)
     event = EventModel.from_dictionary(fields)

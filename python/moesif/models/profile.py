@@ -1,19 +1,19 @@
-"""What is known about users, companies and subscriptions, as documents."""
+"""Models of users, companies and subscriptions."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from moesif.models.base import BaseModel, same
+from moesif.models.base import BaseModel, same_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class CampaignModel(BaseModel):
-    """How a user or company was won."""
+    """The marketing campaign through which a user or company came."""
 
-    names = same(
+    names = same_names(
         "utm_source",
         "utm_medium",
         "utm_campaign",
@@ -35,7 +35,7 @@ class CampaignModel(BaseModel):
         referring_domain: str | None = None,
         gclid: str | None = None,
     ) -> None:
-        """Take every attribute as it is."""
+        """Set the attributes."""
         self.utm_source = utm_source
         self.utm_medium = utm_medium
         self.utm_campaign = utm_campaign
@@ -47,9 +47,9 @@ class CampaignModel(BaseModel):
 
 
 class UserModel(BaseModel):
-    """A user. ``user_id`` is required by the API."""
+    """A user. The API requires ``user_id``."""
 
-    names = same(
+    names = same_names(
         "user_id",
         "company_id",
         "modified_time",
@@ -59,7 +59,7 @@ class UserModel(BaseModel):
         "metadata",
         "campaign",
     )
-    _documents: ClassVar[Mapping[str, type[BaseModel]]] = {"campaign": CampaignModel}
+    _nested_models: ClassVar[Mapping[str, type[BaseModel]]] = {"campaign": CampaignModel}
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class UserModel(BaseModel):
         metadata: Any = None,
         campaign: CampaignModel | None = None,
     ) -> None:
-        """Take every attribute as it is."""
+        """Set the attributes."""
         self.user_id = user_id
         self.company_id = company_id
         self.modified_time = modified_time
@@ -84,10 +84,12 @@ class UserModel(BaseModel):
 
 
 class CompanyModel(BaseModel):
-    """A company. ``company_id`` is required by the API."""
+    """A company. The API requires ``company_id``."""
 
-    names = same("company_id", "company_domain", "modified_time", "ip_address", "session_token", "metadata", "campaign")
-    _documents: ClassVar[Mapping[str, type[BaseModel]]] = {"campaign": CampaignModel}
+    names = same_names(
+        "company_id", "company_domain", "modified_time", "ip_address", "session_token", "metadata", "campaign"
+    )
+    _nested_models: ClassVar[Mapping[str, type[BaseModel]]] = {"campaign": CampaignModel}
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class CompanyModel(BaseModel):
         metadata: Any = None,
         campaign: CampaignModel | None = None,
     ) -> None:
-        """Take every attribute as it is."""
+        """Set the attributes."""
         self.company_id = company_id
         self.company_domain = company_domain
         self.modified_time = modified_time
@@ -110,9 +112,9 @@ class CompanyModel(BaseModel):
 
 
 class SubscriptionModel(BaseModel):
-    """A subscription. ``subscription_id``, ``company_id`` and ``status`` are required by the API."""
+    """A subscription. The API requires ``subscription_id``, ``company_id`` and ``status``."""
 
-    names = same(
+    names = same_names(
         "subscription_id", "company_id", "current_period_start", "current_period_end", "status", "metadata", "items"
     )
 
@@ -126,7 +128,7 @@ class SubscriptionModel(BaseModel):
         metadata: Any = None,
         items: Any = None,
     ) -> None:
-        """Take every attribute as it is."""
+        """Set the attributes."""
         self.subscription_id = subscription_id
         self.company_id = company_id
         self.current_period_start = current_period_start

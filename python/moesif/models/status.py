@@ -1,16 +1,16 @@
-"""What a collector says about itself, as a document."""
+"""Model of the answer to a health probe."""
 
 from __future__ import annotations
 
-from moesif.models.base import BaseModel, same
+from moesif.models.base import BaseModel, same_names
 
 
 class StatusModel(BaseModel):
-    """What the health probe answers."""
+    """The health of a collector: ``status`` is true if it is well; ``region`` names where it runs."""
 
-    names = same("status", "region")
+    names = same_names("status", "region")
 
     def __init__(self, status: bool | None = None, region: str | None = None) -> None:
-        """Take every attribute as it is."""
+        """Set the attributes."""
         self.status = status
         self.region = region

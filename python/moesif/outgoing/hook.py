@@ -16,7 +16,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from moesif.lifecycle import before_flush
+from moesif.delivery import before_flush
 from moesif.outgoing.bodies import RecordedRequest, record_response
 
 if TYPE_CHECKING:

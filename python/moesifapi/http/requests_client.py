@@ -1,5 +1,5 @@
 """The import path ``moesifapi.http.requests_client``."""
 
-from moesif.client.legacy import RequestsClient
+from moesif.client.legacy.requests_client import RequestsClient
 
 __all__ = ["RequestsClient"]

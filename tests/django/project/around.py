@@ -1,4 +1,4 @@
-"""Middlewares a project may have around ours."""
+"""Middlewares that a project may have above or below ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Named:
 
 
 class _Before:
-    """A middleware of either form, which does something before the view."""
+    """Make a sync or async middleware that does something before the view."""
 
     def __init__(self, get_response: Callable[[Any], Any] | None = None) -> None:
         self.get_response = get_response
@@ -31,7 +31,7 @@ class _Before:
 
 
 class reading(_Before):  # noqa: N801
-    """Look at the body of every request."""
+    """Access the body of every request."""
 
     def process_request(self, request: Any) -> None:
         assert request.body is not None
@@ -45,7 +45,7 @@ class leaving(_Before):  # noqa: N801
 
 
 class looking(_Before):  # noqa: N801
-    """Look at the user when the view has answered."""
+    """Access the user after the view."""
 
     def __call__(self, request: Any) -> Any:
         assert self.get_response
@@ -60,7 +60,7 @@ class looking(_Before):  # noqa: N801
 
 
 def named(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Find users in a way of its own, when somebody asks."""
+    """Set a lazy user of another kind."""
 
     def middleware(request: Any) -> Any:
         request.user = SimpleLazyObject(lambda: (request.session.get("x"), Named())[1])

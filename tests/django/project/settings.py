@@ -1,4 +1,4 @@
-"""Settings that every Django from 1.9 on understands. What a test wants otherwise comes from the environment."""
+"""Settings that work in every Django from 1.9 on. Tests override them through the environment."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ AROUND = [
 ]
 MIDDLEWARE = MIDDLEWARE_CLASSES = [*AROUND, OURS] if os.environ.get("TEST_BARE") is None else AROUND
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {}}]
-# Options of servers in processes of their own come from the environment.
+# Servers in other processes get their options from the environment.
 MOESIF_MIDDLEWARE: dict[str, object] = {}

@@ -1,4 +1,4 @@
-"""What Python 3.10 has no longer and old Djangos look for: put back before they are imported, for tests only."""
+"""Restores names that old Djangos import and Python 3.10 has removed. For tests only."""
 
 from __future__ import annotations
 

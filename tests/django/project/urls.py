@@ -1,4 +1,4 @@
-"""Every view under its own name."""
+"""A URL for each view, by its name."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
 VIEWS: dict[str, Callable[..., Any]] = {}
-#: What happens to streams, in order.
+#: Events in the life of streams, in order.
 JOURNAL: list[str] = []
 
 
@@ -39,13 +39,13 @@ def plain(_request: Any) -> HttpResponse:
 
 @view
 def echo(request: Any) -> HttpResponse:
-    """Answer the body of the request, read as most views read it."""
+    """Return the request body, read through ``request.body``."""
     return HttpResponse(request.body, content_type=request.META.get("CONTENT_TYPE") or "text/plain")
 
 
 @view
 def reading(request: Any) -> HttpResponse:
-    """Read the body piece by piece, then ask for all of it, which Django refuses."""
+    """Read the body in pieces, then access ``request.body``, which Django refuses."""
     pieces = list(iter(lambda: request.read(5), b""))
     try:
         kept = request.body.decode()
@@ -131,7 +131,7 @@ def streaming(_request: Any) -> StreamingHttpResponse:
 
 @view
 def gated(_request: Any) -> StreamingHttpResponse:
-    """Make the second chunk only once the gate has opened."""
+    """Make the second chunk only after the gate has opened."""
 
     def chunks() -> Iterator[bytes]:
         yield b"first"
@@ -143,7 +143,7 @@ def gated(_request: Any) -> StreamingHttpResponse:
 
 @view
 def endless(_request: Any) -> StreamingHttpResponse:
-    """Send events until the client goes away."""
+    """Send events until the client disconnects."""
     return StreamingHttpResponse(b"data: %08d\n\n" % number for number in itertools.count())
 
 
@@ -167,7 +167,7 @@ except ImportError:
 else:
 
     class Api(APIView):  # type: ignore[misc]
-        """A view of the REST framework, which finds users in a way of its own."""
+        """A view of the REST framework with its own authentication."""
 
         authentication_classes = (BasicAuthentication,)
         permission_classes = ()

@@ -1,4 +1,4 @@
-"""The corpus: exchanges to be played through both middlewares, by what they vary."""
+"""The corpus of exchanges with a WSGI application, one module for each thing that varies."""
 
 from __future__ import annotations
 

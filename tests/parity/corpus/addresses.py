@@ -1,4 +1,4 @@
-"""Where a request comes from: every header that may tell, in the spellings that proxies use."""
+"""Exchanges with the client's address in different headers and spellings."""
 
 from __future__ import annotations
 

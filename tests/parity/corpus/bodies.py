@@ -1,4 +1,4 @@
-"""Bodies: each kind is sent as the request and as the response of an exchange of its own."""
+"""Exchanges with different bodies. Each kind of body is used once in a request and once in a response."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MULTIPART = (
     b'--frontier\r\nContent-Disposition: form-data; name="f"; filename="f.bin"\r\n\r\n\x00\xff\r\n--frontier--\r\n'
 )
 
-#: Name, content type, content encoding (or none), content.
+#: Name, content type, content encoding or ``None``, content.
 KINDS: list[tuple[str, str, str | None, bytes]] = [
     ("json-object", JSON, None, DOCUMENT),
     ("json-array", JSON, None, b'[{"id": 1}, {"id": 2}]'),

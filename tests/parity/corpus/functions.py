@@ -1,4 +1,4 @@
-"""Options that are functions, but for masks."""
+"""Exchanges with options that are functions, except masks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who made the call, as the authorization headers tell it."""
+"""Exchanges with authorization headers that name a user in different ways."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def basic(pair: str | bytes) -> str:
     return "Basic " + base64.b64encode(pair if isinstance(pair, bytes) else pair.encode()).decode()
 
 
-#: Its base64 holds the characters in which the two alphabets differ.
+#: Its base64 form contains the characters that differ between the two alphabets.
 AWKWARD = {"sub": "???>>>~~~\xff\xff"}
 ANN = {"sub": "ann", "name": "Ann", "iat": 1516239022}
 

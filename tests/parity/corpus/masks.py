@@ -1,4 +1,4 @@
-"""``MASK_EVENT_MODEL``: what people write, and what happens when it fails."""
+"""Exchanges with a mask function: as applications write them, and functions that fail."""
 
 from __future__ import annotations
 
@@ -38,6 +38,8 @@ def _masking(name: str, mask: Any, answer: str = "json", **options: Any) -> Exch
 EXCHANGES = [
     *(_masking(f"documented-{answer}", functions.documented_mask, answer) for answer in ANSWERS),
     _masking("documented-without-bodies", functions.documented_mask, LOG_BODY=False),
+    *(_masking(f"corrected-{answer}", functions.corrected_mask, answer) for answer in ANSWERS),
+    _masking("corrected-without-bodies", functions.corrected_mask, LOG_BODY=False),
     _masking("that-returns-the-event", functions.same),
     _masking("that-returns-nothing", functions.nothing),
     _masking("that-returns-text", functions.text),

@@ -1,4 +1,4 @@
-"""Options that are values."""
+"""Exchanges with options that are values."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ EXCHANGES = [
         "POST",
         SECRETS,
         reads="none",
-        application=applications.telling_what_it_finds,
+        application=applications.noting_request_body,
         options={"READ_REQUEST_BODY_FIRST": True},
     ),
     _with("capture-outgoing-false", CAPTURE_OUTGOING_REQUESTS=False),

@@ -1,4 +1,4 @@
-"""Methods, URLs and request headers."""
+"""Exchanges with different methods, URLs and request headers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statuses, response headers, and the ways an application may answer, fail or be left."""
+"""Exchanges with different statuses, response headers, kinds of responses, failures, and clients that leave early."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ WAYS = [
     Exchange("way-answer-replaced", application=applications.answering_twice),
     Exchange("way-answer-replaced-by-keyword", application=applications.answering_twice_by_keyword),
     Exchange("way-head", "HEAD", answer=Answer((), (("Content-Length", "2"),))),
-    Exchange("way-telling-what-it-finds", "POST", b'{"a": 1}', application=applications.telling_what_it_finds),
+    Exchange("way-noting-request-body", "POST", b'{"a": 1}', application=applications.noting_request_body),
 ]
 
 FAILURES = [

@@ -1,4 +1,4 @@
-"""Exchanges with a Django project: those of WSGI that say nothing about WSGI, and what only Django has."""
+"""Exchanges with a Django project: exchanges for WSGI that also make sense here, and some for Django only."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def _identity(name: str, **fields: Any) -> DjangoExchange:
     return DjangoExchange(f"user-{name}", options=options, **{"variables": NAMED, **fields})
 
 
-#: What a Django project cannot be sent: the server's own variables, and hosts no server lets through.
-SERVERS_OWN = ("url-host-missing", "url-path-missing", "url-mount-point", "url-http-1.0", "url-host-empty")
+#: Exchanges that no server passes to a Django project: odd server variables and hosts.
+SERVER_ONLY = ("url-host-missing", "url-path-missing", "url-mount-point", "url-http-1.0", "url-host-empty")
 OF_WSGI = [
     _of_wsgi(exchange)
     for exchange in (*bodies.EXCHANGES, *requests.EXCHANGES, *addresses.EXCHANGES, *identity.EXCHANGES)
     if exchange.application is None
     and exchange.taken is None
     and exchange.reads != "half"
-    and not exchange.name.startswith(("length-", *SERVERS_OWN))
+    and not exchange.name.startswith(("length-", *SERVER_ONLY))
 ]
 
 HELLO = Answer((b"hello ", b"world"), (("Content-Type", "text/plain"), ("X-A", "1")))

@@ -1,60 +1,91 @@
-"""Every way in which our recording of an exchange with a Django project may differ from upstream's: the whole list."""
+"""Lists every allowed difference between our record of an exchange with a Django project and upstream's."""
 
 from __future__ import annotations
 
-from tests.parity.differences import ARCHITECTURE, CONTRACT, GUARANTEES, OF_BOTH, OPTIONS, Difference
+from dataclasses import replace
+
+from tests.parity.differences import CONTRACT, GUARANTEES, OPTIONS, SHARED, Difference
 from tests.parity.django import predicates
-from tests.parity.predicates import bodies
+
+#: Predicates of shared differences that are not the same in Django.
+OWN_PREDICATES = {"Next authorization header": predicates.next_header}
 
 DIFFERENCES = [
-    *OF_BOTH,
-    Difference("what the response varies by", (CONTRACT, "B42"), "By nothing of ours.", predicates.vary),
+    *(replace(difference, explains=OWN_PREDICATES.get(difference.name, difference.explains)) for difference in SHARED),
     Difference(
-        "requests upstream answers with an error",
+        "Body sizes",
+        (CONTRACT, "content_length"),
+        "The size is known even if the body is cut or not recorded.",
+        predicates.content_length,
+    ),
+    Difference(
+        "Transaction id sent by the client",
+        (CONTRACT, "Transaction ids"),
+        "A client must not put any text it likes into responses.",
+        predicates.unsafe_transaction_id,
+    ),
+    Difference(
+        "`Vary: Cookie`",
+        (CONTRACT, "B42"),
+        "Caches cannot share a response that varies by cookie.",
+        predicates.vary,
+    ),
+    Difference(
+        "Error responses",
         (CONTRACT, "B20"),
-        "The project's answer leaves, and is recorded.",
+        "Recording must not make a request fail.",
         predicates.server_error,
     ),
     Difference(
-        "a body that has been read", (GUARANTEES, "I-12"), "Django refuses to read it again.", predicates.raw_post_data
+        "`request.body` after reading the stream",
+        (GUARANTEES, "I-12"),
+        "The middleware does not change what Django does.",
+        predicates.raw_post_data,
     ),
     Difference(
-        "an odd transaction id of the client is replaced",
+        "Transaction id set by the view",
         (CONTRACT, "Transaction ids"),
-        "Beyond 64 characters, or with others than letters, digits and . _ -.",
-        predicates.odd_transaction_id,
+        "The view's response is not changed.",
+        predicates.transaction_id_of_the_view,
     ),
     Difference(
-        "a transaction id of the project stays",
-        (CONTRACT, "Transaction ids"),
-        "Upstream writes over it.",
-        predicates.id_of_the_application,
-    ),
-    Difference(
-        "the id of a call that is skipped",
+        "Transaction id of skipped calls",
         (OPTIONS, "SKIP"),
-        "It has one, as every call.",
-        predicates.id_of_a_skipped_call,
+        "Every response has one.",
+        predicates.transaction_id_of_a_skipped_call,
     ),
     Difference(
-        "sizes of bodies", (CONTRACT, "content_length"), "Upstream does not record them.", predicates.content_length
+        "Bodies of streaming responses",
+        (CONTRACT, "B12"),
+        "They are recorded as they leave, without delay.",
+        predicates.streamed,
+    ),
+    Difference("Cookies in responses", (CONTRACT, "B41"), "They are response headers.", predicates.cookies),
+    Difference(
+        "Odd characters in the query", (CONTRACT, "B1"), "It is the URI that the client requested.", predicates.uri
     ),
     Difference(
-        "a body the view does not read",
-        (ARCHITECTURE, "recorded as the application reads"),
-        "READ_REQUEST_BODY_FIRST reads it first.",
-        bodies.unread,
+        "`GET_SESSION_TOKEN`",
+        (CONTRACT, "B25"),
+        "A function in the settings is more specific than a default.",
+        predicates.session_token,
     ),
-    Difference("streams", (CONTRACT, "B12"), "What left is recorded.", predicates.streamed),
-    Difference("cookies", (CONTRACT, "B41"), "They are headers like others.", predicates.cookies),
-    Difference("the URI", (CONTRACT, "B1"), "It is a valid URI, and the one that was asked for.", predicates.uri),
-    Difference("the next header", (GUARANTEES, "I-25"), "It is tried when one yields nothing.", predicates.next_header),
-    Difference("session tokens", (CONTRACT, "B25"), "GET_SESSION_TOKEN wins.", predicates.session_token),
     Difference(
-        "headers that are not recorded", (CONTRACT, "B26"), "They name the user all the same.", predicates.masked_header
+        "Masked authorization header",
+        (CONTRACT, "B26"),
+        "A mask removes the header from the record only.",
+        predicates.masked_header,
     ),
-    Difference("no users in the project", (CONTRACT, "B25"), "Headers are looked at.", predicates.without_users),
     Difference(
-        "an IDENTIFY_USER that fails", (GUARANTEES, "I-19"), "The next way is tried.", predicates.failing_identify_user
+        "Projects without users",
+        (CONTRACT, "B25"),
+        "Many APIs identify users by a header.",
+        predicates.without_users,
+    ),
+    Difference(
+        "`IDENTIFY_USER` that fails",
+        (GUARANTEES, "I-19"),
+        "A failed function gives no result, like one that returns `None`.",
+        predicates.failing_identify_user,
     ),
 ]

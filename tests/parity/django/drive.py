@@ -1,4 +1,4 @@
-"""Plays the Django corpus through the ``moesifdjango`` that is installed, as tests/parity/drive.py does for WSGI."""
+"""Plays the Django corpus through the installed ``moesifdjango``, as tests/parity/drive.py does for WSGI."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OURS = "tests.parity.django.placed.placed"
 
 
 def prepare() -> None:
-    """Set up a project with a database, a user, and a session of that user."""
+    """Set up a Django project with a database, a user, and a session of that user."""
     settings.configure(
         SECRET_KEY="not a secret",
         ALLOWED_HOSTS=["*"],
@@ -61,14 +61,14 @@ def prepare() -> None:
 
 
 class Player(Counting):
-    """Serves the exchanges, each through a project with its options."""
+    """Plays each exchange through a project with the options of the exchange."""
 
     def __init__(self, base_uri: str, application_id: str) -> None:
         self.settings = {"APPLICATION_ID": application_id, "BASE_URI": base_uri}
         self.handlers: dict[str, Any] = {}
 
     def play(self, exchange: DjangoExchange) -> dict[str, Any]:
-        """Serve one exchange and tell what a server would have seen."""
+        """Play one exchange. Return what a server sees of it."""
         from django.db import connection
         from django.test.utils import CaptureQueriesContext
 
@@ -92,7 +92,7 @@ class Player(Counting):
             "made_at": call.made_at,
             "seen": {
                 "status": server.status,
-                # In lower case; what varies is a question of its own.
+                # In lower case. Vary is compared separately.
                 "headers": [[name.lower(), text] for name, text in server.headers if name != "Vary"],
                 "vary": next((text for name, text in server.headers if name == "Vary"), None),
                 "body": b"".join(server.chunks).decode("latin-1"),
@@ -118,7 +118,7 @@ class Player(Counting):
         return self.handlers[key]
 
     def _deliver(self) -> None:
-        """See to it that everything is delivered."""
+        """Deliver all events now."""
         try:
             from moesif import flush
         except ImportError:

@@ -1,4 +1,4 @@
-"""What an exchange with a Django project says beyond one with a WSGI application."""
+"""The data type of an exchange with a Django project."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from tests.parity.exchange import Exchange
 
-#: The key of Django's session of a caller who is logged in.
+#: Session key of a user who is logged in.
 SESSION = "k" * 32
 
 
 @dataclass(frozen=True)
 class DjangoExchange(Exchange):
-    """One request. Its view reads as ``reads`` says (``form``: ``request.POST``) and answers as ``way`` does."""
+    """One request to a Django project. ``reads`` may also be ``form``: the view then reads ``request.POST``."""
 
-    #: A function of tests/parity/django/views.py.
+    #: Name of the function in tests/parity/django/views.py that makes the response.
     way: str = "content"
-    #: Whether the caller has the session of a user, ann.
+    #: Whether the request has the session of the user ann.
     has_session: bool = False
-    #: Whether the project has sessions and users at all.
+    #: Whether the project has the session and authentication middlewares.
     has_users: bool = True

@@ -1,4 +1,4 @@
-"""Functions that projects put into the options, as the documentation shows them and as people write them."""
+"""Functions for the options of a Django project."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The middleware of either package, where its objects can be found."""
+"""Makes the middleware of the installed package and keeps the objects, so that the driver can find them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from moesifdjango.middleware import moesif_middleware
 
-#: Those that have been made, in order.
+#: All middlewares that were made, in order.
 MADE: list[Any] = []
 
 
 def placed(get_response: Any) -> Any:
     middleware: Any = moesif_middleware(get_response)
     MADE.append(middleware)
-    # Upstream's: its scheduler sends a batch every two seconds; here it is asked to after each call.
+    # Upstream's scheduler sends a batch every two seconds. The driver sends one after each call instead.
     middleware._create_scheduler_if_needed = lambda: None  # noqa: SLF001
     return middleware

@@ -1,4 +1,4 @@
-"""What tells a difference of the Django list from any other, where the predicates for WSGI do not."""
+"""Predicates of the differences that only Django has, or that need other conditions there."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tests.parity.predicates.findings import is_recorded_as
 if TYPE_CHECKING:
     from tests.parity.compare import Finding
 
-#: Ways to answer that look at the session, so that Django says what the response varies by.
-LOOKING = ("user", "session")
+#: Views that use the session, so that Django itself adds ``Vary``.
+USING_SESSION = ("user", "session")
 ID = "x-moesif-transaction-id"
-#: The length of the page with which Django answers where a view raises.
-SERVER_ERROR = 145
+#: Length of the page that Django sends if a view raises.
+ERROR_PAGE_LENGTH = 145
 
 
 def _exchange(finding: Finding) -> DjangoExchange:
@@ -27,14 +27,14 @@ def _exchange(finding: Finding) -> DjangoExchange:
 
 def vary(finding: Finding) -> bool:
     exchange = _exchange(finding)
-    looks = exchange.way in LOOKING or exchange.options.get("IDENTIFY_USER") is documented_identify_user
+    looks = exchange.way in USING_SESSION or exchange.options.get("IDENTIFY_USER") is documented_identify_user
     is_removed = "unknown" in str(exchange.variables.get("HTTP_COOKIE"))
     is_ours = (finding.field, finding.theirs, finding.ours) == ("seen.vary", "Cookie", None)
     return is_ours and not looks and not is_removed
 
 
 def server_error(finding: Finding) -> bool:
-    """Whether upstream made an error of a request that we served and recorded."""
+    """Return whether upstream sent an error or lost the event, and we served and recorded the call."""
     exchange = _exchange(finding)
     if exchange.way != "content":
         return False
@@ -53,7 +53,7 @@ def server_error(finding: Finding) -> bool:
 
 
 def raw_post_data(finding: Finding) -> bool:
-    """Say what Django says to a view that asks for a body it has read."""
+    """Return whether only we kept Django's exception for a body that was read as a stream."""
     is_asked = _exchange(finding).reads == "pieces" and finding.field == "seen.notes.body"
     return is_asked and finding.ours == "RawPostDataException" and type(finding.theirs) is int
 
@@ -68,7 +68,7 @@ def uri(finding: Finding) -> bool:
     return is_uri and finding.ours == f"http://api.example.com/exchange/{finding.exchange.name}{expected}"
 
 
-def odd_transaction_id(finding: Finding) -> bool:
+def unsafe_transaction_id(finding: Finding) -> bool:
     sent = finding.exchange.variables.get("HTTP_X_MOESIF_TRANSACTION_ID")
     if not sent or (len(sent) <= 64 and " " not in sent):
         return False
@@ -77,7 +77,7 @@ def odd_transaction_id(finding: Finding) -> bool:
     return finding.field.endswith(f".headers.{ID}") and (finding.theirs, finding.ours) == (sent, "<id 1>")
 
 
-def id_of_the_application(finding: Finding) -> bool:
+def transaction_id_of_the_view(finding: Finding) -> bool:
     own = dict(finding.exchange.answer.headers).get("X-Moesif-Transaction-Id")
     if own is None:
         return False
@@ -86,7 +86,7 @@ def id_of_the_application(finding: Finding) -> bool:
     return finding.field == f"response.headers.{ID}" and (finding.theirs, finding.ours) == ("<id 1>", own)
 
 
-def id_of_a_skipped_call(finding: Finding) -> bool:
+def transaction_id_of_a_skipped_call(finding: Finding) -> bool:
     is_skipped = finding.exchange.name == "option-skip" and finding.field == "seen.headers"
     return is_skipped and finding.ours == [*finding.theirs, [ID, "<id 1>"]]
 
@@ -98,7 +98,7 @@ def cookies(finding: Finding) -> bool:
 
 
 def streamed(finding: Finding) -> bool:
-    """Whether it is the body of a streaming response, of which upstream records nothing."""
+    """Return whether it is the body of a streaming response, which upstream does not record."""
     if _exchange(finding).way != "stream" or not finding.field.startswith("response.") or finding.theirs is not None:
         return False
     return is_recorded_as(finding, b"".join(finding.exchange.answer.chunks[: finding.exchange.taken]))
@@ -127,7 +127,7 @@ def failing_identify_user(finding: Finding) -> bool:
 
 
 def masked_header(finding: Finding) -> bool:
-    """Whether the user is one whom a header names that is not to be recorded."""
+    """Return whether a masked header names the user."""
     is_masked = "authorization" in finding.exchange.options.get("REQUEST_HEADER_MASKS", ())
     return is_masked and (finding.field, finding.theirs, finding.ours) == ("user_id", None, "anna")
 
@@ -141,5 +141,5 @@ def next_header(finding: Finding) -> bool:
 def content_length(finding: Finding) -> bool:
     if _exchange(finding).way == "failing":
         is_length = finding.field == "response.content_length" and finding.theirs is None
-        return is_length and finding.ours == SERVER_ERROR
+        return is_length and finding.ours == ERROR_PAGE_LENGTH
     return heads.content_length(finding)

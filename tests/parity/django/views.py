@@ -1,4 +1,4 @@
-"""The view of the project, and its ways to answer."""
+"""The view of the Django project, and functions that make its responses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def view(request: Any) -> Any:
-    """Read the request and answer, as the exchange says."""
+    """Read the request and respond as the exchange specifies."""
     call: Call = request.META[CALL]
     _read(call, request)
     return WAYS[call.exchange.way](call, request)  # type: ignore[attr-defined]
@@ -98,7 +98,7 @@ def failing(_call: Call, _request: Any) -> Any:
 
 
 def document(call: Call, request: Any) -> Any:
-    """Answer what the request's document is, as views do that read JSON."""
+    """Parse the request body as JSON, as views of an API do."""
     call.notes["document"] = json.loads(request.body)
     return content(call, request)
 

@@ -1,4 +1,7 @@
-"""Every way in which our event of an outgoing call may differ from that of moesifpythonrequest 0.3.5: all of them."""
+"""Lists every allowed difference between our event of an outgoing call and that of moesifpythonrequest 0.3.5.
+
+docs/migrating.md describes each entry to users: its row has the same name and the same reason.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +10,49 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Difference:
-    """Fields that differ, and in which calls; without calls, in any."""
+    """Fields that differ in some calls."""
 
+    #: The first cell of its row in docs/migrating.md.
+    name: str
+    #: The reason for our behaviour, as the row gives it.
     why: str
     fields: frozenset[str]
+    #: The calls in which they differ; empty for all.
     calls: frozenset[str] = frozenset()
 
     def explains(self, call: str, field: str) -> bool:
         return field in self.fields and (not self.calls or call in self.calls)
 
 
-def _fields(*names: str) -> frozenset[str]:
+def _set(*names: str) -> frozenset[str]:
     return frozenset(names)
 
 
-SIZES = _fields("request.content_length", "response.content_length")
-REQUEST_BODY = _fields("request.body", "request.transfer_encoding")
-RESPONSE_BODY = _fields("response.body", "response.transfer_encoding")
+SIZES = _set("request.content_length", "response.content_length")
+REQUEST_BODY = _set("request.body", "request.transfer_encoding")
+RESPONSE_BODY = _set("response.body", "response.transfer_encoding")
+EVENTS = _set("events")
 
 DIFFERENCES = [
-    Difference("Sizes of bodies are told; upstream does not know the field.", SIZES),
-    Difference("Text that is no JSON is recorded; upstream leaves it out.", REQUEST_BODY, _fields("form", "text")),
-    Difference("What a generator yields is recorded; upstream leaves it out.", REQUEST_BODY, _fields("generator")),
-    Difference("Only an object or an array is JSON.", REQUEST_BODY | RESPONSE_BODY, _fields("json scalar")),
+    Difference("Body sizes", "The size is known even if the body is cut or not recorded.", SIZES),
+    Difference("Forms and other text", "They are what was sent.", REQUEST_BODY, _set("form", "text")),
+    Difference("Bodies from generators", "They are what was sent.", REQUEST_BODY, _set("generator")),
     Difference(
-        "The URI is that of the call that was made, not that of its last redirect.",
-        _fields("request.uri"),
-        _fields("redirect"),
+        "JSON numbers, texts and booleans",
+        "Only objects and arrays count as JSON, as in the middlewares.",
+        REQUEST_BODY | RESPONSE_BODY,
+        _set("json scalar"),
     ),
-    Difference("A body that a mask cannot read is left out.", REQUEST_BODY, _fields("masked bytes")),
-    Difference("Ids are text.", _fields("user_id"), _fields("number as id")),
-    Difference("Every way of sending is seen; upstream misses it.", _fields("events"), _fields("prepared")),
-    Difference("Failures are recorded; upstream has no event.", _fields("events"), _fields("failing")),
+    Difference(
+        "URI of a redirected call", "It is the call that the application made.", _set("request.uri"), _set("redirect")
+    ),
+    Difference(
+        "Bodies that a mask cannot read",
+        "Data that should have been masked must not leave.",
+        REQUEST_BODY,
+        _set("masked bytes"),
+    ),
+    Difference("User ids that are not text", "The API defines ids as text.", _set("user_id"), _set("number as id")),
+    Difference("Calls with `Session.send`", "Every call leaves an event.", EVENTS, _set("prepared")),
+    Difference("Failed calls", "The record should show failures.", EVENTS, _set("failing")),
 ]

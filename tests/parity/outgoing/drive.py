@@ -1,6 +1,6 @@
-"""Makes calls with the ``moesifpythonrequest`` that is installed: ``drive COLLECTOR APPLICATION_ID API``.
+"""Makes calls with the installed ``moesifpythonrequest``: ``drive COLLECTOR APPLICATION_ID API``.
 
-It imports nothing of this tree, so that it runs where upstream does.
+It imports nothing of this tree, so that it runs with either package installed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _failing(uri: str) -> None:
         requests.get(uri.replace(uri.split("/")[2], "127.0.0.1:1"), timeout=20)
 
 
-#: What is called, by name: the part of the API, and how.
+#: The calls by name: a path of the API, and a function that calls it.
 CALLS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "get": ("items", requests.get),
     "query": ("items", lambda uri: requests.get(uri, params={"a": "1", "b": ["x y", "z"]}, timeout=20)),
@@ -80,7 +80,7 @@ def _identify(request: Any, _response: Any) -> Any:
 def main(collector: str, application_id: str, api: str) -> None:
     settings = {
         "APPLICATION_ID": application_id,
-        # The only way upstream has to another collector than the hosted one.
+        # Upstream reads no other option for the address of the collector.
         "LOCAL_DEBUG": True,
         "LOCAL_MOESIF_BASEURL": collector,
         "API_VERSION": "1.2",

@@ -1,4 +1,4 @@
-"""Whoever changes from moesifpythonrequest 0.3.5 finds the same events, but for a list of differences."""
+"""Our events of outgoing calls are those of moesifpythonrequest 0.3.5, except for a list of differences."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tests.collector import ROOT
 from tests.outgoing.api import Api
 from tests.parity.conftest import UPSTREAM
 from tests.parity.outgoing import drive
@@ -21,15 +20,15 @@ from tests.recorder import Recorder
 
 Fields = dict[str, Any]
 
-#: Calls that leave no event on either side.
-SILENT = {"skipped", "of an SDK"}
+#: Calls that neither side records.
+UNRECORDED = {"skipped", "of an SDK"}
 
 
 def _play(python: str | Path) -> dict[str, Fields]:
-    """The fields of the one event of each call that has one."""
+    """Make all calls with one interpreter. Return the fields of each call's event by the name of the call."""
     api, recorder = Api(), Recorder()
     source = Path(drive.__file__)
-    expected = len(drive.CALLS) - len(SILENT) - (0 if python == sys.executable else 2)
+    expected = len(drive.CALLS) - len(UNRECORDED) - (0 if python == sys.executable else 2)
     variables = {name: text for name, text in os.environ.items() if not name.startswith("MOESIF_")}
     try:
         command = [python, source, recorder.uri, recorder.application_id, api.uri]
@@ -54,7 +53,7 @@ def _play(python: str | Path) -> dict[str, Fields]:
 
 
 def _events(recorder: Recorder) -> list[Fields]:
-    """Upstream sends each by itself."""
+    """Return all events. Upstream sends each in its own request."""
     documents = [json.loads(delivery.json) for delivery in recorder.accepted]
     return [event for document in documents for event in (document if isinstance(document, list) else [document])]
 
@@ -77,7 +76,7 @@ def _flat(event: Fields, api: Api) -> Fields:
 
 @pytest.fixture(scope="module")
 def played() -> tuple[dict[str, Fields], dict[str, Fields]]:
-    assert UPSTREAM.exists(), "`make test` makes it"
+    assert UPSTREAM.exists(), f"{UPSTREAM} does not exist: run `make test-python` to create it"
     return _play(UPSTREAM), _play(sys.executable)
 
 
@@ -88,11 +87,9 @@ def _differing(theirs: Fields, ours: Fields) -> set[str]:
 
 
 @pytest.mark.parametrize("call", drive.CALLS)
-def test_a_call_differs_only_where_the_list_says_so(
-    played: tuple[dict[str, Fields], dict[str, Fields]], call: str
-) -> None:
+def test_call_differs_only_as_listed(played: tuple[dict[str, Fields], dict[str, Fields]], call: str) -> None:
     theirs, ours = (side.get(call, {}) for side in played)
-    assert bool(ours) is (call not in SILENT)
+    assert bool(ours) is (call not in UNRECORDED)
     unexplained = {
         field: (theirs.get(field), ours.get(field))
         for field in _differing(theirs, ours)
@@ -101,12 +98,8 @@ def test_a_call_differs_only_where_the_list_says_so(
     assert unexplained == {}
 
 
-def test_every_entry_of_the_list_explains_something(played: tuple[dict[str, Fields], dict[str, Fields]]) -> None:
+def test_every_difference_explains_a_finding(played: tuple[dict[str, Fields], dict[str, Fields]]) -> None:
     theirs, ours = played
     found = {(call, field) for call in drive.CALLS for field in _differing(theirs.get(call, {}), ours.get(call, {}))}
-    idle = [entry.why for entry in DIFFERENCES if not any(entry.explains(*one) for one in found)]
-    assert idle == []
-
-
-def test_the_readme_names_the_list() -> None:
-    assert "tests/parity/outgoing/differences.py" in (ROOT / "README.md").read_text()
+    unused = [entry.name for entry in DIFFERENCES if not any(entry.explains(*one) for one in found)]
+    assert unused == []

@@ -1,4 +1,4 @@
-"""What tells a difference of the list (tests/parity/differences.py) from any other, as narrowly as it can be said.
+"""Predicates of the differences in tests/parity/differences.py: each returns whether it explains a finding.
 
-Where it can be said what is right, it is: a finding is explained when our side is that.
+A predicate is as narrow as possible. If the right value is known, it compares our side with that value.
 """

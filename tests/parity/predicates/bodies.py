@@ -1,4 +1,4 @@
-"""Bodies: what is JSON, what is compressed, what was announced and what was read."""
+"""Predicates about bodies: JSON, compression, announced lengths, and what the application read."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def _encoding(finding: Finding) -> str:
     return dict(finding.exchange.answer.headers).get("Content-Encoding", "").lower()
 
 
-def json_in_white_space(finding: Finding) -> bool:
+def json_after_white_space(finding: Finding) -> bool:
     content = content_of(finding)
     return content.startswith((b" ", b"\xef\xbb\xbf")) and is_recorded_as(finding, content, content)
 
 
 def _decompressed(content: bytes, *ways: int) -> bytes | None:
-    """Return the content as the first of these ways (``wbits`` of zlib) has it, if any has."""
+    """Return the content decompressed with the first of these ``wbits`` that works, or ``None``."""
     for way in ways:
         with suppress(zlib.error):
             decompressor = zlib.decompressobj(way)
@@ -50,7 +50,7 @@ GZIP, ZLIB, RAW = 31, 15, -15
 def gzipped_json(finding: Finding) -> bool:
     if _encoding(finding) not in {"gzip", "x-gzip"}:
         return False
-    # What says it is compressed and is not is recorded for what it is.
+    # Content that is not compressed, whatever its header says, is recorded as it is.
     content = _decompressed(content_of(finding), GZIP) or content_of(finding)
     return content.startswith(b"{") and is_recorded_as(finding, content, content)
 
@@ -66,18 +66,18 @@ def compressed_twice(finding: Finding) -> bool:
     return bool(content) and is_recorded_as(finding, content or b"", once)
 
 
-def nested_deep(finding: Finding) -> bool:
+def nested_deeply(finding: Finding) -> bool:
     content = content_of(finding)
     return content.startswith(b"[" * 101) and is_body(finding) and finding.ours in {"base64", in_base64(content)}
 
 
-def no_json_number(finding: Finding) -> bool:
+def not_a_json_number(finding: Finding) -> bool:
     if finding.field == "metadata":
         return (finding.theirs, finding.ours) == ({"a": "<NaN>", "b": "<Infinity>"}, {"a": None, "b": None})
     content = content_of(finding)
     if b"NaN" in content:
         return is_body(finding) and finding.ours in {"base64", in_base64(content)}
-    # Written as it came, which no double can hold.
+    # The number is sent as it was written. Python reads it as infinity.
     is_beyond = b"1e400" in content and finding.field.endswith(".body")
     return is_beyond and (finding.theirs, finding.ours) == ({"n": "<Infinity>"}, {"n": float("inf")})
 
@@ -97,15 +97,15 @@ def beyond_the_limit(finding: Finding) -> bool:
     return is_body(finding) and finding.ours in {"base64", in_base64(prefix)}
 
 
-def _is_no_length(declared: Any) -> bool:
+def _is_not_a_number(declared: Any) -> bool:
     try:
         return bool(declared) and int(declared) is None
     except ValueError:
         return True
 
 
-def length_no_number(finding: Finding) -> bool:
-    return _is_no_length(declared_length(finding.exchange)) and is_failure(finding, "ValueError")
+def length_not_a_number(finding: Finding) -> bool:
+    return _is_not_a_number(declared_length(finding.exchange)) and is_failure(finding, "ValueError")
 
 
 def length_zero(finding: Finding) -> bool:

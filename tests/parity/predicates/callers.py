@@ -1,4 +1,4 @@
-"""Addresses, and users in authorization headers."""
+"""Predicates about client addresses, and about users in authorization headers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def _is_address(text: Any) -> bool:
     return True
 
 
-def peer_missing(finding: Finding) -> bool:
+def no_peer_address(finding: Finding) -> bool:
     variables = finding.exchange.variables
     is_missing = "REMOTE_ADDR" in variables and variables["REMOTE_ADDR"] is None
     return is_missing and is_failure(finding, "KeyError: 'REMOTE_ADDR'")
 
 
-def address_that_is_bytes(finding: Finding) -> bool:
+def address_in_bytes(finding: Finding) -> bool:
     forwarded = variable(finding.exchange, "HTTP_X_FORWARDED_FOR")
     return forwarded is not None and len(forwarded) in {4, 16} and not _is_address(forwarded) and is_loss(finding)
 
 
-#: The address of each exchange in which upstream finds none, another, or has it in an unusual spelling.
+#: Right address of each exchange in which upstream records another one, none, or an unusual spelling.
 ADDRESSES = {
     "address-of-the-peer-empty": None,
     "address-of-the-peer-socket": None,
@@ -58,14 +58,14 @@ def _is_user(finding: Finding, prefix: str = "identity-") -> bool:
     return finding.field == "user_id" and finding.exchange.name.startswith(prefix)
 
 
-def token_alphabet(finding: Finding) -> bool:
+def url_safe_token(finding: Finding) -> bool:
     users = {"identity-bearer-url-safe-alphabet": "???>>>~~~\xff\xff", "identity-basic-url-safe-alphabet": "???>>>"}
     user = users.get(finding.exchange.name)
     return user is not None and (finding.field, finding.theirs, finding.ours) == ("user_id", None, user)
 
 
-def token_value(finding: Finding) -> bool:
-    """A token's null, empty, object or array names nobody; a truth value is written as in JSON."""
+def value_in_token(finding: Finding) -> bool:
+    """Null, an empty text, an object or an array in a token gives no user. True is written as in JSON."""
     if not _is_user(finding, "identity-bearer-"):
         return False
     return (finding.theirs, finding.ours) in {
@@ -77,7 +77,7 @@ def token_value(finding: Finding) -> bool:
     }
 
 
-def basic_of_nobody(finding: Finding) -> bool:
+def basic_without_name(finding: Finding) -> bool:
     return _is_user(finding, "identity-basic-") and (finding.theirs, finding.ours) == ("", None)
 
 

@@ -1,4 +1,4 @@
-"""What all predicates ask a finding and its exchange."""
+"""Functions about findings and their exchanges, for all predicates."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ def declared_length(exchange: Exchange) -> Any:
     return exchange.variables.get("CONTENT_LENGTH", usual)
 
 
-def answer_that_left(exchange: Exchange) -> bytes:
-    """Return what of the answer left."""
+def sent_response(exchange: Exchange) -> bytes:
+    """Return the part of the response that the client read."""
     return b"".join(exchange.answer.chunks[: exchange.taken])
 
 
 def content_of(finding: Finding) -> bytes:
-    return (finding.exchange.body or b"") if is_request(finding) else answer_that_left(finding.exchange)
+    return (finding.exchange.body or b"") if is_request(finding) else sent_response(finding.exchange)
 
 
 def is_recorded_as(finding: Finding, ours: bytes, theirs: bytes | None = None) -> bool:
-    """Whether we recorded this content; with ``theirs``, whether they recorded that in base64."""
+    """Return whether we recorded the content ``ours`` and, if given, upstream recorded ``theirs`` as base64."""
     if not is_body(finding):
         return False
     try:
@@ -56,17 +56,17 @@ def in_base64(content: bytes) -> str:
     return base64.b64encode(content).decode()
 
 
-def headers_that_leave(exchange: Exchange) -> list[list[str]]:
-    """Return the headers that leave: the application's and ours."""
+def sent_headers(exchange: Exchange) -> list[list[str]]:
+    """Return the headers of the response: the application's and ours."""
     return [*map(list, exchange.answer.headers), ["X-Moesif-Transaction-Id", "<id 1>"]]
 
 
 def is_failure(finding: Finding, exception: str) -> bool:
-    """Whether upstream raised this where we served the call and recorded it."""
+    """Return whether upstream raised this exception, and we served and recorded the call."""
     exchange = finding.exchange
     ours: dict[str, Any] = {
         "seen.status": exchange.answer.status,
-        "seen.headers": headers_that_leave(exchange),
+        "seen.headers": sent_headers(exchange),
         "seen.chunks": [chunk.decode() for chunk in exchange.answer.chunks],
         "seen.journal": [f"sent {number}" for number in range(len(exchange.answer.chunks))],
         "seen.raised": None,
@@ -79,5 +79,5 @@ def is_failure(finding: Finding, exception: str) -> bool:
 
 
 def is_loss(finding: Finding) -> bool:
-    """Whether upstream lost the event and we did not."""
+    """Return whether only upstream lost the event."""
     return (finding.field, finding.theirs, finding.ours) == ("events", None, 1)

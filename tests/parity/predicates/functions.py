@@ -1,4 +1,4 @@
-"""Options that are functions, but for masks."""
+"""Predicates about options that are functions, except masks."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def id_as_text(finding: Finding) -> bool:
     return is_other and bool(finding.ours == str(finding.theirs))
 
 
-def id_of_nobody(finding: Finding) -> bool:
+def false_id(finding: Finding) -> bool:
     is_result = IDS.get(finding.field) in finding.exchange.options
     return is_result and finding.theirs is not None and not finding.theirs and finding.ours is None
 
 
 def id_too_long(finding: Finding) -> bool:
     is_long = IDS.get(finding.field) in finding.exchange.options and finding.theirs == "x" * 5000
-    # The function has failed: the user is the one of the credentials.
+    # A failed function gives no result, so the user comes from the credentials.
     return is_long and bool(finding.ours == ("bob" if finding.field == "user_id" else None))
 
 
@@ -41,7 +41,7 @@ def two_parameters(finding: Finding) -> bool:
     return takes_two and finding.field in IDS and finding.ours == "from ann"
 
 
-def readable_again(finding: Finding) -> bool:
+def input_readable_again(finding: Finding) -> bool:
     reads = functions.reading_the_body in finding.exchange.options.values()
     return reads and finding.field in IDS and (finding.theirs, finding.ours) == ("nothing to read", '{"user": "ann"}')
 
@@ -53,6 +53,6 @@ def metadata_is_an_object(finding: Finding) -> bool:
 NO_JSON = tuple(f"function-metadata-{name}" for name in ("date", "decimal", "set", "bytes"))
 
 
-def poisoned(finding: Finding) -> bool:
+def not_json(finding: Finding) -> bool:
     is_poisoned = finding.exchange.name.startswith(("batch-with-a-poisoned", "mask-that-adds-a-set", *NO_JSON))
     return is_poisoned and is_loss(finding)

@@ -1,11 +1,11 @@
-"""URIs, headers and transaction ids."""
+"""Predicates about URIs, headers and transaction ids."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from tests.parity.predicates.findings import answer_that_left, declared_length, headers_that_leave, variable
+from tests.parity.predicates.findings import declared_length, sent_headers, sent_response, variable
 
 if TYPE_CHECKING:
     from tests.parity.compare import Finding
@@ -16,7 +16,7 @@ def _text_of_bytes(text: str) -> bytes:
 
 
 def uri(finding: Finding) -> bool:
-    """Say which URI is right (PEP 3333), to the letter."""
+    """Compare our URI with the one that PEP 3333 defines."""
     if finding.field != "request.uri" or "MASK_EVENT_MODEL" in finding.exchange.options:
         return False
     variables = finding.exchange.variables
@@ -32,7 +32,7 @@ def uri(finding: Finding) -> bool:
     return bool(finding.ours == f"{scheme}://{quote(host, safe=':[]')}{path}{'?' if query else ''}{query}")
 
 
-def header_text(finding: Finding) -> bool:
+def utf_8_text(finding: Finding) -> bool:
     if ".headers." not in finding.field or not isinstance(finding.theirs, str) or not isinstance(finding.ours, str):
         return False
     return finding.theirs != finding.ours and finding.theirs.encode("latin-1", "ignore") == finding.ours.encode()
@@ -43,12 +43,12 @@ def empty_variable(finding: Finding) -> bool:
     return is_variable and finding.theirs == "" and finding.ours is None
 
 
-def odd_transaction_id(finding: Finding) -> bool:
+def unsafe_transaction_id(finding: Finding) -> bool:
     sent = variable(finding.exchange, "HTTP_X_MOESIF_TRANSACTION_ID")
     if not sent or (len(sent) <= 64 and " " not in sent):
         return False
     if finding.field == "seen.headers":
-        return bool(finding.ours == headers_that_leave(finding.exchange))
+        return bool(finding.ours == sent_headers(finding.exchange))
     is_id = finding.field.endswith(".headers.x-moesif-transaction-id")
     return is_id and (finding.theirs, finding.ours) == (sent, "<id 1>")
 
@@ -63,7 +63,7 @@ def transaction_id_of_the_application(finding: Finding) -> bool:
     return finding.field == "response.headers.x-moesif-transaction-id" and finding.ours == own[0]
 
 
-def key_is_the_header(finding: Finding) -> bool:
+def event_id_is_the_header(finding: Finding) -> bool:
     return finding.field == "transaction_id" and (finding.theirs, finding.ours) == ("<id 2>", "<id 1>")
 
 
@@ -71,7 +71,7 @@ def content_length(finding: Finding) -> bool:
     if not finding.field.endswith(".content_length") or finding.theirs is not None:
         return False
     if finding.field == "response.content_length":
-        return bool(finding.ours == len(answer_that_left(finding.exchange)))
+        return bool(finding.ours == len(sent_response(finding.exchange)))
     declared = str(declared_length(finding.exchange)).strip("+ ")
     read = 0 if finding.exchange.reads == "none" or declared == "0" else len(finding.exchange.body or b"")
     return bool(finding.ours == max(read, int(declared) if declared.isdigit() else 0))

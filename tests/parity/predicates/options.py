@@ -1,10 +1,10 @@
-"""Options that are values."""
+"""Predicates about options that are values."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.parity.predicates.findings import content_of, headers_that_leave, is_body, is_recorded_as
+from tests.parity.predicates.findings import content_of, is_body, is_recorded_as, sent_headers
 
 if TYPE_CHECKING:
     from tests.parity.compare import Finding
@@ -39,7 +39,7 @@ def other_spelling(finding: Finding) -> bool:
     if "DISABLE_TRANSACTION_ID" not in finding.exchange.options:
         return False
     if finding.field == "seen.headers":
-        return bool(finding.ours == headers_that_leave(finding.exchange)[:-1])
+        return bool(finding.ours == sent_headers(finding.exchange)[:-1])
     return finding.field.endswith(".headers.x-moesif-transaction-id") and finding.ours is None
 
 

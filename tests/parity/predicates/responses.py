@@ -1,11 +1,11 @@
-"""How a response is given and passed on."""
+"""Predicates about how a response is passed on."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from tests.parity import applications
-from tests.parity.predicates.findings import answer_that_left, is_body, is_failure, is_loss, is_recorded_as, is_request
+from tests.parity.predicates.findings import is_body, is_failure, is_loss, is_recorded_as, is_request, sent_response
 
 if TYPE_CHECKING:
     from tests.parity.compare import Finding
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def _journal(exchange: Exchange) -> list[str]:
-    """Say in which order chunks are made and sent where nobody stands in between."""
+    """Return the order in which chunks are made and sent without a middleware."""
     count = len(exchange.answer.chunks[: exchange.taken])
     steps = [step for number in range(count) for step in (f"made {number}", f"sent {number}")]
-    # A generator that was never started has nothing to close.
+    # A generator that was never started does not run its finally clause.
     return [*steps, "closed"] if exchange.taken != 0 else []
 
 
@@ -28,8 +28,8 @@ def streams(finding: Finding) -> bool:
         return exchange.application is applications.as_generator and bool(finding.ours == _journal(exchange))
     if exchange.taken is None or is_request(finding) or not is_body(finding):
         return False
-    # What left is recorded, not what was made for nobody.
-    content = answer_that_left(exchange)
+    # Only chunks that the client read are recorded.
+    content = sent_response(exchange)
     return is_recorded_as(finding, content) if content else finding.ours is None
 
 
@@ -39,7 +39,7 @@ def response_time(finding: Finding) -> bool:
 
 def written(finding: Finding) -> bool:
     ways = (applications.by_writing, applications.by_writing_and_returning)
-    return finding.exchange.application in ways and is_recorded_as(finding, answer_that_left(finding.exchange))
+    return finding.exchange.application in ways and is_recorded_as(finding, sent_response(finding.exchange))
 
 
 def same_object(finding: Finding) -> bool:
@@ -60,7 +60,7 @@ def file_wrapper(finding: Finding) -> bool:
     return finding.field.startswith("response.") and is_body(finding) and finding.ours is None
 
 
-def own_list(finding: Finding) -> bool:
+def own_header_list(finding: Finding) -> bool:
     if finding.field == "seen.notes.the application's own list":
         return bool(finding.ours == ["Content-Type"])
     return finding.exchange.application is applications.with_headers_in_a_tuple and is_failure(
@@ -77,5 +77,5 @@ def exc_info_by_keyword(finding: Finding) -> bool:
 FAILING = (applications.failing_at_once, applications.failing_after_its_answer, applications.failing_in_the_middle)
 
 
-def application_fails(finding: Finding) -> bool:
+def application_raises(finding: Finding) -> bool:
     return finding.exchange.application in FAILING and is_loss(finding)

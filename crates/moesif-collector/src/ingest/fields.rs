@@ -1,93 +1,89 @@
-//! Fields of the small documents (actions and profiles), each judged on its own so that a refusal names it.
-//! Lenient where official SDKs are: a number stands for the string it is written as, null is absent.
+//! Field readers for actions and profiles. Each error names its field. A number is accepted where a string is
+//! expected, and null means absent, because official SDKs send them.
 
-use moesif_wire::{Rejection, Timestamp, limits};
+use moesif_wire::{Timestamp, ValidationError, limits, time};
 use serde_json::{Map, Value, value::RawValue};
 
 pub(super) type Fields = Map<String, Value>;
-type Judged<T> = Result<T, Rejection>;
+type Validated<T> = Result<T, ValidationError>;
 
-/// An action or profile may be this long, in bytes: the contract's limit for an action. As a tree it takes many times
-/// that.
-const LONGEST: usize = 1024 * 1024;
+/// Maximum size of an action or profile in bytes: the contract's limit for an action. As a JSON tree it uses
+/// many times as much memory.
+const MAX_SIZE: usize = 1024 * 1024;
 
-/// The element as an object.
-pub(super) fn object(raw: &RawValue) -> Judged<Fields> {
+/// Parses an element that must be an object.
+pub(super) fn object(raw: &RawValue) -> Validated<Fields> {
     let size = raw.get().len();
-    if size > LONGEST {
-        return Err(limits::too_long("", LONGEST, size));
+    if size > MAX_SIZE {
+        return Err(ValidationError::too_long("", MAX_SIZE, size));
     }
     match serde_json::from_str(raw.get()) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(other) => Err(unexpected("", "an object", &other)),
-        Err(error) => Err(Rejection { field: String::new(), error: format!("cannot be read: {error}") }),
+        Err(error) => Err(ValidationError::unreadable("", &format_args!("cannot be read: {error}"))),
     }
 }
 
-/// A field that may be absent. A number is put in its place as a string, so that ids compare as one kind.
-pub(super) fn text(fields: &mut Fields, path: &str) -> Judged<Option<String>> {
-    let Some(place) = fields.get_mut(last(path)) else {
+/// Reads a text field. A number or boolean in the document is replaced by its text, so that ids compare as
+/// strings.
+pub(super) fn optional_text(fields: &mut Fields, path: &str) -> Validated<Option<String>> {
+    let Some(value) = fields.get_mut(name(path)) else {
         return Ok(None);
     };
-    let text = match place {
+    let text = match value {
         Value::Null => return Ok(None),
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
-        Value::Bool(truth) => truth.to_string(),
+        Value::Bool(boolean) => boolean.to_string(),
         other => return Err(unexpected(path, "a string", other)),
     };
     limits::check(path, &text)?;
-    *place = Value::String(text.clone());
+    *value = Value::String(text.clone());
     Ok(Some(text))
 }
 
-/// A field that must be there and not be empty.
-pub(super) fn required_text(fields: &mut Fields, path: &str) -> Judged<String> {
-    text(fields, path)?.filter(|text| !text.is_empty()).ok_or_else(|| missing(path, "a string"))
+/// Reads a text field that must be present and not empty.
+pub(super) fn required_text(fields: &mut Fields, path: &str) -> Validated<String> {
+    optional_text(fields, path)?
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| ValidationError::missing(path, "a string"))
 }
 
-/// A date-time, filled with `now` when it is absent. What is there stays as it was written.
-pub(super) fn time_or(fields: &mut Fields, path: &str, now: i64) -> Judged<i64> {
-    const EXPECTED: &str = "an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z";
-    match fields.get(last(path)) {
+/// Reads a date-time and returns it in milliseconds. An absent one is set to `now`; a present one keeps its
+/// text.
+pub(super) fn time_or(fields: &mut Fields, path: &str, now: i64) -> Validated<i64> {
+    match fields.get(name(path)) {
         None | Some(Value::Null) => {
             let text = Timestamp::from_millis(now).to_string();
-            fields.insert(last(path).to_owned(), Value::String(text));
+            fields.insert(name(path).to_owned(), Value::String(text));
             Ok(now)
         }
-        Some(found) => found
+        Some(value) => value
             .as_str()
             .and_then(|text| Timestamp::parse(text).ok())
             .map(Timestamp::as_millis)
-            .ok_or_else(|| unexpected(path, EXPECTED, found)),
+            .ok_or_else(|| unexpected(path, time::EXPECTED, value)),
     }
 }
 
-/// A field that is an object where it is there.
-pub(super) fn optional_object(fields: &Fields, path: &str) -> Judged<()> {
-    match fields.get(last(path)) {
+/// Checks that a field is an object, if it is present.
+pub(super) fn optional_object(fields: &Fields, path: &str) -> Validated<()> {
+    match fields.get(name(path)) {
         None | Some(Value::Null | Value::Object(_)) => Ok(()),
         Some(other) => Err(unexpected(path, "an object", other)),
     }
 }
 
-/// "`path`: expected a string, found nothing".
-pub(super) fn missing(path: &str, expected: &str) -> Rejection {
-    Rejection { field: path.to_owned(), error: format!("expected {expected}, found nothing") }
+/// Treats an empty string as absent.
+pub(super) fn non_empty(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
 }
 
-/// "`path`: expected a string, found [1, 2…".
-pub(super) fn unexpected(path: &str, expected: &str, found: &Value) -> Rejection {
-    const SHOWN: usize = 60;
-    let found = found.to_string();
-    let mut shown: String = found.chars().take(SHOWN).collect();
-    if shown.len() < found.len() {
-        shown.push('…');
-    }
-    Rejection { field: path.to_owned(), error: format!("expected {expected}, found {shown}") }
+pub(super) fn unexpected(path: &str, expected: &'static str, found: &Value) -> ValidationError {
+    ValidationError::unexpected(path, expected, &found.to_string())
 }
 
-/// The name behind the last dot: `fields` is the object that holds it.
-fn last(path: &str) -> &str {
+/// Returns the last part of a path: the field's name in the object that holds it.
+fn name(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }

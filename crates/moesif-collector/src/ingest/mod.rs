@@ -1,256 +1,197 @@
-//! The ingestion API: `docs/wire-contract.md`, section 1.
+//! The ingestion API (`docs/wire-contract.md`, "Requests").
 //!
-//! In: HTTP requests carrying events, actions and profiles. Out: 201 once they are stored, or which ones were not
-//! kept and why. Each element of a batch is judged on its own. Bodies and metadata of events never become a JSON
-//! tree, and nothing here keeps more memory than its budgets.
+//! Receives events, actions and profiles, validates each element of a batch on its own, and replies with 201
+//! when the valid ones are on disk. Bodies and metadata of events are never parsed into a JSON tree.
 
 mod action;
-mod body;
+mod batch;
+mod common_headers;
+mod config;
+mod error;
 mod event;
 mod fields;
-mod list;
 mod profile;
-mod refused;
 
 use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    Extension, Router,
-    body::Body,
+    Router,
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode},
+    middleware,
+    response::Response,
     routing::{get, post},
 };
-use moesif_wire::header as wire;
+use moesif_wire::header as wire_header;
 use serde_json::json;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
+    body::{self, Coding, ReceiveError, ReceivedBody},
     clock::now_millis,
-    refusal::{json_reply, wrong_method},
-    remote::{Document, Documents},
-    server::Shared,
-    store::{ProfileKind, Work},
+    reply::{json_reply, method_not_allowed},
+    state::SharedState,
+    store::{Batch, ProfileKind, Records},
 };
-use list::Rejected;
-use refused::IngestError;
+use batch::{Rejections, Shape};
+use error::IngestError;
 
-pub(crate) use body::Intake;
-
-/// What a route takes.
+/// What the elements of a route are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Events,
-    Actions,
-    Profiles(ProfileKind),
+enum ElementKind {
+    Event,
+    Action,
+    Profile(ProfileKind),
 }
 
-/// One element, or an array of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
-    Single,
-    Batch,
-}
-
-const ROUTES: [(&str, Kind); 5] = [
-    ("events", Kind::Events),
-    ("actions", Kind::Actions),
-    ("users", Kind::Profiles(ProfileKind::User)),
-    ("companies", Kind::Profiles(ProfileKind::Company)),
-    ("subscriptions", Kind::Profiles(ProfileKind::Subscription)),
+const ROUTES: [(&str, ElementKind); 5] = [
+    ("events", ElementKind::Event),
+    ("actions", ElementKind::Action),
+    ("users", ElementKind::Profile(ProfileKind::User)),
+    ("companies", ElementKind::Profile(ProfileKind::Company)),
+    ("subscriptions", ElementKind::Profile(ProfileKind::Subscription)),
 ];
 
-/// [`wire::CONFIG_ETAG`] as HTTP/1.1 compares it.
-const CONFIG_ETAG: HeaderName = HeaderName::from_static("x-moesif-config-etag");
-/// [`wire::RULES_TAG`] likewise.
-const RULES_TAG: HeaderName = HeaderName::from_static("x-moesif-rules-tag");
-
-/// What judging an element may fill in.
+/// Facts about a request that validation needs, for example to fill in absent fields.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Received {
-    /// Server time, in milliseconds.
-    pub(crate) at: i64,
-    /// Who sent it.
-    pub(crate) peer: IpAddr,
-    pub(crate) shape: Shape,
+struct RequestInfo {
+    kind: ElementKind,
+    shape: Shape,
+    /// When the request arrived, in milliseconds since the Unix epoch.
+    received_at: i64,
+    /// Address of the sender.
+    peer: IpAddr,
 }
 
-/// The routes an SDK uses, without any prefix.
-pub(crate) fn routes(shared: &Shared) -> Router<Shared> {
+/// Returns the routes without the `/collector` prefix.
+pub(crate) fn routes(state: &SharedState) -> Router<SharedState> {
     let mut router = Router::new()
-        .route("/v1/config", get(config).fallback(wrong_method))
-        .route("/v1/rules", get(rules).fallback(wrong_method))
-        .route("/health/probe", get(probe).fallback(wrong_method));
+        .route("/v1/config", get(config::get_config).fallback(method_not_allowed))
+        .route("/v1/rules", get(config::get_rules).fallback(method_not_allowed))
+        .route("/health/probe", get(probe).fallback(method_not_allowed));
     for (name, kind) in ROUTES {
         for (shape, path) in
             [(Shape::Single, format!("/v1/{name}")), (Shape::Batch, format!("/v1/{name}/batch"))]
         {
-            let take = move |state: State<Shared>, peer: ConnectInfo<SocketAddr>, request: Request| {
-                ingest(state, peer, request, kind, shape)
+            let handler = move |State(state): State<SharedState>,
+                                ConnectInfo(peer): ConnectInfo<SocketAddr>,
+                                request: Request| {
+                let peer = peer.ip().to_canonical();
+                let info = RequestInfo { kind, shape, received_at: now_millis(), peer };
+                ingest(state, request, info)
             };
-            router = router.route(&path, post(take).fallback(wrong_method));
+            router = router.route(&path, post(handler).fallback(method_not_allowed));
         }
     }
-    router.route_layer(middleware::from_fn_with_state(shared.clone(), every_reply))
-}
-
-/// What every reply carries: both tags, so that a client learns of a change from whatever it was doing, and the
-/// permission for pages of any origin to send. Answers a browser's question for that permission.
-///
-/// Both documents are taken once for the request: a reply never carries one version under the tag of another.
-async fn every_reply(State(shared): State<Shared>, mut request: Request, next: Next) -> Response {
-    let documents = shared.remote.documents();
-    let tag = |document: &Document| {
-        HeaderValue::from_str(&document.tag).unwrap_or_else(|_| HeaderValue::from_static("0"))
-    };
-    let (config, rules) = (tag(&documents.config), tag(&documents.rules));
-    let mut response = if request.method() == Method::OPTIONS {
-        (
-            StatusCode::NO_CONTENT,
-            [
-                (header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
-                (
-                    header::ACCESS_CONTROL_ALLOW_HEADERS,
-                    "Content-Type, Content-Encoding, If-None-Match, X-Moesif-Application-Id, X-Moesif-SDK",
-                ),
-                (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-            ],
-        )
-            .into_response()
-    } else {
-        request.extensions_mut().insert(documents);
-        next.run(request).await
-    };
-    let headers = response.headers_mut();
-    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(
-        header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("X-Moesif-Config-ETag, X-Moesif-Rules-Tag"),
-    );
-    headers.insert(CONFIG_ETAG, config);
-    headers.insert(RULES_TAG, rules);
-    response
-}
-
-async fn config(
-    Extension(served): Extension<Documents>,
-    headers: HeaderMap,
-) -> Result<Response, IngestError> {
-    application(&headers)?;
-    Ok(document(&served.config, &headers))
-}
-
-async fn rules(Extension(served): Extension<Documents>, headers: HeaderMap) -> Result<Response, IngestError> {
-    application(&headers)?;
-    Ok(document(&served.rules, &headers))
-}
-
-/// The document, or 304 when the client says it has this version: by the tag or by the quoted form an ETag has.
-fn document(document: &Document, headers: &HeaderMap) -> Response {
-    let current = headers
-        .get_all(header::IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
-        .any(|tag| *tag == *document.tag || tag == "*");
-    let etag = [(header::ETAG, format!("\"{}\"", document.tag))];
-    if current {
-        (StatusCode::NOT_MODIFIED, etag).into_response()
-    } else {
-        (etag, json_reply(StatusCode::OK, document.text.to_string())).into_response()
-    }
+    router.route_layer(middleware::from_fn_with_state(state.clone(), common_headers::add))
 }
 
 async fn probe() -> Response {
     json_reply(StatusCode::OK, json!({ "status": true, "region": "local" }).to_string())
 }
 
-async fn ingest(
-    State(shared): State<Shared>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-    kind: Kind,
-    shape: Shape,
-) -> Result<Response, IngestError> {
-    let received = Received { at: now_millis(), peer: peer.ip().to_canonical(), shape };
-    let (parts, body) = request.into_parts();
-    let understood = application(&parts.headers)
-        .and_then(|application| Ok((application, body::Coding::of(&parts.headers)?)));
-    let (application, coding) = match understood {
-        Ok(understood) => understood,
-        Err(error) => return Err(refuse(body, error).await),
-    };
-    let sent = match shared.intake.read(body).await {
-        Ok(sent) => sent,
-        Err((body, error)) => return Err(refuse(body, error).await),
-    };
-    let judging = shared.intake.judge().await?;
-    // The body and the turn go along: a client that leaves does not stop the work, nor does it free its place.
-    let judged = tokio::task::spawn_blocking(move || {
-        let text = body::decode(coding, &sent)?;
-        judge(kind, &text, &received).map(|(work, rejected)| (work, rejected, text.len(), judging))
-    });
-    let judged = judged
-        .await
-        .map_err(|error| if error.is_panic() { IngestError::Judging } else { IngestError::Stopping })?;
-    let (work, mut rejected, size, judging) = judged?;
-    let mut kept = work.len();
+async fn ingest(state: SharedState, request: Request, info: RequestInfo) -> Result<Response, IngestError> {
+    let IncomingRequest { application, coding, body } = receive(&state, request).await?;
+    let permit = state.bodies.processing_permit().await?;
+    // The permit moves along: if the client disconnects, the work goes on and still counts as processing.
+    let processed = tokio::task::spawn_blocking(move || process(&body, coding, &info, permit));
+    let Processed { records, mut rejections, decoded_size, permit } =
+        processed.await.map_err(|error| {
+            if error.is_panic() { IngestError::Panicked } else { body::BodyError::Stopping.into() }
+        })??;
+    let mut kept = records.len();
     if kept > 0 {
-        let queued = shared.store.queue(application, received.at, work, size).await?;
-        // Others are judged while this waits: what they bring is committed together with it or right after.
-        drop(judging);
-        for (index, rejection) in queued.committed().await? {
+        let batch = Batch { application, received_at: info.received_at, records };
+        let pending = state.store.append(batch, decoded_size).await?;
+        // Other bodies are processed while this one waits for the disk. They join the same commit or the
+        // next.
+        drop(permit);
+        for rejected in pending.committed().await? {
             kept = kept.saturating_sub(1);
-            rejected.push(index, rejection);
+            rejections.push(rejected.index, rejected.error);
         }
     }
-    shared.count_rejected(rejected.count());
-    Ok(reply(kept, rejected))
+    state.count_rejected(rejections.count());
+    Ok(reply(kept, rejections))
 }
 
-/// The reply once what can be kept is kept. A reply that cannot be written down is an empty one: none of its types
-/// can fail to be.
-fn reply(kept: usize, rejected: Rejected) -> Response {
-    let status =
-        if kept == 0 && rejected.count() > 0 { StatusCode::BAD_REQUEST } else { StatusCode::CREATED };
-    let body = serde_json::to_string(&rejected.into_reply()).unwrap_or_else(|_| "{}".to_owned());
-    json_reply(status, body)
+/// A request whose body has arrived.
+struct IncomingRequest {
+    application: String,
+    coding: Coding,
+    body: ReceivedBody,
 }
 
-/// Refuses before the body was read to its end. What the client is still sending is read and thrown away, within
-/// bounds: a client that is cut off while it sends never sees the answer.
-async fn refuse(body: Body, error: IngestError) -> IngestError {
-    body::drain(body).await;
-    error
+/// Checks the headers and receives the body. On an error, the rest of the body is drained before the reply.
+async fn receive(state: &SharedState, request: Request) -> Result<IncomingRequest, IngestError> {
+    let (parts, body) = request.into_parts();
+    let checked = application_id(&parts.headers)
+        .and_then(|application| Ok((application, Coding::from_headers(&parts.headers)?)));
+    let (application, coding) = match checked {
+        Ok(checked) => checked,
+        Err(error) => {
+            body::drain(body).await;
+            return Err(error);
+        }
+    };
+    match state.bodies.receive(body).await {
+        Ok(body) => Ok(IncomingRequest { application, coding, body }),
+        Err(ReceiveError { error, rest }) => {
+            body::drain(rest).await;
+            Err(error.into())
+        }
+    }
 }
 
-/// The application id, which is required on every call.
-fn application(headers: &HeaderMap) -> Result<String, IngestError> {
+/// Returns the application id, which every call must have.
+fn application_id(headers: &HeaderMap) -> Result<String, IngestError> {
     headers
-        .get(wire::APPLICATION_ID)
+        .get(wire_header::APPLICATION_ID)
         .map(|id| String::from_utf8_lossy(id.as_bytes()).trim().to_owned())
         .filter(|id| !id.is_empty())
         .ok_or(IngestError::NoApplication)
 }
 
-/// Judges every element of a document on its own.
-fn judge(kind: Kind, text: &[u8], received: &Received) -> Result<(Work, Rejected), IngestError> {
-    let elements = list::elements(text, received.shape)?;
-    Ok(match kind {
-        Kind::Events => {
-            let (kept, rejected) = list::judge_each(&elements, |_, raw| event::judge(raw, received));
-            (Work::Events(kept), rejected)
+/// A decoded and validated body.
+struct Processed {
+    records: Records,
+    rejections: Rejections,
+    decoded_size: usize,
+    permit: OwnedSemaphorePermit,
+}
+
+/// Decodes a body and validates its elements.
+fn process(
+    body: &ReceivedBody,
+    coding: Coding,
+    info: &RequestInfo,
+    permit: OwnedSemaphorePermit,
+) -> Result<Processed, IngestError> {
+    let text = body::decode(coding, body.bytes())?;
+    let elements = batch::elements(&text, info.shape)?;
+    let (records, rejections) = match info.kind {
+        ElementKind::Event => {
+            let events = batch::validate_each(&elements, |_, raw| event::validate(raw, info));
+            (Records::Events(events.records), events.rejections)
         }
-        Kind::Actions => {
-            let (kept, rejected) = list::judge_each(&elements, |_, raw| action::judge(raw, received));
-            (Work::Actions(kept), rejected)
+        ElementKind::Action => {
+            let actions = batch::validate_each(&elements, |_, raw| action::validate(raw, info));
+            (Records::Actions(actions.records), actions.rejections)
         }
-        Kind::Profiles(kind) => {
-            let (kept, rejected) =
-                list::judge_each(&elements, |index, raw| profile::judge(kind, index, raw, received));
-            (Work::Profiles(kept), rejected)
+        ElementKind::Profile(kind) => {
+            let validate = |index, raw| profile::validate(kind, index, raw, info);
+            let profiles = batch::validate_each(&elements, validate);
+            (Records::Profiles(profiles.records), profiles.rejections)
         }
-    })
+    };
+    Ok(Processed { records, rejections, decoded_size: text.len(), permit })
+}
+
+/// Replies with 201, or with 400 if there are rejections and nothing was kept.
+fn reply(kept: usize, rejections: Rejections) -> Response {
+    let status =
+        if kept == 0 && rejections.count() > 0 { StatusCode::BAD_REQUEST } else { StatusCode::CREATED };
+    // Serialisation of this type cannot fail.
+    let body = serde_json::to_string(&rejections.into_reply()).unwrap_or_else(|_| "{}".to_owned());
+    json_reply(status, body)
 }

@@ -1,60 +1,59 @@
-//! One user, company or subscription, judged and completed: what it must have, and `modified_time`.
+//! Validates one user, company or subscription. Fills in `modified_time` if it is absent.
 
-use moesif_wire::{Rejection, limits};
+use moesif_wire::{ValidationError, limits};
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    Received, Shape,
-    fields::{Fields, object, optional_object, required_text, text, time_or, unexpected},
+    RequestInfo, Shape,
+    fields::{Fields, non_empty, object, optional_object, optional_text, required_text, time_or, unexpected},
 };
 use crate::store::{ProfileKind, ProfileRecord};
 
-/// Judges one profile.
-pub(super) fn judge(
+/// `index` is the profile's position in the batch.
+pub(super) fn validate(
     kind: ProfileKind,
     index: usize,
     raw: &RawValue,
-    received: &Received,
-) -> Result<ProfileRecord, Rejection> {
+    info: &RequestInfo,
+) -> Result<ProfileRecord, ValidationError> {
     let mut fields = object(raw)?;
     let key = required_text(&mut fields, kind.key_field())?;
     match kind {
         ProfileKind::User => {
-            text(&mut fields, "company_id")?;
+            optional_text(&mut fields, "company_id")?;
         }
         ProfileKind::Company => {}
         ProfileKind::Subscription => {
             required_text(&mut fields, "company_id")?;
-            // The contract asks for it on the single route only.
-            match received.shape {
+            // The contract requires a status on the single route only.
+            match info.shape {
                 Shape::Single => drop(required_text(&mut fields, "status")?),
-                Shape::Batch => drop(text(&mut fields, "status")?),
+                Shape::Batch => drop(optional_text(&mut fields, "status")?),
             }
         }
     }
     optional_object(&fields, "metadata")?;
     optional_object(&fields, "campaign")?;
-    time_or(&mut fields, "modified_time", received.at)?;
-    let tokens = tokens(&mut fields)?;
-    Ok(ProfileRecord { index, kind, key, tokens, document: Value::Object(fields).to_string() })
+    time_or(&mut fields, "modified_time", info.received_at)?;
+    let session_tokens = take_session_tokens(&mut fields)?;
+    Ok(ProfileRecord { index, kind, key, session_tokens, document: Value::Object(fields).to_string() })
 }
 
-/// Takes the session tokens out: they accumulate and are stored apart. One token or an array of them.
-fn tokens(fields: &mut Fields) -> Result<Vec<String>, Rejection> {
+/// Removes `session_token`, which is one token or an array of them. Tokens accumulate, so they are stored
+/// apart.
+fn take_session_tokens(fields: &mut Fields) -> Result<Vec<String>, ValidationError> {
     const FIELD: &str = "session_token";
-    if let Some(Value::Array(list)) = fields.get(FIELD) {
-        let tokens = list
-            .iter()
-            .map(|token| token.as_str().map(str::to_owned))
-            .collect::<Option<Vec<_>>>()
-            .ok_or_else(|| {
+    let tokens = if let Some(Value::Array(list)) = fields.get(FIELD) {
+        let tokens: Option<Vec<String>> =
+            list.iter().map(|token| token.as_str().map(str::to_owned)).collect();
+        let tokens = tokens.ok_or_else(|| {
             unexpected(FIELD, "a string or an array of strings", &Value::Array(list.clone()))
         })?;
         tokens.iter().try_for_each(|token| limits::check(FIELD, token))?;
-        fields.remove(FIELD);
-        return Ok(tokens);
-    }
-    let token = text(fields, FIELD)?.filter(|token| !token.is_empty());
+        tokens
+    } else {
+        non_empty(optional_text(fields, FIELD)?).into_iter().collect()
+    };
     fields.remove(FIELD);
-    Ok(token.into_iter().collect())
+    Ok(tokens)
 }

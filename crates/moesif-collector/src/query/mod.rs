@@ -1,7 +1,4 @@
-//! The read API, `/api`: what was captured, as JSON.
-//!
-//! In: a path and parameters. Out: rows, whole documents, counts; a parameter that cannot be understood is named in
-//! the refusal. Only reads, and never waits for the writer.
+//! The read API under `/api`: captured data as JSON. An error names the invalid parameter.
 
 mod parameters;
 
@@ -13,29 +10,29 @@ use axum::{
     routing::get,
 };
 use moesif_wire::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
-    refusal::{Refusal, json_reply},
-    server::Shared,
-    store::{EventRow, ProfileKind, ReadError, StoredEvent},
+    reply::{ErrorReply, json_reply},
+    state::SharedState,
+    store::{EventRow, ProfileKind, ReadError, StoredEvent, parse_object},
 };
 use parameters::{BadParameter, Parameters};
 
-/// Rows on a page unless the query says otherwise.
-const PAGE: usize = 50;
-/// Rows on a page at most.
-const LONGEST_PAGE: usize = 1000;
+/// Rows on a page without a `limit` parameter.
+const DEFAULT_LIMIT: usize = 50;
+/// Maximum number of rows on a page.
+const MAX_LIMIT: usize = 1000;
 
-/// Why a question is not answered.
+/// Why a query fails.
 #[derive(Debug, thiserror::Error)]
 enum QueryError {
     #[error(transparent)]
     Parameter(#[from] BadParameter),
-    #[error("the id in the path is not text in UTF-8; escape its bytes as %XX")]
-    Path,
+    #[error("the id in the path is not valid UTF-8; percent-encode the bytes of its UTF-8 text")]
+    InvalidId,
     #[error("there is no {0} `{1}`")]
-    Unknown(&'static str, String),
+    NotFound(&'static str, String),
     #[error(transparent)]
     Read(#[from] ReadError),
 }
@@ -43,28 +40,28 @@ enum QueryError {
 impl IntoResponse for QueryError {
     fn into_response(self) -> Response {
         let status = match &self {
-            Self::Parameter(_) | Self::Path => StatusCode::BAD_REQUEST,
-            Self::Unknown(..) => StatusCode::NOT_FOUND,
+            Self::Parameter(_) | Self::InvalidId => StatusCode::BAD_REQUEST,
+            Self::NotFound(..) => StatusCode::NOT_FOUND,
             Self::Read(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
-        let mut refusal = Refusal::new(status, &self);
-        if let (Self::Parameter(bad), Value::Object(body)) = (self, &mut refusal.body) {
+        let mut reply = ErrorReply::new(status, &self);
+        if let (Self::Parameter(bad), Value::Object(body)) = (self, &mut reply.body) {
             body.insert("parameter".to_owned(), bad.parameter.into());
             body.insert("value".to_owned(), bad.value.into());
             body.insert("expected".to_owned(), bad.expected.into());
         }
-        refusal.into_response()
+        reply.into_response()
     }
 }
 
-/// An id in a path, which may turn out not to be text.
+/// An id in a path. An error if it is not UTF-8.
 type Id = Result<Path<String>, PathRejection>;
-type Answer = Result<Response, QueryError>;
+type QueryReply = Result<Response, QueryError>;
 
 /// The routes under `/api`.
-pub(crate) fn routes() -> Router<Shared> {
+pub(crate) fn routes() -> Router<SharedState> {
     let profile = |kind: ProfileKind| {
-        get(move |state: State<Shared>, key: Id, query: RawQuery| profile(state, key, query, kind))
+        get(move |state: State<SharedState>, key: Id, query: RawQuery| profile(state, key, query, kind))
     };
     Router::new()
         .route("/api/events", get(events))
@@ -76,17 +73,18 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/api/stats", get(stats))
 }
 
-async fn events(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Answer {
-    let mut parameters = Parameters::read(query.as_deref());
+async fn events(State(state): State<SharedState>, RawQuery(query): RawQuery) -> QueryReply {
+    let mut parameters = Parameters::parse(query.as_deref());
     let filter = parameters.event_filter()?;
-    let limit = parameters.limit(PAGE, LONGEST_PAGE)?;
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     parameters.done()?;
-    let (rows, next) = shared.store.readers().events(filter, limit).await?;
-    let rows: Vec<Value> = rows.iter().map(row).collect();
-    let next = next.map(parameters::write_cursor);
-    Ok(found(&json!({ "events": rows, "next": next })))
+    let page = state.store.readers().events(filter, limit).await?;
+    let rows: Vec<Value> = page.rows.iter().map(row).collect();
+    let next = page.next.map(parameters::write_cursor);
+    Ok(ok(&json!({ "events": rows, "next": next })))
 }
 
+/// Returns an event as the list shows it.
 fn row(event: &EventRow) -> Value {
     json!({
         "id": event.id,
@@ -106,88 +104,83 @@ fn row(event: &EventRow) -> Value {
     })
 }
 
-async fn event(State(shared): State<Shared>, id: Id, RawQuery(query): RawQuery) -> Answer {
-    let Path(id) = id.map_err(|_| QueryError::Path)?;
-    Parameters::read(query.as_deref()).done()?;
+async fn event(State(state): State<SharedState>, id: Id, RawQuery(query): RawQuery) -> QueryReply {
+    let Path(id) = id.map_err(|_| QueryError::InvalidId)?;
+    Parameters::parse(query.as_deref()).done()?;
     let stored = match id.parse() {
-        Ok(number) => shared.store.readers().event(number).await?,
+        Ok(number) => state.store.readers().event(number).await?,
         Err(_) => None,
     };
-    let stored = stored.ok_or(QueryError::Unknown("event", id))?;
-    Ok(json_reply(StatusCode::OK, whole(&stored)))
+    let stored = stored.ok_or(QueryError::NotFound("event", id))?;
+    Ok(json_reply(StatusCode::OK, with_collector_fields(&stored)))
 }
 
-/// The stored document with what the collector knows put before its first field. It is not taken apart for that:
-/// a body may hold what a JSON tree cannot.
-fn whole(event: &StoredEvent) -> String {
-    let mut known = json!({
+/// Returns the stored document with the collector's own fields before the first one. The text is not parsed:
+/// a body may hold values that a JSON tree cannot.
+fn with_collector_fields(event: &StoredEvent) -> String {
+    let mut own_fields = json!({
         "id": event.id,
         "received_at": Timestamp::from_millis(event.received),
         "duration_ms": event.duration,
     })
     .to_string();
-    known.pop();
+    own_fields.pop();
     let fields = event.document.strip_prefix('{').unwrap_or("}");
-    known + "," + fields
+    own_fields + "," + fields
 }
 
-async fn actions(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Answer {
-    let mut parameters = Parameters::read(query.as_deref());
-    let limit = parameters.limit(PAGE, LONGEST_PAGE)?;
+async fn actions(State(state): State<SharedState>, RawQuery(query): RawQuery) -> QueryReply {
+    let mut parameters = Parameters::parse(query.as_deref());
+    let limit = parameters.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
     parameters.done()?;
-    let actions = shared.store.readers().actions(i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+    let actions = state.store.readers().actions(limit).await?;
     let actions: Vec<Value> = actions
         .into_iter()
-        .map(|(id, document)| {
-            let mut action = object(&document);
-            action.insert("id".to_owned(), id.into());
-            Value::Object(action)
+        .map(|action| {
+            let mut fields = parse_object(&action.document);
+            fields.insert("id".to_owned(), action.id.into());
+            Value::Object(fields)
         })
         .collect();
-    Ok(found(&json!({ "actions": actions })))
+    Ok(ok(&json!({ "actions": actions })))
 }
 
 async fn profile(
-    State(shared): State<Shared>,
+    State(state): State<SharedState>,
     key: Id,
     RawQuery(query): RawQuery,
     kind: ProfileKind,
-) -> Answer {
-    let Path(key) = key.map_err(|_| QueryError::Path)?;
-    let mut parameters = Parameters::read(query.as_deref());
+) -> QueryReply {
+    let Path(key) = key.map_err(|_| QueryError::InvalidId)?;
+    let mut parameters = Parameters::parse(query.as_deref());
     let application = parameters.take("app");
     parameters.done()?;
-    let stored = shared.store.readers().profile(kind, key.clone(), application).await?;
-    let (document, tokens) = stored.ok_or(QueryError::Unknown(kind.as_str(), key))?;
-    let mut profile = object(&document);
-    if !tokens.is_empty() {
-        profile.insert("session_token".to_owned(), tokens.into());
+    let stored = state.store.readers().profile(kind, key.clone(), application).await?;
+    let stored = stored.ok_or(QueryError::NotFound(kind.as_str(), key))?;
+    let mut profile = parse_object(&stored.document);
+    if !stored.session_tokens.is_empty() {
+        profile.insert("session_token".to_owned(), stored.session_tokens.into());
     }
-    Ok(found(&Value::Object(profile)))
+    Ok(ok(&Value::Object(profile)))
 }
 
-/// A stored document of a small kind: this collector wrote it from an object.
-fn object(document: &str) -> Map<String, Value> {
-    serde_json::from_str(document).unwrap_or_default()
-}
-
-async fn stats(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Answer {
-    Parameters::read(query.as_deref()).done()?;
-    let stats = shared.store.readers().stats().await?;
-    Ok(found(&json!({
-        "events": stats.events,
-        "duplicates": stats.duplicates,
-        "rejected": shared.rejected(),
-        "actions": stats.actions,
-        "users": stats.users,
-        "companies": stats.companies,
-        "routes": stats.routes,
-        "newest": stats.newest.map(Timestamp::from_millis),
-        "oldest": stats.oldest.map(Timestamp::from_millis),
-        "database_bytes": stats.bytes,
+async fn stats(State(state): State<SharedState>, RawQuery(query): RawQuery) -> QueryReply {
+    Parameters::parse(query.as_deref()).done()?;
+    let counts = state.store.readers().stats().await?;
+    Ok(ok(&json!({
+        "events": counts.events,
+        "duplicates": counts.duplicates,
+        "rejected": state.rejected(),
+        "actions": counts.actions,
+        "users": counts.users,
+        "companies": counts.companies,
+        "routes": counts.routes,
+        "newest": counts.newest.map(Timestamp::from_millis),
+        "oldest": counts.oldest.map(Timestamp::from_millis),
+        "database_bytes": counts.bytes,
     })))
 }
 
-fn found(body: &Value) -> Response {
+fn ok(body: &Value) -> Response {
     json_reply(StatusCode::OK, body.to_string())
 }

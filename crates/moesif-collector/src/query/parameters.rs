@@ -1,12 +1,11 @@
-//! Query parameters. In: the text behind `?`. Out: a filter, a limit, a place to go on from; or the first parameter
-//! that is wrong, with what was expected of it.
+//! Query parameters of the read API.
 
 use axum::{extract::Query, http::Uri};
-use moesif_wire::{Direction, Timestamp};
+use moesif_wire::{Direction, Timestamp, time};
 
 use crate::store::{Cursor, EventFilter, StatusFilter};
 
-/// A parameter that cannot be understood.
+/// A parameter that is unknown, given twice or has an invalid value.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("parameter `{parameter}` is `{value}`; expected {expected}")]
 pub(super) struct BadParameter {
@@ -15,17 +14,17 @@ pub(super) struct BadParameter {
     pub(super) expected: String,
 }
 
-/// The parameters not yet looked at.
+/// The parameters that no reader has taken yet.
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    pub(super) fn read(query: Option<&str>) -> Self {
+    pub(super) fn parse(query: Option<&str>) -> Self {
         let uri: Option<Uri> = format!("/?{}", query.unwrap_or_default()).parse().ok();
         let pairs = uri.and_then(|uri| Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
         Self(pairs.map_or_else(Vec::new, |Query(pairs)| pairs))
     }
 
-    /// Takes a parameter out. An empty one is one that was not filled in.
+    /// Removes a parameter and returns its value. An empty value counts as absent.
     pub(super) fn take(&mut self, name: &str) -> Option<String> {
         let at = self.0.iter().position(|(given, _)| given == name)?;
         Some(self.0.swap_remove(at).1).filter(|value| !value.is_empty())
@@ -46,47 +45,46 @@ impl Parameters {
         }
     }
 
-    /// The page size.
-    pub(super) fn limit(&mut self, usual: usize, most: usize) -> Result<usize, BadParameter> {
-        let expected = format!("a whole number from 1 to {most}");
-        let limit = self.parsed("limit", &expected, |text| {
-            text.parse().ok().filter(|limit| (1..=most).contains(limit))
-        })?;
-        Ok(limit.unwrap_or(usual))
+    /// Reads the page size.
+    pub(super) fn limit(&mut self, default: usize, max: usize) -> Result<usize, BadParameter> {
+        let expected = format!("a whole number from 1 to {max}");
+        let limit = self
+            .parsed("limit", &expected, |text| text.parse().ok().filter(|limit| (1..=max).contains(limit)))?;
+        Ok(limit.unwrap_or(default))
     }
 
-    /// Which events, and from where on.
+    /// Reads the filter and the cursor of a list of events.
     pub(super) fn event_filter(&mut self) -> Result<EventFilter, BadParameter> {
-        const TIME: &str = "an ISO 8601 date-time such as 2026-11-21T08:51:26.838Z, or milliseconds since 1970 in 10 digits or more";
+        let expected_time = format!("{}, or at least 10 digits of milliseconds since 1970", time::EXPECTED);
         Ok(EventFilter {
             verb: self.take("verb"),
-            status: self.parsed("status", "a status such as 404 or a class such as 4xx", status)?,
+            status: self.parsed("status", "a status such as 404 or a class such as 4xx", parse_status)?,
             route: self.take("route"),
             user: self.take("user"),
             company: self.take("company"),
             direction: self.parsed("direction", "Incoming, Outgoing or Internal", |word| {
                 Direction::parse(word).map(Direction::as_str)
             })?,
-            from: self.parsed("from", TIME, time)?,
-            to: self.parsed("to", TIME, time)?,
-            after: self.parsed("cursor", "the `next` of an earlier answer", read_cursor)?,
+            from: self.parsed("from", &expected_time, parse_time)?,
+            to: self.parsed("to", &expected_time, parse_time)?,
+            after: self.parsed("cursor", "the value of `next` in an earlier reply", read_cursor)?,
         })
     }
 
-    /// Nothing may be left: a misspelt filter must not read as no filter.
+    /// Fails if a parameter is left: a misspelt filter must not mean "no filter".
     pub(super) fn done(mut self) -> Result<(), BadParameter> {
         match self.0.pop() {
             None => Ok(()),
             Some((parameter, value)) => Err(BadParameter {
                 parameter,
                 value,
-                expected: "no parameter of this name, or only one of it".to_owned(),
+                expected: "no parameter with this name, or only one".to_owned(),
             }),
         }
     }
 }
 
-fn status(text: &str) -> Option<StatusFilter> {
+fn parse_status(text: &str) -> Option<StatusFilter> {
     let class = text.strip_suffix("xx").or_else(|| text.strip_suffix("XX"));
     match class {
         Some(digit) => digit.parse().ok().filter(|class| *class <= 9).map(StatusFilter::Class),
@@ -94,8 +92,9 @@ fn status(text: &str) -> Option<StatusFilter> {
     }
 }
 
-/// Milliseconds, a date-time, or a date. A short number is more likely a year than a moment of 1970. A `+` that was not escaped has become a space before it got here.
-fn time(text: &str) -> Option<i64> {
+/// Parses milliseconds since the Unix epoch, a date-time or a date. A number of less than 10 digits is more
+/// likely a year than a moment in 1970. A `+` that was not percent-encoded arrives as a space.
+fn parse_time(text: &str) -> Option<i64> {
     let date_time = |text: &str| Timestamp::parse(text).ok().map(Timestamp::as_millis);
     let millis = (text.len() >= 10).then(|| text.parse().ok()).flatten();
     millis
@@ -104,7 +103,7 @@ fn time(text: &str) -> Option<i64> {
         .or_else(|| date_time(&format!("{text}T00:00:00Z")))
 }
 
-/// A place in the list as text; its readers need not know what is in it.
+/// Returns a cursor as text. Clients pass it back unchanged.
 pub(super) fn write_cursor(cursor: Cursor) -> String {
     format!("{}_{}", cursor.time, cursor.id)
 }
@@ -119,7 +118,7 @@ mod tests {
     use super::*;
 
     fn filter(query: &str) -> Result<EventFilter, BadParameter> {
-        let mut parameters = Parameters::read(Some(query));
+        let mut parameters = Parameters::parse(Some(query));
         let filter = parameters.event_filter()?;
         parameters.limit(50, 1000)?;
         parameters.done()?;
@@ -127,23 +126,23 @@ mod tests {
     }
 
     #[test]
-    fn a_time_is_written_in_several_ways() {
+    fn time_has_several_notations() {
         for text in [
             "1795251086838",
             "2026-11-21T08:51:26.838",
             "2026-11-21T09:51:26.838+01:00",
             "2026-11-21T09:51:26.838 01:00",
         ] {
-            assert_eq!(time(text), Some(1_795_251_086_838), "{text}");
+            assert_eq!(parse_time(text), Some(1_795_251_086_838), "{text}");
         }
-        assert_eq!(time("2026-11-21"), Some(1_795_219_200_000));
+        assert_eq!(parse_time("2026-11-21"), Some(1_795_219_200_000));
         for text in ["yesterday", "2026", "202611", "2026-11", "-1"] {
-            assert_eq!(time(text), None, "{text}");
+            assert_eq!(parse_time(text), None, "{text}");
         }
     }
 
     #[test]
-    fn a_bad_parameter_is_named_with_its_value() {
+    fn error_names_the_parameter_and_its_value() {
         for (query, parameter, value) in [
             ("limit=0", "limit", "0"),
             ("limit=1001", "limit", "1001"),
@@ -161,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_reads_back() {
+    fn cursor_survives_a_round_trip() {
         let cursor = Cursor { time: -5, id: 7 };
         assert_eq!(read_cursor(&write_cursor(cursor)), Some(cursor));
     }
 
     #[test]
-    fn filters_are_read() {
+    fn parses_filters() {
         let read = filter("status=4xx&verb=GET&route=%2Fv1&limit=7&to=").unwrap();
         assert_eq!(read.status, Some(StatusFilter::Class(4)));
         assert_eq!((read.verb.as_deref(), read.route.as_deref(), read.to), (Some("GET"), Some("/v1"), None));

@@ -1,32 +1,31 @@
-//! Documents, compressed together. In: JSON documents one after the other. Out: blocks of them, and from a block the
-//! bytes of one document. Neighbouring events repeat each other, so compressing them together costs a fraction of
-//! compressing each.
+//! Blocks of documents that are compressed together. Neighbouring events resemble each other, so a block is
+//! much smaller than its documents compressed one by one.
 
 use std::io::{self, Read, Write};
 
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 
-/// A block is closed once it holds this much text: what a read of one event decompresses at most, unless the event
-/// itself is larger.
-const FULL: usize = 256 * 1024;
-/// The fastest level: the writer is one thread, and the next level saves few bytes on event batches.
-const LEVEL: u32 = 1;
+/// Size in bytes at which a block is closed. Reading one event decompresses at most this much, unless the
+/// event itself is larger.
+const BLOCK_SIZE: usize = 256 * 1024;
+/// The fastest level. The writer is one thread, and the next level saves few bytes.
+const COMPRESSION_LEVEL: u32 = 1;
 
-/// Where a document lies inside its block.
+/// Position of a document in its block, in bytes before compression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     pub(super) start: i64,
     pub(super) length: i64,
 }
 
-/// A block being filled.
+/// An open block that documents are added to.
 #[derive(Default)]
 pub(super) struct Block {
     text: Vec<u8>,
 }
 
 impl Block {
-    /// The span the next document of `length` bytes will have.
+    /// Returns the span of the next document, which has `length` bytes.
     pub(super) fn next_span(&self, length: usize) -> Span {
         let number = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
         Span { start: number(self.text.len()), length: number(length) }
@@ -37,42 +36,43 @@ impl Block {
         self.text.extend_from_slice(document.as_bytes());
     }
 
-    /// Whether it should be closed.
+    /// Whether the block should be closed.
     pub(super) fn is_full(&self) -> bool {
-        self.text.len() >= FULL
+        self.text.len() >= BLOCK_SIZE
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the block holds no document.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// The compressed block; the next one starts empty.
+    /// Returns the compressed block and begins an empty one.
     pub(super) fn close(&mut self) -> io::Result<Vec<u8>> {
-        let room = self.text.len() / 4;
-        let mut encoder = ZlibEncoder::new(Vec::with_capacity(room), Compression::new(LEVEL));
+        let expected_size = self.text.len() / 4;
+        let mut encoder =
+            ZlibEncoder::new(Vec::with_capacity(expected_size), Compression::new(COMPRESSION_LEVEL));
         encoder.write_all(&self.text)?;
         self.clear();
         encoder.finish()
     }
 
-    /// Forgets the documents; the memory of an unusually large one is given back.
+    /// Removes all documents and frees the memory of unusually large ones.
     pub(super) fn clear(&mut self) {
         self.text.clear();
-        self.text.shrink_to(2 * FULL);
+        self.text.shrink_to(2 * BLOCK_SIZE);
     }
 }
 
-/// One document out of a compressed block. What lies behind it is not decompressed.
+/// Reads one document from a compressed block. Decompresses nothing after the document.
 pub(super) fn extract(block: &[u8], span: Span) -> io::Result<String> {
-    let bad = || io::Error::from(io::ErrorKind::InvalidData);
-    let start = u64::try_from(span.start).map_err(|_| bad())?;
-    let length = u64::try_from(span.length).map_err(|_| bad())?;
+    let invalid = || io::Error::from(io::ErrorKind::InvalidData);
+    let start = u64::try_from(span.start).map_err(|_| invalid())?;
+    let length = u64::try_from(span.length).map_err(|_| invalid())?;
     let mut text = ZlibDecoder::new(block);
     io::copy(&mut text.by_ref().take(start), &mut io::sink())?;
     let mut document = String::new();
     let read = text.take(length).read_to_string(&mut document)?;
-    if u64::try_from(read).ok() == Some(length) { Ok(document) } else { Err(bad()) }
+    if u64::try_from(read).ok() == Some(length) { Ok(document) } else { Err(invalid()) }
 }
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_document_comes_back_out_of_its_block() {
+    fn every_document_can_be_extracted() {
         let documents: Vec<String> =
             (0..500).map(|n| format!(r#"{{"n":{n},"é":"{}"}}"#, "x".repeat(n))).collect();
         let mut block = Block::default();

@@ -1,37 +1,37 @@
-//! Names as numbers. In: a route, user, company, origin or application id. Out: the row id it is stored under, made
-//! if the name is new. Keeps recently seen names in memory, a bounded number of them.
+//! Tables that give names (routes, users, companies, origins, applications) numbers. A limited number of
+//! names is cached in memory.
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, OptionalExtension, Statement};
 
-/// Names remembered a dictionary; beyond it they are all forgotten and looked up again.
-const REMEMBERED: usize = 50_000;
-/// A longer name is not remembered, only looked up.
-const LONGEST_REMEMBERED: usize = 512;
+/// Maximum number of cached names per dictionary. A full cache is emptied.
+const MAX_CACHED: usize = 50_000;
+/// Maximum length of a cached name in bytes.
+const MAX_CACHED_LENGTH: usize = 512;
 
 /// One dictionary table.
 pub(super) struct Dictionary<'db> {
     database: &'db Connection,
     find: Statement<'db>,
     insert: Statement<'db>,
-    known: HashMap<String, i64>,
+    cache: HashMap<String, i64>,
 }
 
 impl<'db> Dictionary<'db> {
-    /// The dictionary kept in `table`.
+    /// Opens the dictionary in `table`.
     pub(super) fn new(database: &'db Connection, table: &'static str) -> rusqlite::Result<Self> {
         Ok(Self {
             database,
             find: database.prepare(&format!("SELECT id FROM {table} WHERE name = ?1"))?,
             insert: database.prepare(&format!("INSERT INTO {table} (name) VALUES (?1)"))?,
-            known: HashMap::new(),
+            cache: HashMap::new(),
         })
     }
 
-    /// The number of `name`.
+    /// Returns the number of a name. Adds the name if it is new.
     pub(super) fn id(&mut self, name: &str) -> rusqlite::Result<i64> {
-        if let Some(id) = self.known.get(name) {
+        if let Some(id) = self.cache.get(name) {
             return Ok(*id);
         }
         let stored = self.find.query_row([name], |row| row.get(0)).optional()?;
@@ -41,22 +41,22 @@ impl<'db> Dictionary<'db> {
             self.insert.execute([name])?;
             self.database.last_insert_rowid()
         };
-        if name.len() <= LONGEST_REMEMBERED {
-            if self.known.len() >= REMEMBERED {
-                self.known.clear();
+        if name.len() <= MAX_CACHED_LENGTH {
+            if self.cache.len() >= MAX_CACHED {
+                self.cache.clear();
             }
-            self.known.insert(name.to_owned(), id);
+            self.cache.insert(name.to_owned(), id);
         }
         Ok(id)
     }
 
-    /// The number of a name that may be absent.
-    pub(super) fn maybe_id(&mut self, name: Option<&str>) -> rusqlite::Result<Option<i64>> {
+    /// Returns the number of a name, if there is one.
+    pub(super) fn optional_id(&mut self, name: Option<&str>) -> rusqlite::Result<Option<i64>> {
         name.map(|name| self.id(name)).transpose()
     }
 
-    /// After a rollback: what was remembered may never have been stored.
-    pub(super) fn forget(&mut self) {
-        self.known.clear();
+    /// Empties the cache. Call it after a rollback: cached names may not be stored.
+    pub(super) fn clear_cache(&mut self) {
+        self.cache.clear();
     }
 }

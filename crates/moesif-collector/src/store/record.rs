@@ -1,15 +1,23 @@
-//! What is stored, ready to be stored: the rows of an event, an action and a profile, owned and judged.
+//! Validated records, ready to be stored.
 
-/// One event: the columns it is found by, and its document.
+use moesif_wire::ValidationError;
+use serde_json::{Map, Value};
+
+/// One event: the columns that lists and filters use, and the document. Times are milliseconds since the Unix
+/// epoch.
 #[derive(Debug)]
 pub(crate) struct EventRecord {
     pub(crate) transaction_id: Option<String>,
     pub(crate) time: i64,
+    /// Time from request to response in milliseconds.
     pub(crate) duration: Option<i64>,
     pub(crate) verb: String,
     pub(crate) status: Option<u16>,
+    /// Scheme and host of the URI.
     pub(crate) origin: String,
+    /// Path of the URI.
     pub(crate) route: String,
+    /// Query and fragment of the URI, with their separators.
     pub(crate) query: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) company: Option<String>,
@@ -31,7 +39,7 @@ pub(crate) struct ActionRecord {
     pub(crate) document: String,
 }
 
-/// What a profile is about.
+/// The kinds of profiles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ProfileKind {
     User,
@@ -40,7 +48,7 @@ pub(crate) enum ProfileKind {
 }
 
 impl ProfileKind {
-    /// The field that names the profile.
+    /// Returns the name of the field that identifies a profile.
     pub(crate) const fn key_field(self) -> &'static str {
         match self {
             Self::User => "user_id",
@@ -49,7 +57,7 @@ impl ProfileKind {
         }
     }
 
-    /// The word stored in the `kind` column and used in messages.
+    /// Returns the word for the `kind` column and for messages.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
@@ -59,28 +67,44 @@ impl ProfileKind {
     }
 }
 
-/// One profile as it was sent: what it adds to the stored one.
+/// One profile as it was sent. It is merged into the stored one.
 #[derive(Debug)]
 pub(crate) struct ProfileRecord {
-    /// Its place in the batch: only the merge shows whether it can be kept.
+    /// Position in the batch. The merge may still reject the profile, and the reply names its position.
     pub(crate) index: usize,
     pub(crate) kind: ProfileKind,
     pub(crate) key: String,
-    pub(crate) tokens: Vec<String>,
-    /// A JSON object; kept as text while it waits, a tree takes many times that.
+    pub(crate) session_tokens: Vec<String>,
+    /// A JSON object. Kept as text in the queue: a tree uses many times as much memory.
     pub(crate) document: String,
 }
 
-/// What one request asks to be stored.
+/// A record that the store rejects, with its position in the batch.
+#[derive(Clone, Debug)]
+pub(crate) struct RejectedRecord {
+    pub(crate) index: usize,
+    pub(crate) error: ValidationError,
+}
+
+/// What one request asks to store.
 #[derive(Debug)]
-pub(crate) enum Work {
+pub(crate) struct Batch {
+    pub(crate) application: String,
+    /// When the request arrived, in milliseconds since the Unix epoch.
+    pub(crate) received_at: i64,
+    pub(crate) records: Records,
+}
+
+/// The records of one request. All are of one kind.
+#[derive(Debug)]
+pub(crate) enum Records {
     Events(Vec<EventRecord>),
     Actions(Vec<ActionRecord>),
     Profiles(Vec<ProfileRecord>),
 }
 
-impl Work {
-    /// How many records there are.
+impl Records {
+    /// Returns the number of records.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Events(records) => records.len(),
@@ -89,9 +113,14 @@ impl Work {
         }
     }
 
-    /// About how many bytes of memory they hold; `sent` is the size they arrived in.
-    pub(super) fn weight(&self, sent: usize) -> usize {
-        const OVERHEAD: usize = 512;
-        sent.saturating_add(self.len().saturating_mul(OVERHEAD))
+    /// Estimates the memory of the records in bytes. `decoded_size` is the size of the body they came in.
+    pub(super) fn memory(&self, decoded_size: usize) -> usize {
+        const BYTES_PER_RECORD: usize = 512;
+        decoded_size.saturating_add(self.len().saturating_mul(BYTES_PER_RECORD))
     }
+}
+
+/// Parses the document of an action or profile. The collector wrote it from an object, so this cannot fail.
+pub(crate) fn parse_object(document: &str) -> Map<String, Value> {
+    serde_json::from_str(document).unwrap_or_default()
 }

@@ -1,24 +1,23 @@
-//! The database file: its tables, its version, and what every connection to it sets first.
-//!
-//! In: a path. Out: a connection whose schema is the one this build reads and writes. Never touches a database of a
-//! newer version, nor a file that is somebody else's.
+//! The database file: its tables, its version and the settings of each connection. A database of a newer
+//! version, or of another program, is never changed.
 
 use std::{fs::OpenOptions, io, path::Path};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::OpenError;
+use super::error::OpenError;
 
 /// Version of [`TABLES`], kept in `PRAGMA user_version`.
 const VERSION: i64 = 1;
-/// "Moes": tells a file of ours from any other SQLite database.
-const APPLICATION: i64 = 0x4d6f_6573;
+/// "Moes": marks a database of this collector, in `PRAGMA application_id`.
+const APPLICATION_ID: i64 = 0x4d6f_6573;
 
-/// Names are stored once and events refer to them by number. Documents are kept apart from the rows, concatenated
-/// and compressed in blocks, so that a listing never reads a body. Times are milliseconds since the Unix epoch.
+/// Names are stored once, and events refer to them by number. Documents are not in the event rows but in
+/// compressed blocks, so that a list never reads a body. Times are milliseconds since the Unix epoch.
 ///
-/// No index by user or company: the two halve what one disk takes in (measured: 32,000 events a second without, 16,000
-/// with, after 320,000 events), because each event dirties a page of each at random. Filtering reads by time instead.
+/// There is no index by user or company: each event would change a random page of each index. Measured after
+/// 320,000 events: 32,000 events per second without these indexes, 16,000 with them. Filters read the events
+/// by time instead.
 const TABLES: &str = "
 CREATE TABLE applications (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 CREATE TABLE origins (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
@@ -84,29 +83,31 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WI
 INSERT INTO counters VALUES ('events', 0), ('duplicates', 0), ('actions', 0);
 ";
 
-/// The one connection that writes. The log is folded back into the file every 16,000 pages: the more often, the
-/// more often the same pages are written. Makes the file and its tables when they are absent.
+/// Opens the only connection that writes. Creates the file and its tables if they do not exist.
+///
+/// A checkpoint runs every 16,000 pages of the log. More frequent checkpoints would write the same pages more
+/// often.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
-    let broken = |error| OpenError::Database { path: path.to_owned(), error };
-    create_private(path).map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
+    let failure = |error| OpenError::Database { path: path.to_owned(), error };
+    create_file(path).map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
     let mut database = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )
-    .map_err(broken)?;
+    .map_err(failure)?;
     let number = |database: &Connection, query| database.query_row(query, [], |row| row.get::<_, i64>(0));
-    let version = number(&database, "PRAGMA user_version").map_err(broken)?;
-    let owner = number(&database, "PRAGMA application_id").map_err(broken)?;
-    let tables = number(&database, "SELECT count(*) FROM sqlite_schema").map_err(broken)?;
-    // Whose it is comes first: a version says something only in a database of ours.
-    if owner != APPLICATION && (tables, version, owner) != (0, 0, 0) {
+    let version = number(&database, "PRAGMA user_version").map_err(failure)?;
+    let application_id = number(&database, "PRAGMA application_id").map_err(failure)?;
+    let tables = number(&database, "SELECT count(*) FROM sqlite_schema").map_err(failure)?;
+    // Checked before the version, which has a meaning only in a database of this collector.
+    if application_id != APPLICATION_ID && (tables, version, application_id) != (0, 0, 0) {
         return Err(OpenError::Foreign { path: path.to_owned() });
     }
     if version > VERSION {
-        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: VERSION });
+        return Err(OpenError::Newer { path: path.to_owned(), found: version, supported: VERSION });
     }
-    // What SQLite may not write it opens for reading, and says so only to the first who writes.
-    if database.is_readonly("main").map_err(broken)? {
+    // If the file is not writable, SQLite opens it read-only and reports no error.
+    if database.is_readonly("main").map_err(failure)? {
         return Err(OpenError::ReadOnly { path: path.to_owned() });
     }
     database
@@ -115,38 +116,38 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
              PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 134217728;
              PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;",
         )
-        .map_err(broken)?;
+        .map_err(failure)?;
     if version == 0 {
-        let made = database.transaction().and_then(|transaction| {
+        let created = database.transaction().and_then(|transaction| {
             transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.commit()
         });
-        made.map_err(broken)?;
+        created.map_err(failure)?;
     }
-    // The right to write, for real: not only in name.
-    database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(broken)?;
+    // Takes the write lock once: the checks above do not prove that writing works.
+    database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").map_err(failure)?;
     Ok(database)
 }
 
-/// Makes an empty file that only its owner can read where there is none. The files SQLite puts beside it get the
-/// same mode.
-fn create_private(path: &Path) -> io::Result<()> {
-    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+/// Creates an empty file that only its owner can read, if there is none. SQLite gives the files next to it
+/// the same mode.
+fn create_file(path: &Path) -> io::Result<()> {
+    match owner_only(OpenOptions::new().write(true).create_new(true)).open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => Ok(()),
     }
 }
 
-/// A file made with these options is its owner's only.
-pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+/// Sets the mode of new files so that only their owner can read them.
+pub(super) fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// A connection that can only read.
+/// Opens a read-only connection.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let database = Connection::open_with_flags(
         path,
@@ -160,9 +161,10 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
 mod tests {
     use super::*;
 
-    /// SIGKILL does not tell a write that reached the disk from one that did not: only the setting does.
+    /// A test that kills the process cannot show that a commit waits for the disk. This checks the setting
+    /// instead.
     #[test]
-    fn a_commit_waits_for_the_disk() {
+    fn commit_waits_for_the_disk() {
         let directory = std::env::temp_dir().join(format!("moesif-collector-schema-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let database = open_writer(&directory.join("collector.db")).unwrap();

@@ -1,8 +1,9 @@
-//! Who may read. In: a request for the page or the read API. Out: the request let through, or 403.
+//! Access check for the page and the read API.
 //!
-//! The port is open to every page the operator's browser shows. A page of another site is refused by its Origin; a
-//! site whose name was pointed at this machine (DNS rebinding) by its Host, which is checked where the collector
-//! listens on loopback and its names are therefore known.
+//! Any page in the operator's browser can send requests to the collector. A request of another site's page is
+//! recognised by its Origin header. A site whose name resolves to this machine (DNS rebinding) is recognised
+//! by its Host header. Host is checked only if the collector listens on a loopback address: only then are its
+//! valid names known.
 
 use std::net::SocketAddr;
 
@@ -13,22 +14,22 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{refusal::Refusal, server::Shared};
+use crate::{reply::ErrorReply, state::SharedState};
 
-/// Why a reader is turned away.
+/// Why access is denied.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum Denied {
-    #[error("host `{0}` is not this collector; open it as http://{1}")]
+enum AccessError {
+    #[error("host `{0}` is not an address of this collector; open http://{1}")]
     Host(String, SocketAddr),
-    #[error("pages of `{0}` may not read captured data; open the collector's own page")]
+    #[error("pages of origin `{0}` may not read captured data; open the collector's own page")]
     Origin(String),
 }
 
-/// Checks Host and Origin, and marks the answer as nobody else's.
-pub(crate) async fn check(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let mut response = match judge(shared.address, request.headers()) {
+/// Checks Host and Origin. Adds headers that keep other sites from embedding the reply.
+pub(crate) async fn check(State(state): State<SharedState>, request: Request, next: Next) -> Response {
+    let mut response = match check_headers(state.address, request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(denied) => Refusal::new(StatusCode::FORBIDDEN, &denied).into_response(),
+        Err(error) => ErrorReply::new(StatusCode::FORBIDDEN, &error).into_response(),
     };
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -39,25 +40,25 @@ pub(crate) async fn check(State(shared): State<Shared>, request: Request, next: 
     response
 }
 
-fn judge(address: SocketAddr, headers: &HeaderMap) -> Result<(), Denied> {
-    let host = only(headers, &header::HOST);
-    if address.ip().is_loopback() && !host.as_deref().is_some_and(|host| names(address, host)) {
-        return Err(Denied::Host(host.unwrap_or_default(), address));
+fn check_headers(address: SocketAddr, headers: &HeaderMap) -> Result<(), AccessError> {
+    let host = single(headers, &header::HOST);
+    if address.ip().is_loopback() && !host.as_deref().is_some_and(|host| is_own_host(address, host)) {
+        return Err(AccessError::Host(host.unwrap_or_default(), address));
     }
     if headers.contains_key(header::ORIGIN) {
-        let origin = only(headers, &header::ORIGIN).unwrap_or_default();
-        let same = origin
+        let origin = single(headers, &header::ORIGIN).unwrap_or_default();
+        let is_same_origin = origin
             .split_once("://")
             .is_some_and(|(_, at)| host.as_deref().is_some_and(|host| host.eq_ignore_ascii_case(at)));
-        if !same {
-            return Err(Denied::Origin(origin));
+        if !is_same_origin {
+            return Err(AccessError::Origin(origin));
         }
     }
     Ok(())
 }
 
-/// The value of a header that is there exactly once.
-fn only(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+/// Returns the value of a header that is present exactly once.
+fn single(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => Some(String::from_utf8_lossy(value.as_bytes()).into_owned()),
@@ -65,8 +66,8 @@ fn only(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     }
 }
 
-/// Whether a Host header means this loopback address. The port may be left out where it is HTTP's own.
-fn names(address: SocketAddr, host: &str) -> bool {
+/// Whether a Host header names this loopback address. The port may be absent if it is 80.
+fn is_own_host(address: SocketAddr, host: &str) -> bool {
     let port = format!(":{}", address.port());
     let name = match host.strip_suffix(&port) {
         Some(name) => name,
@@ -84,17 +85,17 @@ fn names(address: SocketAddr, host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn verdict(address: &str, given: &[(HeaderName, &'static str)]) -> bool {
+    fn is_allowed(address: &str, given: &[(HeaderName, &'static str)]) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in given {
             headers.append(name, HeaderValue::from_static(value));
         }
-        judge(address.parse().unwrap(), &headers).is_ok()
+        check_headers(address.parse().unwrap(), &headers).is_ok()
     }
 
     #[test]
-    fn on_loopback_only_its_own_names_are_hosts() {
-        let host = |value| verdict("127.0.0.1:9500", &[(header::HOST, value)]);
+    fn on_loopback_only_own_hosts_are_allowed() {
+        let host = |value| is_allowed("127.0.0.1:9500", &[(header::HOST, value)]);
         for good in ["localhost:9500", "127.0.0.1:9500", "[::1]:9500", "LOCALHOST:9500"] {
             assert!(host(good), "{good}");
         }
@@ -103,14 +104,14 @@ mod tests {
         {
             assert!(!host(bad), "{bad}");
         }
-        assert!(!verdict("127.0.0.1:9500", &[]));
-        assert!(!verdict("127.0.0.1:1", &[(header::HOST, "localhost:1"), (header::HOST, "localhost:1")]));
-        assert!(verdict("127.0.0.1:80", &[(header::HOST, "localhost")]));
-        assert!(verdict("0.0.0.0:9500", &[(header::HOST, "collector.example")]));
+        assert!(!is_allowed("127.0.0.1:9500", &[]));
+        assert!(!is_allowed("127.0.0.1:1", &[(header::HOST, "localhost:1"), (header::HOST, "localhost:1")]));
+        assert!(is_allowed("127.0.0.1:80", &[(header::HOST, "localhost")]));
+        assert!(is_allowed("0.0.0.0:9500", &[(header::HOST, "collector.example")]));
     }
 
     #[test]
-    fn a_page_of_another_origin_does_not_read() {
+    fn other_origins_are_denied() {
         for (origin, good) in [
             ("http://localhost:9500", true),
             ("http://localhost:9501", false),
@@ -118,7 +119,7 @@ mod tests {
             ("null", false),
         ] {
             let given = [(header::HOST, "localhost:9500"), (header::ORIGIN, origin)];
-            assert_eq!(verdict("127.0.0.1:9500", &given), good, "{origin}");
+            assert_eq!(is_allowed("127.0.0.1:9500", &given), good, "{origin}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The page. Out: one HTML document, its script and its style, embedded in the binary. The page asks `/api` for
-//! everything it shows and shows it as text: what is captured was written by strangers.
+//! The page: one HTML file, a script and a style sheet, embedded in the binary. The script gets all data from
+//! `/api`. It inserts captured data as text only, never as HTML: attackers may have written it.
 
 pub(crate) mod guard;
 
@@ -10,14 +10,14 @@ use axum::{
     routing::get,
 };
 
-use crate::server::Shared;
+use crate::state::SharedState;
 
-/// Nothing from elsewhere, nothing inline, no frame around it.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+/// Allows only files of this origin. Forbids inline scripts and styles, and other pages that frame this one.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The routes of the page.
-pub(crate) fn routes() -> Router<Shared> {
+/// Returns the routes of the page.
+pub(crate) fn routes() -> Router<SharedState> {
     Router::new()
         .route("/", get(async || file("text/html; charset=utf-8", include_str!("page.html"))))
         .route("/page.js", get(async || file("text/javascript; charset=utf-8", include_str!("page.js"))))
@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Router<Shared> {
 fn file(media_type: &'static str, text: &'static str) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media_type),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::REFERRER_POLICY, "no-referrer"),
         (header::CACHE_CONTROL, "no-cache"),
     ]

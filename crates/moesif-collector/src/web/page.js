@@ -1,58 +1,58 @@
-// Lists the latest events and shows one. Everything captured is put on the page as text, never as markup.
+// Lists the latest events and shows one. Captured data is inserted as text, never as HTML.
 
-const PAGE = 100;
-const EVERY_MS = 3000;
+const PAGE_SIZE = 100;
+const REFRESH_MS = 3000;
 
 const element = (id) => document.getElementById(id);
-let older = null;
-let paging = false;
+let nextCursor = null; // Where the next page of older events begins.
+let hasOlderPages = false;
 
-async function askText(path) {
+async function fetchText(path) {
   const reply = await fetch(path);
   const text = await reply.text();
   if (reply.ok) return text;
-  let said;
-  try { said = JSON.parse(text).error; } catch { /* No sentence of ours: the status has to do. */ }
-  throw new Error(said ?? `the collector answered ${reply.status}`);
+  let message;
+  try { message = JSON.parse(text).error; } catch { /* Not an error reply of the collector. */ }
+  throw new Error(message ?? `the collector answered ${reply.status}`);
 }
 
-async function ask(path) {
-  return JSON.parse(await askText(path));
+async function fetchJson(path) {
+  return JSON.parse(await fetchText(path));
 }
 
-// JSON with line breaks, every value as it was written: parsing it would round long numbers, merge repeated names, and
-// fail on what is nested very deep. Strings are skipped whole, so what is in them is never mistaken for structure.
-function indented(json) {
-  const DEEPEST = 16; // Beyond it lines move no further to the right: their blanks would outweigh the text.
+// Adds line breaks to JSON text and keeps every value as it was written. A parser would round long numbers, merge
+// repeated names and fail on very deep nesting. Strings are copied as a whole, because they may contain brackets.
+function indent(json) {
+  const MAX_INDENT = 16; // Deeper lines are not indented further: the spaces would be longer than the text.
   const out = [];
   let depth = 0;
-  const line = () => "\n" + "  ".repeat(Math.min(depth, DEEPEST));
+  const lineBreak = () => "\n" + "  ".repeat(Math.min(depth, MAX_INDENT));
   for (let at = 0; at < json.length; at += 1) {
-    const sign = json[at];
-    if (sign === '"') {
+    const character = json[at];
+    if (character === '"') {
       const start = at;
       for (at += 1; at < json.length && json[at] !== '"'; at += 1) if (json[at] === "\\") at += 1;
       out.push(json.slice(start, at + 1));
-    } else if (sign === "{" || sign === "[") {
+    } else if (character === "{" || character === "[") {
       const rest = /\S/g;
       rest.lastIndex = at + 1;
       const next = rest.exec(json);
       if (next && (next[0] === "}" || next[0] === "]")) {
-        out.push(sign, next[0]);
+        out.push(character, next[0]);
         at = next.index;
       } else {
         depth += 1;
-        out.push(sign, line());
+        out.push(character, lineBreak());
       }
-    } else if (sign === "}" || sign === "]") {
+    } else if (character === "}" || character === "]") {
       depth -= 1;
-      out.push(line(), sign);
-    } else if (sign === ",") {
-      out.push(sign, line());
-    } else if (sign === ":") {
+      out.push(lineBreak(), character);
+    } else if (character === ",") {
+      out.push(character, lineBreak());
+    } else if (character === ":") {
       out.push(": ");
-    } else if (!/\s/.test(sign)) {
-      out.push(sign);
+    } else if (!/\s/.test(character)) {
+      out.push(character);
     }
   }
   return out.join("");
@@ -78,49 +78,49 @@ function row(event) {
     cell(event.user_id),
     cell(event.company_id),
   );
-  const open = () => show(event.id).catch(complain);
+  const open = () => show(event.id).catch(showError);
   tr.addEventListener("click", open);
   tr.addEventListener("keydown", (key) => key.key === "Enter" && open());
   return tr;
 }
 
 async function show(id) {
-  element("document").textContent = indented(await askText(`/api/events/${id}`));
+  element("document").textContent = indent(await fetchText(`/api/events/${id}`));
   element("detail").hidden = false;
 }
 
-function complain(error) {
+function showError(error) {
   element("summary").textContent = `Cannot load: ${error.message}`;
 }
 
-async function latest() {
-  const [list, stats] = await Promise.all([ask(`/api/events?limit=${PAGE}`), ask("/api/stats")]);
+async function loadLatest() {
+  const [list, stats] = await Promise.all([fetchJson(`/api/events?limit=${PAGE_SIZE}`), fetchJson("/api/stats")]);
   element("summary").textContent = `${stats.events} events, ${stats.users} users, ${stats.companies} companies`;
-  if (paging) return;
+  if (hasOlderPages) return;
   element("events").replaceChildren(...list.events.map(row));
-  older = list.next;
-  element("more").hidden = older === null;
+  nextCursor = list.next;
+  element("more").hidden = nextCursor === null;
 }
 
-async function more() {
-  if (older === null) return;
-  paging = true; // The list stays where its reader is instead of jumping back to the newest.
-  element("more").disabled = true; // A second click would add the same page again.
+async function loadOlder() {
+  if (nextCursor === null) return;
+  hasOlderPages = true; // From now on the list is not refreshed: it must not jump back to the newest events.
+  element("more").disabled = true; // A second click would add the same page twice.
   try {
-    const list = await ask(`/api/events?limit=${PAGE}&cursor=${encodeURIComponent(older)}`);
+    const list = await fetchJson(`/api/events?limit=${PAGE_SIZE}&cursor=${encodeURIComponent(nextCursor)}`);
     element("events").append(...list.events.map(row));
-    older = list.next;
-    element("more").hidden = older === null;
+    nextCursor = list.next;
+    element("more").hidden = nextCursor === null;
   } finally {
     element("more").disabled = false;
   }
 }
 
-async function follow() {
-  if (!document.hidden) await latest().catch(complain);
-  setTimeout(follow, EVERY_MS);
+async function refresh() {
+  if (!document.hidden) await loadLatest().catch(showError);
+  setTimeout(refresh, REFRESH_MS);
 }
 
-element("more").addEventListener("click", () => more().catch(complain));
+element("more").addEventListener("click", () => loadOlder().catch(showError));
 element("close").addEventListener("click", () => { element("detail").hidden = true; });
-follow();
+refresh();

@@ -1,4 +1,4 @@
-//! Limits of bodies, and bodies that are made to hurt.
+//! Size limits of bodies, and hostile bodies.
 
 use std::{fmt::Write as _, io::Write as _, thread};
 
@@ -9,14 +9,14 @@ use crate::harness::{Collector, Directory, MIB, Reply, event, gzip, until};
 
 const LIMIT: usize = 50 * MIB;
 
-/// The most memory the process has had, in bytes.
-fn peak(collector: &Collector) -> usize {
+/// Returns the peak memory of the process in bytes.
+fn peak_memory(collector: &Collector) -> usize {
     let status = std::fs::read_to_string(format!("/proc/{}/status", collector.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
 }
 
-/// An event whose request body is this JSON text, which need not be such that a JSON tree can hold it.
+/// Returns an event with this JSON text as its request body. A JSON tree may be unable to hold it.
 fn event_with_body(transaction_id: &str, body: &str) -> String {
     let mut whole = event(transaction_id);
     whole["request"]["body"] = json!("BODY");
@@ -24,7 +24,7 @@ fn event_with_body(transaction_id: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_body_over_the_limit_is_413_and_its_sender_gets_to_see_it() {
+fn sender_of_a_body_over_the_limit_receives_413() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let too_long = vec![b' '; LIMIT + 1];
@@ -43,7 +43,7 @@ fn a_body_over_the_limit_is_413_and_its_sender_gets_to_see_it() {
 }
 
 #[test]
-fn a_refused_body_is_read_on_so_that_the_refusal_is_seen() {
+fn rejected_body_is_drained_so_that_the_error_reply_arrives() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let body = vec![b' '; 20 * MIB];
@@ -56,12 +56,12 @@ fn a_refused_body_is_read_on_so_that_the_refusal_is_seen() {
 }
 
 #[test]
-fn a_compressed_bomb_costs_the_cap() {
+fn compression_bomb_uses_no_more_memory_than_the_limit() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let member = gzip(vec![b' '; 4 * MIB]);
     let bomb = member.repeat(512);
-    let before = peak(&collector);
+    let before = peak_memory(&collector);
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
@@ -72,18 +72,18 @@ fn a_compressed_bomb_costs_the_cap() {
             });
         }
     });
-    let grown = peak(&collector) - before;
+    let grown = peak_memory(&collector) - before;
     assert!(grown < 5 * LIMIT, "4 bombs of 2 GiB cost {} MiB", grown / MIB);
 }
 
 #[test]
-fn an_array_of_nothing_costs_no_multiple_of_itself() {
+fn array_of_tiny_elements_uses_no_multiple_of_its_size() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let zeros = format!("[{}0]", "0,".repeat(12 * MIB));
     let reply = collector.post("/v1/events/batch", &zeros);
     assert_eq!(reply.status, 413);
-    assert!(peak(&collector) < 5 * LIMIT, "{} MiB", peak(&collector) / MIB);
+    assert!(peak_memory(&collector) < 5 * LIMIT, "{} MiB", peak_memory(&collector) / MIB);
 
     let headers = (0..2_000_000).fold(String::from("{"), |mut text, n| {
         write!(text, "\"{n}\":0,").unwrap();
@@ -91,11 +91,11 @@ fn an_array_of_nothing_costs_no_multiple_of_itself() {
     }) + "\"x\":0}";
     let reply = collector.post("/v1/events", event("t").to_string().replace(r#"{"Accept":"*/*"}"#, &headers));
     assert_eq!((reply.status, &reply.json()["rejected"][0]["field"]), (400, &json!("request.headers")));
-    assert!(peak(&collector) < 5 * LIMIT, "{} MiB", peak(&collector) / MIB);
+    assert!(peak_memory(&collector) < 5 * LIMIT, "{} MiB", peak_memory(&collector) / MIB);
 }
 
 #[test]
-fn a_profile_or_action_over_a_megabyte_is_refused_alone() {
+fn only_the_profile_or_action_over_a_megabyte_is_rejected() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let zeros = format!("[{}0]", "0,".repeat(8 * MIB));
@@ -106,11 +106,11 @@ fn a_profile_or_action_over_a_megabyte_is_refused_alone() {
         assert_eq!((reply.status, &reply.json()["rejected"][0]["index"]), (status, &json!(0)), "{path}");
     }
     assert_eq!(collector.get("/api/users/b").status, 200);
-    assert!(peak(&collector) < 4 * LIMIT, "{} MiB", peak(&collector) / MIB);
+    assert!(peak_memory(&collector) < 4 * LIMIT, "{} MiB", peak_memory(&collector) / MIB);
 }
 
 #[test]
-fn a_damaged_compressed_body_is_400() {
+fn corrupt_compressed_body_is_400() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let whole = gzip(event("t").to_string());
@@ -125,7 +125,7 @@ fn a_damaged_compressed_body_is_400() {
 }
 
 #[test]
-fn what_a_json_tree_cannot_hold_costs_nobody_anything() {
+fn bodies_that_a_json_tree_cannot_hold_are_stored_unchanged() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
@@ -151,7 +151,7 @@ fn what_a_json_tree_cannot_hold_costs_nobody_anything() {
 }
 
 #[test]
-fn a_lone_surrogate_in_metadata_comes_back_as_it_was_sent() {
+fn lone_surrogate_in_metadata_is_stored_unchanged() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mut whole = event("t-1");
@@ -163,7 +163,7 @@ fn a_lone_surrogate_in_metadata_comes_back_as_it_was_sent() {
 }
 
 #[test]
-fn an_event_over_a_megabyte_is_kept_with_its_bodies_cut() {
+fn bodies_of_an_event_over_a_megabyte_are_cut() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let text = "x".repeat(2 * MIB);
@@ -205,12 +205,12 @@ fn an_event_over_a_megabyte_is_kept_with_its_bodies_cut() {
     assert_eq!(kept["request"]["body"], under["request"]["body"]);
 }
 
-/// The head of a POST of a chunked body.
+/// Head of a POST with a chunked body.
 const CHUNKED: &str = "POST /v1/events/batch HTTP/1.1\r\nHost: x\r\nX-Moesif-Application-Id: a\r\nConnection: close\r\n\
     Transfer-Encoding: chunked\r\n\r\n";
 
 #[test]
-fn clients_that_send_nothing_do_not_keep_others_out() {
+fn stalled_clients_do_not_block_others() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let declared = CHUNKED.replace("Transfer-Encoding: chunked", &format!("Content-Length: {LIMIT}"));
@@ -225,19 +225,19 @@ fn clients_that_send_nothing_do_not_keep_others_out() {
     }
     collector.keep("/v1/events", &event("t-1"));
 
-    // A slow one is served as well, in its own time.
+    // A slow client is served too.
     let mut slow = waiting.remove(0);
     slow.write_all(b"1\r\n]\r\n0\r\n\r\n").unwrap();
     assert_eq!(Reply::read(&mut slow).status, 201);
 }
 
 #[test]
-fn a_body_beyond_the_memory_for_bodies_is_told_to_come_back() {
+fn body_beyond_the_memory_budget_is_503_with_retry_after() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let part = vec![b' '; LIMIT - MIB];
     let mut held = Vec::new();
-    let refused = (0..6).find_map(|_| {
+    let reply = (0..6).find_map(|_| {
         let mut stream = collector.connect();
         write!(stream, "{CHUNKED}{:x}\r\n", part.len()).unwrap();
         stream.write_all(&part).unwrap();
@@ -249,21 +249,21 @@ fn a_body_beyond_the_memory_for_bodies_is_told_to_come_back() {
         stream.write_all(b"0\r\n\r\n").unwrap();
         Some(Reply::read(&mut stream))
     });
-    let refused = refused.unwrap();
-    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
-    // A client that leaves in the middle of its body gives back what it held.
+    let reply = reply.unwrap();
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
+    // A client that disconnects in the middle of its body frees its memory.
     drop(held);
-    until("the memory is given back", || {
+    until("the memory is free again", || {
         collector.call("POST", "/v1/events/batch").application("a").body(&part).send().status == 400
     });
     collector.keep("/v1/events", &event("t-1"));
 }
 
 #[test]
-fn a_field_that_every_list_would_repeat_has_a_limit() {
+fn fields_that_lists_show_have_a_size_limit() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
-    for (path, most) in [
+    for (path, max) in [
         ("/request/uri", 64 * 1024),
         ("/request/verb", 64),
         ("/request/ip_address", 1024),
@@ -273,9 +273,9 @@ fn a_field_that_every_list_would_repeat_has_a_limit() {
         ("/session_token", 4096),
     ] {
         let mut one = event(format!("t{path}"));
-        *one.pointer_mut(path).unwrap() = json!("x".repeat(most));
+        *one.pointer_mut(path).unwrap() = json!("x".repeat(max));
         collector.keep("/v1/events", &one);
-        *one.pointer_mut(path).unwrap() = json!("x".repeat(most + 1));
+        *one.pointer_mut(path).unwrap() = json!("x".repeat(max + 1));
         let reply = collector.post("/v1/events", one.to_string());
         let field = path.trim_start_matches('/').replace('/', ".");
         assert_eq!((reply.status, &reply.json()["rejected"][0]["field"]), (400, &json!(field)));
@@ -291,7 +291,7 @@ fn a_field_that_every_list_would_repeat_has_a_limit() {
 }
 
 #[test]
-fn an_event_that_is_long_without_its_bodies_is_refused_alone() {
+fn only_the_event_that_is_too_large_without_its_bodies_is_rejected() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mut bodies = event("t-1");

@@ -1,5 +1,5 @@
-//! Starts collectors and talks to them. The client is written out here so that a test can also send what no proper
-//! client would.
+//! Starts collectors and sends requests to them. The HTTP client is our own, so that tests can send malformed
+//! requests.
 
 use std::{
     fs::{self, File},
@@ -18,10 +18,10 @@ use flate2::{
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_moesif-collector");
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 pub(crate) const MIB: usize = 1024 * 1024;
 
-/// A directory of the test's own, gone when the test is.
+/// A directory for one test, removed at its end.
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
@@ -44,11 +44,11 @@ impl Directory {
 
 impl Drop for Directory {
     fn drop(&mut self) {
-        let _left_behind = fs::remove_dir_all(&self.0);
+        let _failed = fs::remove_dir_all(&self.0);
     }
 }
 
-/// A running collector; killed when the test is over.
+/// A running collector, killed at the end of the test.
 pub(crate) struct Collector {
     child: Child,
     pub(crate) address: String,
@@ -57,13 +57,13 @@ pub(crate) struct Collector {
 
 impl Drop for Collector {
     fn drop(&mut self) {
-        let _gone = self.child.kill();
-        let _gone = self.child.wait();
+        let _already_ended = self.child.kill();
+        let _already_waited = self.child.wait();
     }
 }
 
 impl Collector {
-    /// On a free port of loopback, with the data directory of `directory`.
+    /// Starts a collector on a free loopback port, with the data directory of `directory`.
     pub(crate) fn start(directory: &Directory) -> Self {
         Self::listening(directory, "127.0.0.1:0")
     }
@@ -73,8 +73,8 @@ impl Collector {
         Self::spawn(directory, listen, stderr.into())
     }
 
-    /// Whatever it writes to standard error fails.
-    pub(crate) fn unheard(directory: &Directory) -> Self {
+    /// Starts a collector that cannot write to standard error.
+    pub(crate) fn with_closed_stderr(directory: &Directory) -> Self {
         let mut collector = Self::spawn(directory, "127.0.0.1:0", Stdio::piped());
         drop(collector.child.stderr.take());
         collector
@@ -91,10 +91,10 @@ impl Collector {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let complaint = || fs::read_to_string(&stderr).unwrap_or_default();
+        let errors = || fs::read_to_string(&stderr).unwrap_or_default();
         let address = line
             .strip_prefix("listening on http://")
-            .unwrap_or_else(|| panic!("first line was {line:?}, standard error {:?}", complaint()))
+            .unwrap_or_else(|| panic!("first line was {line:?}, standard error {:?}", errors()))
             .trim_end()
             .to_owned();
         Self { child, address, stderr }
@@ -108,8 +108,8 @@ impl Collector {
         fs::read_to_string(&self.stderr).unwrap()
     }
 
-    /// Ends it between two instructions. What it wrote is still the operating system's to put on the disk: that the
-    /// disk was waited for is shown by the store's own test of `PRAGMA synchronous`.
+    /// Kills the process. What it wrote still reaches the disk through the operating system. That a commit
+    /// waits for the disk is shown by the store's own test of `PRAGMA synchronous`.
     pub(crate) fn kill_9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -121,23 +121,23 @@ impl Collector {
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let end = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < end, "the collector does not end");
+            assert!(Instant::now() < deadline, "the collector has not ended");
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
         stream
     }
 
-    /// A call with the Host header a browser would send.
+    /// Begins a call with the Host header that a browser would send.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call<'_> {
         let head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
         Call { collector: self, head, host: self.address.clone(), body: Vec::new() }
@@ -147,7 +147,7 @@ impl Collector {
         self.call("GET", path).send()
     }
 
-    /// The JSON at a path that must be there.
+    /// Returns the JSON at a path. The status must be 200.
     pub(crate) fn read(&self, path: &str) -> Value {
         let reply = self.get(path);
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
@@ -158,13 +158,13 @@ impl Collector {
         self.call("POST", path).application("app-1").body(body).send()
     }
 
-    /// Posts what must be kept whole.
+    /// Posts a document of which every element must be kept.
     pub(crate) fn keep(&self, path: &str, body: &Value) {
         let reply = self.post(path, body.to_string());
         assert_eq!((reply.status, reply.text().as_str()), (201, "{}"), "{path} {body}");
     }
 
-    /// All events, page by page.
+    /// Returns all events, read page by page.
     pub(crate) fn all_events(&self, query: &str) -> Vec<Value> {
         let mut events = Vec::new();
         let mut path = format!("/api/events?{query}");
@@ -178,14 +178,14 @@ impl Collector {
         }
     }
 
-    /// The text of the newest whole event.
+    /// Returns the JSON text of the newest event.
     pub(crate) fn newest(&self) -> String {
         let id = self.read("/api/events?limit=1")["events"][0]["id"].clone();
         self.get(&format!("/api/events/{id}")).text()
     }
 }
 
-/// A request being put together.
+/// A request under construction.
 pub(crate) struct Call<'c> {
     collector: &'c Collector,
     head: String,
@@ -224,7 +224,7 @@ impl Call<'_> {
         Reply::read(&mut stream)
     }
 
-    /// Sends the body in chunks of a mebibyte, its size unsaid.
+    /// Sends the body in chunks of 1 MiB, without a Content-Length.
     pub(crate) fn send_chunked(self) -> Reply {
         let mut stream = self.collector.connect();
         let head = format!("{}Host: {}\r\nTransfer-Encoding: chunked\r\n\r\n", self.head, self.host);
@@ -238,7 +238,7 @@ impl Call<'_> {
         Reply::read(&mut stream)
     }
 
-    /// Says that `length` bytes follow and sends none of them.
+    /// Sends a head with a Content-Length of `length`, and no body.
     pub(crate) fn send_only_head(self, length: u64) -> Reply {
         let mut stream = self.collector.connect();
         let head = format!("{}Host: {}\r\nContent-Length: {length}\r\n\r\n", self.head, self.host);
@@ -247,7 +247,7 @@ impl Call<'_> {
     }
 }
 
-/// An answer, read to the end of the connection.
+/// A reply, read to the end of the connection.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -259,7 +259,7 @@ impl Reply {
     pub(crate) fn read(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
-        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole head");
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a complete head");
         let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -282,29 +282,36 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
-    /// The sentence of a refusal, which every refusal has.
+    /// Returns the message of an error reply.
     pub(crate) fn error(&self) -> String {
         self.json()["error"].as_str().unwrap_or_else(|| panic!("no error in {}", self.text())).to_owned()
     }
 }
 
-/// Waits for a condition.
+/// Waits until a condition holds.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !holds() {
-        assert!(Instant::now() < end, "{what} did not come to hold");
+        assert!(Instant::now() < deadline, "timeout while waiting for: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Runs the binary to its end: exit code, standard output, standard error.
-pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(BINARY).args(arguments).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
+/// The result of a process that has ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-/// An event as the Python SDK sends it, nulls and all.
+/// Runs the binary to its end.
+pub(crate) fn run(arguments: &[&str]) -> Ended {
+    let output = Command::new(BINARY).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+}
+
+/// An event with nulls, as the Python SDK sends it.
 pub(crate) fn event(transaction_id: impl Into<Value>) -> Value {
     json!({
         "request": {

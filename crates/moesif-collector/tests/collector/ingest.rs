@@ -1,10 +1,10 @@
-//! What the ingestion routes accept and what they answer.
+//! The ingestion routes: what they accept and reply.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Collector, Directory, event, gzip, raw_deflate, zlib};
 
-/// One valid element for each route.
+/// Returns a valid element for each route.
 fn samples() -> [(&'static str, Value); 5] {
     [
         ("events", event(Value::Null)),
@@ -15,14 +15,14 @@ fn samples() -> [(&'static str, Value); 5] {
     ]
 }
 
-/// Gzip allows several members one after the other; together they are the text.
+/// Compresses a text as two gzip members in a row, which is valid gzip.
 fn in_two_members(text: &str) -> Vec<u8> {
     let (first, second) = text.as_bytes().split_at(9);
     [gzip(first), gzip(second)].concat()
 }
 
 #[test]
-fn every_route_takes_every_coding_with_and_without_the_prefix() {
+fn every_route_accepts_every_coding_with_and_without_prefix() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mut sent = 0;
@@ -64,7 +64,7 @@ fn every_route_takes_every_coding_with_and_without_the_prefix() {
 }
 
 #[test]
-fn nothing_is_taken_without_an_application_id() {
+fn application_id_is_required() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for (name, element) in samples() {
@@ -82,7 +82,7 @@ fn nothing_is_taken_without_an_application_id() {
 }
 
 #[test]
-fn each_element_of_a_batch_is_judged_alone() {
+fn each_element_of_a_batch_is_validated_alone() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mut no_time = event("t-2");
@@ -107,7 +107,7 @@ fn each_element_of_a_batch_is_judged_alone() {
 }
 
 #[test]
-fn when_nothing_is_kept_it_is_400_with_the_same_list() {
+fn batch_without_a_valid_element_is_400_with_the_same_list() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for (path, body, index, field) in [
@@ -143,7 +143,7 @@ fn when_nothing_is_kept_it_is_400_with_the_same_list() {
 }
 
 #[test]
-fn a_document_that_is_not_json_or_of_the_wrong_shape_is_an_error() {
+fn invalid_json_or_wrong_shape_is_400() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for (path, body) in [
@@ -169,7 +169,7 @@ fn a_document_that_is_not_json_or_of_the_wrong_shape_is_an_error() {
 }
 
 #[test]
-fn what_the_sender_left_out_is_filled_in() {
+fn absent_address_and_time_are_filled_in() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mut unaddressed = event("t-1");
@@ -192,7 +192,7 @@ fn what_the_sender_left_out_is_filled_in() {
 }
 
 #[test]
-fn an_old_event_is_kept() {
+fn old_event_is_kept() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mut old = event("t-1");
@@ -202,7 +202,7 @@ fn an_old_event_is_kept() {
 }
 
 #[test]
-fn a_browser_of_any_origin_may_send_but_not_read() {
+fn pages_of_any_origin_may_send_but_not_read() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for path in ["/v1/events", "/v1/users/batch", "/v1/config", "/collector/v1/actions"] {
@@ -232,7 +232,7 @@ fn a_browser_of_any_origin_may_send_but_not_read() {
 }
 
 #[test]
-fn an_unknown_path_or_method_is_a_json_error() {
+fn unknown_path_or_method_is_a_json_error() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for (method, path, status) in [
@@ -248,7 +248,7 @@ fn an_unknown_path_or_method_is_a_json_error() {
 }
 
 #[test]
-fn a_long_list_of_rejections_is_cut_and_counted() {
+fn long_list_of_rejections_is_cut_and_counted() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let list = |count: usize| format!("[{}0]", "0,".repeat(count - 1));

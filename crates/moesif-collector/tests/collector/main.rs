@@ -1,10 +1,10 @@
-//! The real binary, driven over real HTTP: what a client, an operator and an attacker can see of it.
+//! Tests of the binary over real HTTP, as clients, operators and attackers use it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on says where it stopped"
+    reason = "a panic fails the test and shows the line"
 )]
 
 mod bodies;

@@ -1,9 +1,9 @@
-//! The page, and who may read captured data.
+//! The page, and the access check for captured data.
 
 use crate::harness::{Collector, Directory};
 
 #[test]
-fn the_page_allows_nothing_but_its_own_files() {
+fn page_allows_only_its_own_files() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for (path, media_type) in [
@@ -24,12 +24,12 @@ fn the_page_allows_nothing_but_its_own_files() {
     assert!(!page.contains("onclick") && !page.contains("<style"));
     let script = collector.get("/page.js").text();
     for markup in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
-        assert!(!script.contains(markup), "captured text would be read as markup by {markup}");
+        assert!(!script.contains(markup), "{markup} would read captured text as HTML");
     }
 }
 
 #[test]
-fn json_is_never_taken_for_anything_else() {
+fn json_replies_forbid_content_sniffing() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for path in ["/api/events", "/api/stats", "/api/events/1", "/nothing"] {
@@ -40,7 +40,7 @@ fn json_is_never_taken_for_anything_else() {
 }
 
 #[test]
-fn another_name_for_this_machine_reads_nothing() {
+fn on_loopback_other_hosts_are_denied() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let port = collector.address.rsplit(':').next().unwrap();
@@ -59,7 +59,7 @@ fn another_name_for_this_machine_reads_nothing() {
 }
 
 #[test]
-fn a_page_of_another_site_reads_nothing() {
+fn pages_of_other_origins_are_denied() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let own = format!("http://{}", collector.address);
@@ -72,7 +72,7 @@ fn a_page_of_another_site_reads_nothing() {
 }
 
 #[test]
-fn beyond_loopback_any_host_may_be_the_right_one() {
+fn beyond_loopback_every_host_is_allowed() {
     let directory = Directory::new();
     let mut collector = Collector::listening(&directory, "0.0.0.0:0");
     collector.address = collector.address.replace("0.0.0.0", "127.0.0.1");
@@ -85,11 +85,11 @@ fn beyond_loopback_any_host_may_be_the_right_one() {
 }
 
 #[test]
-fn a_whole_event_is_shown_as_it_was_captured() {
+fn event_is_shown_as_it_was_captured() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let script = collector.get("/page.js").text();
-    // What a parser makes of a document is not the document: it loses digits and repeated names.
-    assert!(script.contains("indented(await askText(`/api/events/${id}`))"));
+    // Parsing and printing again would lose digits and repeated names.
+    assert!(script.contains("indent(await fetchText(`/api/events/${id}`))"));
     assert!(!script.contains("JSON.stringify"));
 }

@@ -1,4 +1,4 @@
-//! The process: how it starts, what it says when it cannot, how it ends.
+//! The process: start, start errors and shutdown.
 
 use std::{
     fs,
@@ -8,73 +8,77 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::harness::{Collector, Directory, Reply, event, run};
+use crate::harness::{Collector, Directory, Ended, Reply, event, run};
 
-/// One line on standard error, nothing on standard output, exit code 2.
-fn refused(arguments: &[&str], named: &[&str]) {
-    let (code, out, said) = run(arguments);
-    assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{arguments:?}: {said}");
-    for text in named {
-        assert!(said.contains(text), "{arguments:?}: {said}");
+/// Checks that the start fails: exit code 2, nothing on standard output, and one line with `texts` on
+/// standard error.
+fn assert_start_fails(arguments: &[&str], texts: &[&str]) {
+    let Ended { code, stdout, stderr } = run(arguments);
+    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{arguments:?}: {stderr}");
+    for text in texts {
+        assert!(stderr.contains(text), "{arguments:?}: {stderr}");
     }
 }
 
 #[test]
 fn help_and_version_are_printed() {
-    let (code, out, said) = run(&["--help"]);
-    assert_eq!((code, said.as_str()), (Some(0), ""));
+    let Ended { code, stdout, stderr } = run(&["--help"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
     for option in ["--listen", "--data", "127.0.0.1:9500", "./moesif-data", "--version"] {
-        assert!(out.contains(option), "{option}");
+        assert!(stdout.contains(option), "{option}");
     }
-    let (code, out, _) = run(&["-V"]);
+    let Ended { code, stdout, .. } = run(&["-V"]);
     assert_eq!(
-        (code, out.as_str()),
+        (code, stdout.as_str()),
         (Some(0), concat!("moesif-collector ", env!("CARGO_PKG_VERSION"), "\n"))
     );
 }
 
 #[test]
-fn a_bad_option_is_named() {
-    refused(&["--lisen", "x"], &["--lisen", "--help"]);
-    refused(&["--listen", "nowhere"], &["nowhere", "127.0.0.1:9500"]);
-    refused(&["--listen"], &["--listen"]);
-    refused(&["somewhere"], &["somewhere", "--data"]);
+fn error_names_the_invalid_option() {
+    assert_start_fails(&["--lisen", "x"], &["--lisen", "--help"]);
+    assert_start_fails(&["--listen", "nowhere"], &["nowhere", "127.0.0.1:9500"]);
+    assert_start_fails(&["--listen"], &["--listen"]);
+    assert_start_fails(&["somewhere"], &["somewhere", "--data"]);
 }
 
 #[test]
-fn a_port_in_use_is_named() {
+fn error_names_the_port_in_use() {
     let directory = Directory::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let data = directory.data();
-    refused(&["--listen", &address, "--data", data.to_str().unwrap()], &[&address, "in use", "--listen"]);
-    assert!(!data.exists(), "a directory was left behind");
+    assert_start_fails(
+        &["--listen", &address, "--data", data.to_str().unwrap()],
+        &[&address, "in use", "--listen"],
+    );
+    assert!(!data.exists(), "the data directory was created");
 }
 
 #[test]
-fn a_data_directory_that_cannot_be_one_is_named() {
+fn error_names_the_unusable_data_directory() {
     let directory = Directory::new();
     let file = directory.path().join("file");
     fs::write(&file, "").unwrap();
     for path in [file.clone(), file.join("below")] {
         let path = path.to_str().unwrap();
-        refused(&["--listen", "127.0.0.1:0", "--data", path], &[path, "--data"]);
+        assert_start_fails(&["--listen", "127.0.0.1:0", "--data", path], &[path, "--data"]);
     }
 }
 
 #[test]
-fn a_second_collector_on_the_same_data_is_refused() {
+fn second_collector_on_the_same_data_cannot_start() {
     let directory = Directory::new();
     let first = Collector::start(&directory);
     let data = directory.data();
     let data = data.to_str().unwrap();
-    refused(&["--listen", "127.0.0.1:0", "--data", data], &[data, "another collector"]);
+    assert_start_fails(&["--listen", "127.0.0.1:0", "--data", data], &[data, "another collector"]);
     first.kill_9();
     Collector::start(&directory);
 }
 
 #[test]
-fn captured_traffic_is_its_owners_only() {
+fn only_the_owner_can_read_the_data_directory() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -92,7 +96,7 @@ fn captured_traffic_is_its_owners_only() {
 }
 
 #[test]
-fn a_signal_ends_it_with_everything_stored() {
+fn signal_stops_the_collector_with_everything_stored() {
     for signal in ["TERM", "INT"] {
         let directory = Directory::new();
         let mut collector = Collector::start(&directory);
@@ -107,23 +111,23 @@ fn a_signal_ends_it_with_everything_stored() {
 }
 
 #[test]
-fn nobody_reading_standard_error_does_not_stop_the_collector() {
+fn closed_standard_error_does_not_stop_the_collector() {
     let directory = Directory::new();
-    let collector = Collector::unheard(&directory);
+    let collector = Collector::with_closed_stderr(&directory);
     fs::write(directory.data().join("config.json"), "{").unwrap();
     collector.keep("/v1/events", &event("t-1"));
 
     let database = rusqlite::Connection::open(directory.data().join("collector.db")).unwrap();
     database.execute_batch("ALTER TABLE blocks RENAME TO hidden").unwrap();
-    let refused = collector.post("/v1/events", event("t-2").to_string());
-    assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
+    let reply = collector.post("/v1/events", event("t-2").to_string());
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
     database.execute_batch("ALTER TABLE hidden RENAME TO blocks").unwrap();
     collector.keep("/v1/events", &event("t-2"));
     assert_eq!(collector.all_events("").len(), 2);
 }
 
 #[test]
-fn a_stopped_collector_leaves_everything_in_one_file() {
+fn stopped_collector_leaves_everything_in_one_file() {
     let directory = Directory::new();
     let mut collector = Collector::start(&directory);
     for n in 0..50 {
@@ -142,7 +146,7 @@ fn a_stopped_collector_leaves_everything_in_one_file() {
 }
 
 #[test]
-fn a_request_under_way_is_finished_and_a_stuck_one_does_not_hold_the_end() {
+fn shutdown_finishes_running_requests_but_does_not_wait_for_stuck_ones() {
     let directory = Directory::new();
     let mut collector = Collector::start(&directory);
     let body = event("t-1").to_string();
@@ -154,21 +158,21 @@ fn a_request_under_way_is_finished_and_a_stuck_one_does_not_hold_the_end() {
     stuck.write_all(head.as_bytes()).unwrap();
     let mut slow = collector.connect();
     slow.write_all(head.as_bytes()).unwrap();
-    // A later connection that was answered: both above have been accepted.
+    // The reply on a later connection shows that both have been accepted.
     assert_eq!(collector.get("/health/probe").status, 200);
-    let asked = Instant::now();
+    let signalled = Instant::now();
     collector.signal("TERM");
     slow.write_all(body.as_bytes()).unwrap();
     assert_eq!(Reply::read(&mut slow).status, 201);
     assert_eq!(collector.wait().code(), Some(0));
-    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(signalled.elapsed() < Duration::from_secs(10), "{:?}", signalled.elapsed());
     drop(collector);
     let collector = Collector::start(&directory);
     assert_eq!(collector.all_events("").len(), 1);
 }
 
 #[test]
-fn more_connections_than_there_are_places_for_wait_and_are_served() {
+fn connections_over_the_limit_wait_and_are_served() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let idle: Vec<_> = (0..900).map(|_| collector.connect()).collect();
@@ -176,7 +180,7 @@ fn more_connections_than_there_are_places_for_wait_and_are_served() {
     waiting.write_all(b"GET /health/probe HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
     waiting.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     let early = std::io::Read::read(&mut waiting, &mut [0]);
-    assert!(early.is_err(), "served beyond the cap");
+    assert!(early.is_err(), "served above the limit");
     drop(idle);
     waiting.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     assert_eq!(Reply::read(&mut waiting).status, 200);

@@ -1,10 +1,10 @@
-//! Users, companies and subscriptions: merged, never erased.
+//! Users, companies and subscriptions: merge and limits.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Collector, Directory};
 
-/// A profile without the time the server may have filled in.
+/// Returns a profile without `modified_time`, which the collector may have filled in.
 fn profile(collector: &Collector, path: &str) -> Value {
     let mut profile = collector.read(path);
     assert!(profile.as_object_mut().unwrap().remove("modified_time").is_some(), "{path}");
@@ -12,7 +12,7 @@ fn profile(collector: &Collector, path: &str) -> Value {
 }
 
 #[test]
-fn a_profile_is_merged_field_by_field_and_null_erases_nothing() {
+fn profiles_are_merged_and_null_erases_nothing() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     collector.keep(
@@ -52,7 +52,7 @@ fn session_tokens_accumulate_as_a_set() {
 }
 
 #[test]
-fn each_kind_is_served_under_its_own_id() {
+fn each_kind_has_its_own_ids() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     collector.keep("/v1/companies", &json!({"company_id": "a/b c", "company_domain": "acme.example"}));
@@ -88,7 +88,7 @@ fn profiles_of_two_application_ids_do_not_mix() {
 }
 
 #[test]
-fn a_stated_modified_time_stays_and_an_absent_one_is_filled() {
+fn absent_modified_time_is_filled_in() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     collector.keep("/v1/users", &json!({"user_id": "u", "modified_time": "2020-01-01T00:00:00.000Z"}));
@@ -100,7 +100,7 @@ fn a_stated_modified_time_stays_and_an_absent_one_is_filled() {
 }
 
 #[test]
-fn one_bad_profile_costs_itself_only() {
+fn only_invalid_profiles_are_rejected() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);
@@ -121,19 +121,19 @@ fn one_bad_profile_costs_itself_only() {
 }
 
 #[test]
-fn a_batch_about_one_profile_costs_no_multiple_of_the_profile() {
+fn batch_about_one_profile_rewrites_it_once() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     collector.keep("/v1/users", &json!({"user_id": "u", "metadata": {"big": "x".repeat(900_000)}}));
     let small: Vec<Value> = (0..20_000).map(|n| json!({"user_id": "u", "metadata": {"n": n}})).collect();
-    // Rewriting the profile for each of them would take longer than a client waits for its answer.
+    // Rewriting the profile 20,000 times would take longer than the client's timeout.
     collector.keep("/v1/users/batch", &json!(small));
     let metadata = collector.read("/api/users/u")["metadata"].clone();
     assert_eq!((&metadata["n"], metadata["big"].as_str().unwrap().len()), (&json!(19_999), 900_000));
 }
 
 #[test]
-fn a_profile_that_would_outgrow_its_limit_is_refused_alone_and_named() {
+fn only_the_profile_over_the_limit_is_rejected() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let part = |name: &str| json!({"user_id": "u", "metadata": {name: "x".repeat(600_000)}});

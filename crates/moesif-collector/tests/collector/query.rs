@@ -1,10 +1,10 @@
-//! The read API: what is listed, filtered, paged and refused.
+//! The read API: lists, filters, pages and errors.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Collector, Directory, event};
 
-/// Twelve events, a second apart, that differ in everything a filter looks at.
+/// Starts a collector with twelve events, a second apart, that differ in every filtered field.
 fn filled(directory: &Directory) -> Collector {
     let collector = Collector::start(directory);
     let events: Vec<Value> = (0..12)
@@ -25,7 +25,7 @@ fn filled(directory: &Directory) -> Collector {
     collector
 }
 
-/// The numbers of the events a query finds, in its order.
+/// Returns the numbers of the events that a query finds, in order.
 fn found(collector: &Collector, query: &str) -> Vec<usize> {
     let number =
         |row: &Value| row["transaction_id"].as_str().unwrap().trim_start_matches("t-").parse().unwrap();
@@ -33,7 +33,7 @@ fn found(collector: &Collector, query: &str) -> Vec<usize> {
 }
 
 #[test]
-fn a_row_has_what_a_listing_needs() {
+fn row_has_all_fields_of_a_list() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mut one = event("t-1");
@@ -60,7 +60,7 @@ fn a_row_has_what_a_listing_needs() {
 }
 
 #[test]
-fn an_event_without_response_user_or_query_is_listed_too() {
+fn event_without_response_user_or_query_is_listed() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     collector.keep(
@@ -77,7 +77,7 @@ fn an_event_without_response_user_or_query_is_listed_too() {
 }
 
 #[test]
-fn filters_narrow_and_combine() {
+fn filters_select_events_and_can_be_combined() {
     let directory = Directory::new();
     let collector = filled(&directory);
     for (query, expected) in [
@@ -107,7 +107,7 @@ fn filters_narrow_and_combine() {
 }
 
 #[test]
-fn pages_follow_each_other_without_gaps_while_events_arrive() {
+fn pages_have_no_gaps_while_events_arrive() {
     let directory = Directory::new();
     let collector = filled(&directory);
     let first = collector.read("/api/events?limit=5");
@@ -125,7 +125,7 @@ fn pages_follow_each_other_without_gaps_while_events_arrive() {
 }
 
 #[test]
-fn events_of_one_moment_are_paged_by_id() {
+fn events_of_the_same_time_are_paged_by_id() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let batch: Vec<Value> = (0..7).map(|n| event(format!("t-{n}").as_str())).collect();
@@ -135,7 +135,7 @@ fn events_of_one_moment_are_paged_by_id() {
 }
 
 #[test]
-fn a_bad_parameter_is_named_with_its_value_and_what_was_expected() {
+fn error_names_parameter_value_and_expectation() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for (path, parameter, value) in [
@@ -165,7 +165,7 @@ fn a_bad_parameter_is_named_with_its_value_and_what_was_expected() {
 }
 
 #[test]
-fn stats_count_what_there_is() {
+fn stats_count_stored_data() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let empty = collector.read("/api/stats");
@@ -181,7 +181,7 @@ fn stats_count_what_there_is() {
 }
 
 #[test]
-fn an_id_that_is_no_text_is_a_json_error() {
+fn id_that_is_not_utf8_is_a_json_error() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     for path in ["/api/users/%ff", "/api/companies/%ff", "/api/subscriptions/%ff", "/api/events/%ff"] {
@@ -192,7 +192,7 @@ fn an_id_that_is_no_text_is_a_json_error() {
 }
 
 #[test]
-fn what_is_not_stored_and_who_is_nobody_are_not_counted() {
+fn duplicates_and_empty_ids_add_no_names() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let mut one = event("t-1");

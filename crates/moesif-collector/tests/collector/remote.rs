@@ -1,4 +1,4 @@
-//! The operator's config and rules as clients see them.
+//! config.json and rules.json as clients see them.
 
 use std::fs;
 
@@ -16,7 +16,7 @@ fn tags(reply: &Reply) -> (String, String) {
 }
 
 #[test]
-fn every_reply_has_the_tags_and_they_change_only_with_the_content() {
+fn every_reply_has_tags_that_change_only_with_the_content() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let (config, rules) = (get(&collector, "/v1/config"), get(&collector, "/v1/rules"));
@@ -36,11 +36,11 @@ fn every_reply_has_the_tags_and_they_change_only_with_the_content() {
     assert_ne!(changed.0, first.0);
     assert_eq!(changed.1, first.1);
     assert_eq!(get(&collector, "/v1/config").text(), r#"{"sample_rate": 10}"#);
-    // Same length, at once: a file system's clock alone would not tell.
+    // Same length, written at once: the file's time alone may not show the change.
     fs::write(&path, r#"{"sample_rate": 20}"#).unwrap();
     let again = tags(&get(&collector, "/v1/config"));
     assert_ne!(again.0, changed.0);
-    // Written anew with the same content: nothing for a client to fetch.
+    // Written again with the same content: the tag stays.
     fs::write(&path, r#"{"sample_rate": 20}"#).unwrap();
     assert_eq!(tags(&get(&collector, "/v1/config")), again);
 
@@ -57,7 +57,7 @@ fn every_reply_has_the_tags_and_they_change_only_with_the_content() {
 }
 
 #[test]
-fn a_broken_file_keeps_the_last_good_one_and_is_named_once() {
+fn invalid_file_is_logged_once_and_the_last_good_one_stays() {
     let directory = Directory::new();
     fs::create_dir(directory.data()).unwrap();
     let path = directory.data().join("rules.json");
@@ -76,16 +76,16 @@ fn a_broken_file_keeps_the_last_good_one_and_is_named_once() {
             assert_eq!(tags(&reply), good);
         }
     }
-    let said = collector.stderr();
-    assert_eq!(said.lines().count(), 5, "{said}");
-    assert!(said.lines().all(|line| line.contains(path.to_str().unwrap())), "{said}");
-    assert!(said.lines().skip(1).all(|line| line.contains("the last good version is served")), "{said}");
+    let log = collector.stderr();
+    assert_eq!(log.lines().count(), 5, "{log}");
+    assert!(log.lines().all(|line| line.contains(path.to_str().unwrap())), "{log}");
+    assert!(log.lines().skip(1).all(|line| line.contains("the last good version is served")), "{log}");
     fs::write(&path, "\u{feff}[]").unwrap();
     assert_eq!(get(&collector, "/v1/rules").text(), "[]");
 }
 
 #[test]
-fn a_document_and_its_tag_are_of_one_version_while_the_file_changes() {
+fn document_and_tag_match_while_the_file_changes() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let path = directory.data().join("config.json");
@@ -119,7 +119,7 @@ fn a_document_and_its_tag_are_of_one_version_while_the_file_changes() {
 }
 
 #[test]
-fn a_client_that_has_the_current_version_is_told_so() {
+fn client_with_the_current_version_receives_304() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let reply = get(&collector, "/v1/config");

@@ -1,10 +1,10 @@
-//! That what was answered 201 is there, once, and can be read back.
+//! Durability: what was answered with 201 is stored once and can be read.
 
 use std::{collections::HashSet, io::Write, sync::Mutex, thread};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Collector, Directory, event, run};
+use crate::harness::{Collector, Directory, Ended, event, run};
 
 #[test]
 fn events_survive_kill_9_after_201() {
@@ -42,10 +42,10 @@ fn events_survive_kill_9_after_201() {
         .collect();
     let answered = answered.into_inner().unwrap();
     let lost: Vec<_> = answered.difference(&kept).collect();
-    assert!(lost.is_empty(), "answered 201 and lost: {lost:?}");
+    assert!(lost.is_empty(), "lost after a 201: {lost:?}");
 }
 
-/// Whether the batch was answered with 201; false when the collector went away.
+/// Posts a batch. Returns false if the reply is not 201 or the collector is gone.
 fn try_post(address: &str, body: &str) -> bool {
     use std::io::Read;
     let Ok(mut stream) = std::net::TcpStream::connect(address) else {
@@ -63,7 +63,7 @@ fn try_post(address: &str, body: &str) -> bool {
 }
 
 #[test]
-fn a_transaction_is_stored_once_an_application_id() {
+fn transaction_is_stored_once_per_application_id() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let post = |application: &str, events: &[Value]| {
@@ -88,7 +88,7 @@ fn a_transaction_is_stored_once_an_application_id() {
 }
 
 #[test]
-fn a_replay_after_a_restart_is_still_a_duplicate() {
+fn duplicate_after_a_restart_is_not_stored() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     collector.keep("/v1/events", &event("t-1"));
@@ -100,7 +100,7 @@ fn a_replay_after_a_restart_is_still_a_duplicate() {
 }
 
 #[test]
-fn concurrent_senders_share_commits_and_lose_nothing() {
+fn concurrent_senders_lose_nothing() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     thread::scope(|scope| {
@@ -122,7 +122,7 @@ fn concurrent_senders_share_commits_and_lose_nothing() {
 }
 
 #[test]
-fn an_event_larger_than_a_block_and_its_neighbours_come_back() {
+fn event_larger_than_a_block_can_be_read() {
     let directory = Directory::new();
     let collector = Collector::start(&directory);
     let event_of = |n: usize| {
@@ -142,7 +142,7 @@ fn an_event_larger_than_a_block_and_its_neighbours_come_back() {
 }
 
 #[test]
-fn a_database_of_a_newer_version_or_of_somebody_else_is_refused() {
+fn database_of_a_newer_version_or_another_program_is_not_opened() {
     let directory = Directory::new();
     let data = directory.data();
     let path = data.join("collector.db");
@@ -150,14 +150,17 @@ fn a_database_of_a_newer_version_or_of_somebody_else_is_refused() {
     let database = rusqlite::Connection::open(&path).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
-    let (code, out, said) = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-    assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{said}");
-    assert!(said.contains("99") && said.contains(path.to_str().unwrap()) && said.contains("newer"), "{said}");
+    let Ended { code, stdout, stderr } = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{stderr}");
+    assert!(
+        stderr.contains("99") && stderr.contains(path.to_str().unwrap()) && stderr.contains("newer"),
+        "{stderr}"
+    );
     let database = rusqlite::Connection::open(&path).unwrap();
     let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
-    assert_eq!(version, 99, "the newer database was touched");
+    assert_eq!(version, 99, "the newer database was changed");
     drop(database);
-    let broken = |why: &str, statements: &str, told: &str| {
+    let assert_not_opened = |why: &str, statements: &str, message: &str| {
         for suffix in ["", "-wal", "-shm"] {
             let _absent = std::fs::remove_file(data.join(format!("collector.db{suffix}")));
         }
@@ -165,37 +168,43 @@ fn a_database_of_a_newer_version_or_of_somebody_else_is_refused() {
             Collector::start(&directory).kill_9();
         }
         rusqlite::Connection::open(&path).unwrap().execute_batch(statements).unwrap();
-        let (code, out, said) = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-        assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{why}: {said}");
-        assert!(said.contains(path.to_str().unwrap()) && said.contains(told), "{why}: {said}");
+        let Ended { code, stdout, stderr } =
+            run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{why}: {stderr}");
+        assert!(stderr.contains(path.to_str().unwrap()) && stderr.contains(message), "{why}: {stderr}");
     };
-    broken("no table", "DROP TABLE counters", "counters");
-    broken("our version, nothing in it", "PRAGMA user_version = 1", "not a database of this collector");
-    broken(
-        "somebody else's, of a later version than ours",
+    assert_not_opened("no table", "DROP TABLE counters", "counters");
+    assert_not_opened(
+        "our version but no tables",
+        "PRAGMA user_version = 1",
+        "not a database of this collector",
+    );
+    assert_not_opened(
+        "another program, with a later version number",
         "CREATE TABLE x (y); PRAGMA user_version = 5",
         "not a database of this collector",
     );
 
-    for junk in ["not a database, though long enough to look at: ".repeat(100), String::new()] {
+    for junk in ["not a database, but longer than a header: ".repeat(100), String::new()] {
         for suffix in ["", "-wal", "-shm"] {
             let _absent = std::fs::remove_file(data.join(format!("collector.db{suffix}")));
         }
         if junk.is_empty() {
             let database = rusqlite::Connection::open(&path).unwrap();
-            database.execute_batch("CREATE TABLE somebody_elses (x)").unwrap();
+            database.execute_batch("CREATE TABLE other_program (x)").unwrap();
         } else {
             std::fs::write(&path, junk).unwrap();
         }
-        let (code, out, said) = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-        assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{said}");
-        assert!(said.contains(path.to_str().unwrap()), "{said}");
+        let Ended { code, stdout, stderr } =
+            run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
+        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{stderr}");
+        assert!(stderr.contains(path.to_str().unwrap()), "{stderr}");
     }
 }
 
-/// Where the tests run as root, who may write everything, the collector is run as somebody who may not.
+/// Root may write every file. If the tests run as root, the collector runs as another user.
 #[test]
-fn a_database_or_directory_that_may_not_be_written_is_refused() {
+fn read_only_database_or_directory_is_an_error() {
     use std::{
         env, fs,
         os::unix::{
@@ -205,25 +214,25 @@ fn a_database_or_directory_that_may_not_be_written_is_refused() {
         process::Command,
     };
     const NOBODY: u32 = 65_534;
-    let place = env::temp_dir().join(format!("moesif-collector-unwritable-{}", std::process::id()));
-    let data = place.join("data");
+    let directory = env::temp_dir().join(format!("moesif-collector-unwritable-{}", std::process::id()));
+    let data = directory.join("data");
     fs::create_dir_all(&data).unwrap();
     let mode =
         |path: &std::path::Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-    mode(&place, 0o755);
-    let binary = place.join("collector");
+    mode(&directory, 0o755);
+    let binary = directory.join("collector");
     fs::copy(env!("CARGO_BIN_EXE_moesif-collector"), &binary).unwrap();
     let is_root = fs::metadata(&data).unwrap().uid() == 0;
-    let refused = |named: &str| {
+    let assert_start_fails = |text: &str| {
         let mut command = Command::new(&binary);
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(&data);
         if is_root {
             command.uid(NOBODY).gid(NOBODY);
         }
         let output = command.output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
-        assert!(said.contains(named) && said.contains("--data"), "{said}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
+        assert!(stderr.contains(text) && stderr.contains("--data"), "{stderr}");
     };
     let database = data.join("collector.db");
     rusqlite::Connection::open(&database)
@@ -235,11 +244,11 @@ fn a_database_or_directory_that_may_not_be_written_is_refused() {
     }
     mode(&data, 0o755);
     mode(&database, 0o444);
-    refused("collector.db` cannot be written");
+    assert_start_fails("collector.db` cannot be written");
     fs::remove_dir_all(&data).unwrap();
     fs::create_dir(&data).unwrap();
     mode(&data, 0o555);
-    refused(data.to_str().unwrap());
+    assert_start_fails(data.to_str().unwrap());
     mode(&data, 0o755);
-    fs::remove_dir_all(place).unwrap();
+    fs::remove_dir_all(directory).unwrap();
 }

@@ -5,7 +5,7 @@
 //! refuse, the event is sent without its content (`docs/guarantees.md`, I-24).
 
 use moesif::Exchange;
-use moesif_wire::{Event, Rejection, limits};
+use moesif_wire::{Event, Problem, ValidationError, limits};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -82,12 +82,14 @@ pub(super) fn masked(result: &Bound<'_, PyAny>, kept: &Kept) -> PyResult<Box<Raw
         document.set_item(id, &kept.transaction_id)?;
     }
     let document = json::object(&document, json::EVENT_BYTES)?;
-    if let Err(Rejection { field, error }) =
+    if let Err(ValidationError { field, problem }) =
         Event::parse(&document).and_then(|event| limits::check_event(&event))
     {
         // The value that was found stays out of the message: it may be what the function should have removed.
-        let expected = error.split(", found ").next().filter(|expected| expected.starts_with("expected "));
-        let what = expected.unwrap_or("cannot be read");
+        let what = match problem {
+            Problem::Unexpected { expected, .. } => format!("expected {expected}"),
+            Problem::Unreadable(_) => "cannot be read".to_owned(),
+        };
         return Err(PyValueError::new_err(format!("the returned event is not valid: {field}: {what}")));
     }
     Ok(document)

@@ -81,7 +81,6 @@ impl DjangoCapture {
     /// Raises only what is not an `Exception`, met while reading the body ahead.
     fn begin(&self, request: &Bound<'_, PyAny>) -> PyResult<Option<DjangoCall>> {
         let shared = &self.shared;
-        log::drain(request.py());
         let begun = guarded(|| {
             let (mut exchange, rules) = shared.client.begin_governed();
             if shared.is_masked {
@@ -90,6 +89,8 @@ impl DjangoCapture {
             let head = request::read(request, shared.django.bind(request.py()), &mut exchange);
             (exchange, rules, head)
         });
+        // Only now: beginning the first call may add a message.
+        log::drain(request.py());
         let Some((exchange, rules, head)) = begun else {
             shared.client.lose();
             return Ok(None);

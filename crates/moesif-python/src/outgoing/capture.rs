@@ -67,7 +67,6 @@ impl OutgoingCapture {
         request: &Bound<'_, PyAny>,
         incoming: Option<String>,
     ) -> PyResult<Option<OutgoingCall>> {
-        log::drain(request.py());
         let Self { client, functions } = slf.get();
         let begun = guarded(|| {
             let mut exchange = client.begin();
@@ -77,6 +76,8 @@ impl OutgoingCapture {
             let read = message::read_request(request, client.policy().log_body, &mut exchange);
             (exchange, read)
         });
+        // Only now: beginning the first call may add a message.
+        log::drain(request.py());
         let Some((exchange, read)) = begun else {
             client.lose();
             return Ok(None);

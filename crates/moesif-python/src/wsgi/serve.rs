@@ -31,12 +31,13 @@ impl Configured {
         environ: &Bound<'py, PyDict>,
     ) -> Option<Begun> {
         let py = environ.py();
-        log::drain(py);
         let begun = guarded(|| {
             let (mut exchange, rules) = self.client.begin_governed();
             let head = head::read_wsgi(environ, &mut exchange);
             (exchange, rules, head)
         });
+        // Only now: beginning the first call may add a message.
+        log::drain(py);
         let Some((exchange, rules, head)) = begun else {
             self.client.lose();
             return None;

@@ -1,28 +1,34 @@
-//! The pattern of a rule: a search that is given up finds nothing, and the operator is told once.
+//! The pattern of a condition, in a governance rule or a sampling rule. Reports a search that exceeds its limit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use python_re::{LimitExceeded, Pattern, PatternError};
+
 use crate::diagnostics::{Severity, Topic, diagnostics};
-use crate::pattern::{GaveUp, Pattern, PatternError};
 
 #[derive(Debug)]
 pub(crate) struct RulePattern {
     pattern: Pattern,
-    /// What an operator calls it.
+    /// Names the pattern in log messages.
     name: String,
     topic: Topic,
-    has_given_up: AtomicBool,
+    has_exceeded: AtomicBool,
 }
 
 impl RulePattern {
     pub(crate) fn new(source: &str, name: String, topic: Topic) -> Result<Self, PatternError> {
-        Ok(Self { pattern: Pattern::new(source)?, name, topic, has_given_up: AtomicBool::new(false) })
+        Ok(Self { pattern: Pattern::new(source)?, name, topic, has_exceeded: AtomicBool::new(false) })
     }
 
+    /// Returns whether the pattern matches anywhere in the text. A search that exceeds its limit finds nothing. The first
+    /// one is logged.
     pub(crate) fn is_in(&self, text: &str) -> bool {
-        self.pattern.is_match(text).unwrap_or_else(|GaveUp| {
-            if !self.has_given_up.swap(true, Ordering::Relaxed) {
-                let message = format!("{} costs too much: calls pass it unseen", self.name);
+        self.pattern.is_match(text).unwrap_or_else(|LimitExceeded| {
+            if !self.has_exceeded.swap(true, Ordering::Relaxed) {
+                let message = format!(
+                    "{} is too expensive: a search was stopped and the condition did not match. Simplify the pattern",
+                    self.name
+                );
                 diagnostics().report_on(self.topic, Severity::Warning, message);
             }
             false

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use moesif_wire::{Complaint, Config, Rule};
+use moesif_wire::{Config, InvalidField, Rule};
 
 use super::governance::Governance;
 use super::sampling::Sampling;
@@ -163,7 +163,7 @@ impl Loader {
         for result in [&config, &rules] {
             if let Ok(Some(found)) = result {
                 is_new = true;
-                complaints.extend(found.iter().map(Complaint::to_string));
+                complaints.extend(found.iter().map(InvalidField::to_string));
             }
         }
         self.is_outdated |= is_new;
@@ -266,9 +266,9 @@ impl<T> Loaded<T> {
     fn read(
         &mut self,
         reply: Reply,
-        parse: impl FnOnce(&[u8]) -> Option<(T, Vec<Complaint>)>,
+        parse: impl FnOnce(&[u8]) -> Option<(T, Vec<InvalidField>)>,
         expected: &'static str,
-    ) -> Result<Option<Vec<Complaint>>, Failure> {
+    ) -> Result<Option<Vec<InvalidField>>, Failure> {
         if reply.body == self.text {
             return Ok(None);
         }

@@ -1,0 +1,1 @@
+"""What moesifapi has besides the API calls. Nothing here is needed by programs written for this package."""
