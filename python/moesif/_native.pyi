@@ -10,7 +10,7 @@ from typing_extensions import Self
 from moesif.delivery import Stats
 
 VERSION: str
-HOSTED_BASE_URI: str
+DEFAULT_BASE_URI: str
 
 def flush(timeout: float | None = None) -> bool: ...
 def stats() -> Stats: ...

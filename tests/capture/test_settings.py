@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from moesifwsgi import MoesifMiddleware
 from tests.gateway import hello, make_environ, request
 
 if TYPE_CHECKING:
-    from tests.conftest import Wrap
+    from tests.conftest import RunProgram, Wrap
     from tests.recorder import Recorder
 
 
@@ -171,3 +172,45 @@ def test_documented_settings_are_accepted_without_warnings(
     assert [record for record in caplog.records if record.name == "moesif.settings"] == []
     [event] = recorder.wait_for(1)
     assert (event["user_id"], event["company_id"]) == ("12345", "67890")
+
+
+# Serves two requests and prints what the first one and both of them log about the settings.
+PROGRAM = """
+import json, logging
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, request
+
+logged = []
+class Keep(logging.Handler):
+    def emit(self, record):
+        logged.append((record.levelname, record.getMessage()))
+logger = logging.getLogger("moesif.settings")
+logger.addHandler(Keep())
+logger.setLevel(logging.INFO)
+
+application = MoesifMiddleware(hello, {})
+request(application)
+first = list(logged)
+request(application)
+print(json.dumps([first, logged]))
+"""
+
+
+def test_the_first_request_without_masks_logs_what_is_recorded(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(PROGRAM, to=recorder)
+    assert ended.code == 0, ended.errors
+    first, both = json.loads(ended.output)
+    [(level, message)] = first
+    assert level == "INFO"
+    assert f"bodies, the Authorization header and cookies are recorded and sent to {recorder.uri}" in message
+    assert "LOG_BODY" in message
+    assert "MASK_EVENT_MODEL" in message
+    assert both == first
+
+
+@pytest.mark.parametrize("options", [{"LOG_BODY": False}, {"REQUEST_HEADER_MASKS": "authorization"}], ids=str)
+def test_nothing_is_logged_if_bodies_or_headers_are_left_out(
+    run_program: RunProgram, recorder: Recorder, options: dict[str, Any]
+) -> None:
+    ended = run_program(PROGRAM, to=recorder, **options)
+    assert (ended.code, json.loads(ended.output)) == (0, [[], []]), ended.errors

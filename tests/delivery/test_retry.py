@@ -29,7 +29,7 @@ class Keep(logging.Handler):
     def emit(self, record):
         logged.append((record.name, record.levelname, record.getMessage()))
 logging.getLogger().addHandler(Keep())
-logging.getLogger("moesif").setLevel(logging.INFO)
+logging.getLogger("moesif.delivery").setLevel(logging.INFO)
 
 application = MoesifMiddleware(hello, {})
 for path in json.loads(os.environ["PATHS"]):

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use moesif::api::{Call, Outcome, Request};
+use moesif::api::{Outcome, PendingRequest, Request};
 use moesif::{Api, Client, Integration};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -101,7 +101,7 @@ pub(crate) struct ApiCall {
     api: Api,
     request: Request,
     patience: Duration,
-    call: OnceLock<Call>,
+    call: OnceLock<PendingRequest>,
 }
 
 /// Status, header fields and body of an answer; status 0 where there is none. What is wrong, as a sentence.

@@ -42,9 +42,9 @@ mod _native {
     #[pymodule_export]
     use crate::wsgi::{MiddlewareOptions, WsgiMiddleware};
 
-    /// Base URI of the hosted collector.
+    /// Base URI of the hosted collector, the default of `BASE_URI`.
     #[pymodule_export]
-    const HOSTED_BASE_URI: &str = moesif::settings::HOSTED_BASE_URI;
+    const DEFAULT_BASE_URI: &str = moesif::settings::DEFAULT_BASE_URI;
     /// Version of the package.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -48,7 +48,9 @@ pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
     let stats = moesif::runtime::stats();
     let lost = stats.queued + stats.in_flight;
     if lost > 0 {
-        let why = stats.last_error.map_or_else(String::new, |(_, why)| format!("; the last failure: {why}"));
+        let why = stats
+            .last_error
+            .map_or_else(String::new, |error| format!("; the last failure: {}", error.reason));
         let message =
             format!("{lost} events are lost: they could not be delivered before the process ended{why}");
         crate::log::warn(py, "moesif.delivery", &message, None);
@@ -84,7 +86,7 @@ pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     result.set_item("callback_failures", stats.callback_failures)?;
     let seconds = |at: SystemTime| at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
     result.set_item("last_success", stats.last_success.map(seconds))?;
-    result.set_item("last_error", stats.last_error.map(|(_, why)| why))?;
+    result.set_item("last_error", stats.last_error.map(|error| error.reason))?;
     result.set_item("breaker", stats.breaker.as_str())?;
     Ok(result)
 }

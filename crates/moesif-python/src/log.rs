@@ -48,6 +48,7 @@ pub(crate) fn drain(py: Python<'_>) {
             Severity::Error => "error",
         };
         let logger = match diagnostic.topic {
+            Topic::Settings => "moesif.settings",
             Topic::Delivery => "moesif.delivery",
             Topic::Governance => GOVERNANCE,
         };

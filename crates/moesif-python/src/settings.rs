@@ -1,6 +1,6 @@
 //! A settings dictionary, checked by the core, and the functions in it.
 
-use moesif::settings::Parsed;
+use moesif::settings::{Parsed, keys};
 use moesif::{Integration, Settings, settings::Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -81,14 +81,14 @@ pub(crate) fn client_defaults(
         let value = settings?.get_item(key).ok()?;
         value.extract::<String>().ok().filter(|text| !text.trim().is_empty())
     };
-    let application_id = match text("APPLICATION_ID") {
+    let application_id = match text(keys::APPLICATION_ID.name()) {
         Some(id) => Some(id),
-        None => environment::option(py, "APPLICATION_ID")?,
+        None => environment::option(py, keys::APPLICATION_ID.name())?,
     };
     Ok(ClientDefaults {
         application_id,
-        base_uri: text("BASE_URI").or_else(|| text("LOCAL_MOESIF_BASEURL")),
-        environment_base_uri: environment::option(py, "BASE_URI")?,
+        base_uri: text(keys::BASE_URI.name()).or_else(|| text(keys::LOCAL_MOESIF_BASEURL.name())),
+        environment_base_uri: environment::option(py, keys::BASE_URI.name())?,
     })
 }
 

@@ -1,25 +1,28 @@
-//! What an adapter holds: settings, and the way to this process's pipeline.
+//! The client: what a framework adapter uses to record calls.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use moesif_wire::header;
+use moesif_wire::{Direction, header};
 
 use crate::api::Api;
 use crate::call::{Exchange, Policy, host, is_under};
 use crate::delivery::{Delivery, Pipeline};
-use crate::diagnostics::diagnostics;
+use crate::diagnostics::{Severity, Topic, diagnostics};
 use crate::process::{ProcessLocal, process_id};
 use crate::rules::Governance;
 use crate::runtime::{self, Runtime, runtime};
-use crate::settings::Settings;
+use crate::settings::{Masking, Settings};
 
 /// Captures calls under one set of settings.
 ///
-/// Making one does no I/O and starts nothing. The worker threads start with the first [`Client::begin`] in a
-/// process; after a fork the child starts its own. Clients with equal delivery settings share one pipeline.
+/// Creating one does no I/O and starts no thread. The worker threads start with the first [`Client::begin`] in a process.
+/// The child of a fork starts its own. Clients with equal delivery settings share one pipeline.
 pub struct Client {
     policy: Arc<Policy>,
     delivery: Arc<Delivery>,
+    /// Whether bodies are recorded and nothing is masked.
+    records_everything: bool,
     here: ProcessLocal<Here>,
 }
 
@@ -29,6 +32,9 @@ struct Here {
     pipeline: Arc<Pipeline>,
     pid: u32,
 }
+
+/// Id of the process that has logged that bodies and credentials are recorded.
+static ANNOUNCED: AtomicU32 = AtomicU32::new(0);
 
 /// Logs under `DEBUG` what happened to the record of a call. Leaves out the query of its URI.
 fn log_outcome(exchange: &Exchange, outcome: &str) {
@@ -40,11 +46,16 @@ fn log_outcome(exchange: &Exchange, outcome: &str) {
 }
 
 impl Client {
-    /// A client under these settings.
+    /// Creates a client.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        let Settings { policy, delivery, .. } = settings;
-        Self { policy: Arc::new(policy), delivery: Arc::new(delivery), here: ProcessLocal::new() }
+        let Settings { policy, delivery, masking, .. } = settings;
+        Self {
+            records_everything: policy.log_body && !policy.strip_content && masking == Masking::Off,
+            policy: Arc::new(policy),
+            delivery: Arc::new(delivery),
+            here: ProcessLocal::new(),
+        }
     }
 
     /// Starts the record of a call that arrives now.
@@ -53,12 +64,15 @@ impl Client {
         self.begin_governed().0
     }
 
-    /// The same, with the governance rules that are in force, if there are any.
+    /// Starts the record of a call, and returns the governance rules that are in force, if there are any.
     #[must_use]
     pub fn begin_governed(&self) -> (Box<Exchange>, Option<Arc<Governance>>) {
         let here = self.here();
         here.pipeline.start();
-        runtime::watch();
+        runtime::guard_exit();
+        if self.records_everything && ANNOUNCED.load(Ordering::Relaxed) != here.pid {
+            self.announce(here.pid);
+        }
         let exchange = Exchange::begin(
             here.pipeline.spare(),
             Arc::clone(&self.policy),
@@ -69,8 +83,27 @@ impl Client {
         (exchange, here.pipeline.governance())
     }
 
-    /// Queues a finished exchange for delivery. Never waits: when there is no room the event is dropped and
-    /// counted. A call that arrived before this process was forked off is its parent's to record.
+    /// Logs once per process that bodies and credentials are recorded, and how to prevent it.
+    #[cold]
+    fn announce(&self, pid: u32) {
+        if ANNOUNCED.swap(pid, Ordering::Relaxed) == pid {
+            return;
+        }
+        let log_body = match self.policy.direction {
+            Direction::Outgoing => "LOG_BODY_OUTGOING",
+            Direction::Incoming | Direction::Internal => "LOG_BODY",
+        };
+        let message = format!(
+            "request and response bodies, the Authorization header and cookies are recorded and sent to {}. To prevent \
+             this, set {log_body} to False, or set REQUEST_HEADER_MASKS, RESPONSE_HEADER_MASKS, REQUEST_BODY_MASKS, \
+             RESPONSE_BODY_MASKS or MASK_EVENT_MODEL",
+            self.delivery.endpoint.base_uri()
+        );
+        diagnostics().report_on(Topic::Settings, Severity::Info, message);
+    }
+
+    /// Queues a finished exchange for delivery. Never waits: if the queue is full, the event is dropped and counted. A call
+    /// that began before this process was forked is ignored, because the parent records it.
     pub fn record(&self, exchange: Box<Exchange>) {
         let here = self.here();
         if exchange.pid() == here.pid {
@@ -79,7 +112,7 @@ impl Client {
         }
     }
 
-    /// Decides whether a call whose response has ended is kept, by the operator's sampling rates; `false` is for
+    /// Decides by the sampling rates of the collector's operator whether an ended call is kept. If not, pass it to
     /// [`Client::sample_out`].
     #[must_use]
     pub fn sample(&self, exchange: &mut Exchange) -> bool {
@@ -103,7 +136,7 @@ impl Client {
         drop(exchange);
     }
 
-    /// Counts a call that the application asked not to record.
+    /// Counts a call that `SKIP` left out.
     pub fn skip(&self, exchange: Box<Exchange>) {
         let here = self.here();
         if exchange.pid() == here.pid {
@@ -113,17 +146,17 @@ impl Client {
         drop(exchange);
     }
 
-    /// Counts a call whose record was lost to a fault of ours.
+    /// Counts a call whose record was lost because of a fault in this package.
     pub fn lose(&self) {
         self.here().pipeline.count_lost();
     }
 
-    /// Whether a call that the application makes is one to the collector: it goes to `/v1` or `/health` there, or to the
-    /// hosted service, or says that it comes from an SDK.
+    /// Returns whether an outgoing call goes to a collector. It does if it goes to `/v1` or `/health` below the base URI, or
+    /// to the hosted service, or has a header that only SDKs send.
     #[must_use]
     pub fn is_own_traffic(&self, exchange: &Exchange) -> bool {
         const HOSTED: &str = ".moesif.net";
-        /// What a collector serves below its base URI, next to which there may be somebody else.
+        /// First path segments of a collector. Other paths on the same host may belong to another service.
         const SERVED: [&str; 2] = ["v1", "health"];
         let host = host(exchange.uri()).to_ascii_lowercase();
         let base = self.delivery.endpoint.base_uri().trim_end_matches('/');
@@ -134,19 +167,19 @@ impl Client {
                 .any(|name| exchange.request_header(name).is_some())
     }
 
-    /// Where events go, and in whose name: the base URI of the collector and the application id.
+    /// Returns the base URI of the collector and the application id.
     #[must_use]
     pub fn destination(&self) -> (&str, &str) {
         (self.delivery.endpoint.base_uri(), self.delivery.endpoint.application_id())
     }
 
-    /// How calls are captured.
+    /// Returns how calls are captured.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// The way to the API of the collector that calls are delivered to.
+    /// Returns the API of the collector that events are delivered to.
     #[must_use]
     pub fn api(&self) -> Api {
         Api::new(Arc::clone(&self.delivery))

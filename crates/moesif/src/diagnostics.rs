@@ -1,5 +1,5 @@
-//! What the worker threads have to say, kept until an application thread fetches it: native threads never run the
-//! application's logging (`docs/guarantees.md`, I-5).
+//! Messages for the application's log. They wait until a thread of the application fetches them, because our own threads
+//! never run the application's logging (`docs/guarantees.md`, I-5).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,26 +7,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::process::ProcessLocal;
 
-/// Most messages kept; the oldest goes first.
+/// Most messages that wait. If there are more, the oldest is dropped.
 const CAPACITY: usize = 64;
 
-/// How much a message matters.
+/// Log level of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
-    /// Of use when looking for a problem.
+    /// Useful when looking for a problem.
     Debug,
-    /// A state that ended well.
+    /// Worth knowing; nothing is wrong.
     Info,
-    /// Events may be lost if this lasts.
+    /// Events may be lost if the problem lasts.
     Warning,
     /// Events are lost.
     Error,
 }
 
-/// What a message is about.
+/// Subject of a message. An adapter maps it to a logger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// Sending events, and fetching configuration.
+    /// What is recorded under the settings.
+    Settings,
+    /// Sending events, and fetching the remote configuration.
     Delivery,
     /// Applying governance rules.
     Governance,
@@ -35,22 +37,22 @@ pub enum Topic {
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What it is about.
+    /// Subject.
     pub topic: Topic,
-    /// How much it matters.
+    /// Log level.
     pub severity: Severity,
-    /// A sentence.
+    /// Text.
     pub message: String,
 }
 
-/// Whether there may be messages. Beside the ring, so that a request needs nothing but this flag to know that there are
-/// none; a child of a fork that inherits it set finds its own ring empty.
+/// Whether there may be messages. A request reads only this flag if there are none. In the child of a fork it may be set
+/// although the child's ring is empty.
 static WAITING: AtomicBool = AtomicBool::new(false);
 
-/// Whether messages are kept that are of use only when looking for a problem.
+/// Whether debug messages are kept.
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Has messages kept from now on that are of use only when looking for a problem: `DEBUG`.
+/// Keeps debug messages from now on, as the option `DEBUG` asks.
 pub fn be_verbose() {
     VERBOSE.store(true, Ordering::Relaxed);
 }
@@ -74,15 +76,16 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Keeps a message about delivery.
+    /// Adds a message about delivery.
     pub(crate) fn report(&self, severity: Severity, message: String) {
         self.report_on(Topic::Delivery, severity, message);
     }
 
+    /// Adds a message.
     pub(crate) fn report_on(&self, topic: Topic, severity: Severity, message: String) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if ring.len() == CAPACITY {
-            // Those that only help to look for a problem cost no other its place.
+            // Drop a debug message first. A new debug message replaces no other kind.
             let oldest = ring.iter().position(|kept| kept.severity == Severity::Debug);
             match oldest {
                 None if severity == Severity::Debug => return,
@@ -93,7 +96,7 @@ impl Diagnostics {
         WAITING.store(true, Ordering::Release);
     }
 
-    /// Keeps a message that is of use only when looking for a problem, where that is wanted.
+    /// Adds a debug message about delivery, if those are kept.
     pub(crate) fn debug(&self, message: impl FnOnce() -> String) {
         if VERBOSE.load(Ordering::Relaxed) {
             self.report(Severity::Debug, message());
@@ -106,7 +109,7 @@ impl Diagnostics {
     }
 }
 
-/// Takes all messages of this process. One load of a flag when there are none.
+/// Takes all messages of this process. Costs one load of a flag if there are none.
 #[must_use]
 pub fn drain_diagnostics() -> Vec<Diagnostic> {
     if !WAITING.load(Ordering::Relaxed) || !WAITING.swap(false, Ordering::AcqRel) {

@@ -1,8 +1,8 @@
 //! The SDK core: captures API calls and delivers them to a Moesif-compatible collector.
 //!
-//! In: [`Settings`], and per call an [`Exchange`] that a framework adapter fills as the call passes. Out: gzipped
-//! batches over HTTP, and [`Stats`] that account for every event. The core knows no Python and no framework; it
-//! never blocks the thread that records and never prints. Of the environment it sees what the adapter hands it.
+//! In: [`Settings`], and for each call an [`Exchange`] that a framework adapter fills. Out: gzipped batches over HTTP, and
+//! [`Stats`] that count every event. The core knows no Python and no framework. It never blocks a thread that records,
+//! never prints, and does not read environment variables: the adapter passes them in.
 //!
 //! ```
 //! use moesif::{Client, Integration, Settings};
@@ -30,14 +30,14 @@
 //! |---|---|
 //! | [`process`] | keeps state apart between the processes of a fork: process id, per-process values, random numbers |
 //! | [`diagnostics`] | keeps messages until a thread of the application logs them |
-//! | [`http`] | sends one request to a collector; says what its answer means; pauses between attempts |
+//! | [`http`] | sends one request to a collector; retry policy: what an answer means, and the pauses between attempts |
 //! | [`call`] | records one call: head, bodies, identity, masks, memory; writes it as an event |
-//! | [`rules`] | applies what the collector's operator decides: sampling rates and governance rules |
-//! | [`delivery`] | queues, batches, sends and retries events; counts what became of each |
+//! | [`rules`] | applies what the operator of the collector decides: sampling rates and governance rules |
+//! | [`delivery`] | queues, batches, sends and retries events; counts what happened to each |
 //! | [`api`] | makes requests that a caller waits for |
-//! | [`settings`] | the one table of options; turns their values into the configuration of the modules below |
-//! | [`runtime`] | what exists once per process: pipelines, byte budget, flush, exit |
-//! | [`Client`] | what a framework adapter uses |
+//! | [`settings`] | the table of options; turns their values into the configuration of the other modules |
+//! | [`runtime`] | keeps what exists once per process: pipelines, byte budget; flush and exit |
+//! | [`Client`] | records calls for a framework adapter |
 
 pub mod api;
 pub mod call;

@@ -1,9 +1,6 @@
-//! Requests somebody waits for: tried again like batches, bounded in time and in threads, against a real socket.
+//! API requests over a real socket: retries, deadlines and the number of threads.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what goes wrong in a test fails it; the server's threads are part of the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a failure in a test fails it, also on the threads of the server")]
 
 mod http;
 
@@ -17,7 +14,8 @@ use moesif::{Api, Client, Integration, Settings};
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Answers each request with the next head, and with the last one from then on. Returns the API and how often it was asked.
+/// Starts a collector that answers with each of these heads, then always with the last one. Returns its API and the number of
+/// requests.
 fn collector(heads: &'static [&'static str]) -> (Api, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);
@@ -35,72 +33,83 @@ fn api(base_uri: &str) -> Api {
     Client::new(Settings::parse(Integration::Rust, given, []).unwrap().settings).api()
 }
 
-fn told(outcome: &Outcome) -> (u16, String) {
-    let problem = outcome.problem.as_ref().map(Problem::to_string).unwrap_or_default();
-    (outcome.answer.as_ref().map_or(0, |answer| answer.status), problem)
+/// Status of an answer, and the problem with it.
+#[derive(Debug, PartialEq)]
+struct Seen {
+    /// 0 if there is no answer.
+    status: u16,
+    /// Empty if there is none.
+    problem: String,
+}
+
+fn seen(outcome: &Outcome) -> Seen {
+    Seen {
+        status: outcome.answer.as_ref().map_or(0, |answer| answer.status),
+        problem: outcome.problem.as_ref().map(Problem::to_string).unwrap_or_default(),
+    }
 }
 
 #[test]
-fn a_request_is_tried_again_until_it_is_answered() {
+fn a_request_is_retried_until_it_succeeds() {
     let (api, asked) = collector(&["503 X", "429 X\r\nRetry-After: 1", "408 X", "201 X"]);
     let begin = Instant::now();
     let outcome = api.begin(Request::post("/v1/users", "{}"), LONG, || ()).wait();
-    assert_eq!(told(&outcome), (201, String::new()));
+    assert_eq!(seen(&outcome), Seen { status: 201, problem: String::new() });
     assert_eq!(asked.load(Ordering::Relaxed), 4);
-    assert!(begin.elapsed() >= Duration::from_secs(1), "the pause that was asked for is kept");
+    assert!(begin.elapsed() >= Duration::from_secs(1), "Retry-After is respected");
     let headers = outcome.answer.unwrap().headers;
     assert!(headers.contains(&("x-number".to_owned(), "3".to_owned())), "{headers:?}");
 }
 
 #[test]
-fn other_answers_are_final() {
-    for (head, said) in [
+fn other_statuses_are_not_retried() {
+    for (head, expected) in [
         ("400 X", "answered 400"),
         ("401 X", "does not accept this APPLICATION_ID or BASE_URI"),
         ("413 X", "answered 413"),
         ("302 X\r\nLocation: /elsewhere", "does not accept"),
     ] {
         let (api, asked) = collector(Vec::leak(vec![head]));
-        let (status, problem) = told(&api.begin(Request::get("/v1/config"), LONG, || ()).wait());
-        assert!(head.starts_with(&status.to_string()) && problem.contains(said), "{head}: {problem}");
+        let Seen { status, problem } = seen(&api.begin(Request::get("/v1/config"), LONG, || ()).wait());
+        assert!(head.starts_with(&status.to_string()) && problem.contains(expected), "{head}: {problem}");
         assert_eq!(asked.load(Ordering::Relaxed), 1, "{head}");
     }
 }
 
 #[test]
-fn who_would_have_to_wait_too_long_is_told_at_once() {
+fn a_retry_after_beyond_the_deadline_ends_the_request_at_once() {
     let (api, asked) = collector(&["503 X\r\nRetry-After: 31"]);
     let outcome = api.begin(Request::get("/v1/config"), LONG, || ()).wait();
-    assert_eq!(told(&outcome).0, 503);
+    assert_eq!(seen(&outcome).status, 503);
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 
 #[test]
-fn nobody_waits_longer_than_they_want_to() {
+fn a_request_ends_at_its_deadline() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let api = api(&format!("http://{}", taken.local_addr().unwrap()));
     let begin = Instant::now();
     let outcome = api.begin(Request::get("/v1/config"), Duration::from_millis(300), || ()).wait();
-    let (status, problem) = told(&outcome);
+    let Seen { status, problem } = seen(&outcome);
     assert!(status == 0 && problem.contains("did not answer"), "{problem}");
     assert!(begin.elapsed() < LONG);
 }
 
 #[test]
-fn many_requests_are_made_by_few_threads_and_each_rings_once() {
+fn many_requests_share_few_threads_and_each_calls_done_once() {
     let (api, asked) = collector(&["201 X"]);
-    let (ring, heard) = mpsc::channel();
+    let (sender, done) = mpsc::channel();
     let calls: Vec<_> = (0..100)
         .map(|_| {
-            let ring = ring.clone();
-            api.begin(Request::post("/v1/users", "{}"), LONG, move || ring.send(()).unwrap())
+            let sender = sender.clone();
+            api.begin(Request::post("/v1/users", "{}"), LONG, move || sender.send(()).unwrap())
         })
         .collect();
     for call in calls {
-        assert_eq!(told(&call.wait()).0, 201);
+        assert_eq!(seen(&call.wait()).status, 201);
     }
-    drop(ring);
-    assert_eq!(heard.iter().count(), 100);
+    drop(sender);
+    assert_eq!(done.iter().count(), 100);
     assert_eq!(asked.load(Ordering::Relaxed), 100);
     let names = std::fs::read_dir("/proc/self/task").unwrap();
     let names = names.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
@@ -108,36 +117,37 @@ fn many_requests_are_made_by_few_threads_and_each_rings_once() {
 }
 
 #[test]
-fn a_collector_that_hangs_takes_no_turn_from_another_and_what_waits_for_it_is_told_in_time() {
+fn a_hanging_collector_does_not_block_another_and_waiting_requests_end_at_their_deadline() {
     let hung = TcpListener::bind("127.0.0.1:0").unwrap();
     let hanging = api(&format!("http://{}", hung.local_addr().unwrap()));
-    let (well, _) = collector(&["201 X"]);
-    let begin = |patience| hanging.begin(Request::get("/v1/config"), Duration::from_millis(patience), || ());
+    let (healthy, _) = collector(&["201 X"]);
+    let begin = |timeout| hanging.begin(Request::get("/v1/config"), Duration::from_millis(timeout), || ());
     let under_way: Vec<_> = (0..6).map(|_| begin(20_000)).collect();
     let waiting: Vec<_> = (0..20).map(|_| begin(300)).collect();
     let started = Instant::now();
-    assert_eq!(told(&well.begin(Request::post("/v1/users", "{}"), LONG, || ()).wait()).0, 201);
+    let outcome = healthy.begin(Request::post("/v1/users", "{}"), LONG, || ()).wait();
+    assert_eq!(seen(&outcome).status, 201);
     for call in waiting {
-        let (status, problem) = told(&call.wait());
+        let Seen { status, problem } = seen(&call.wait());
         assert!(status == 0 && problem.starts_with("never sent to http://127.0.0.1"), "{problem}");
         assert!(problem.ends_with("other requests were under way"), "{problem}");
     }
-    // The attempts under way take REQUEST_TIMEOUT, 5 s: nothing has waited for the end of one.
+    // The attempts under way take REQUEST_TIMEOUT, 5 s. Nothing waited for the end of one.
     assert!(started.elapsed() < Duration::from_secs(4));
-    under_way.iter().for_each(moesif::api::Call::abandon);
+    under_way.iter().for_each(moesif::api::PendingRequest::abandon);
 }
 
 #[test]
-fn what_waits_while_every_thread_is_busy_is_told_in_time() {
+fn a_request_that_waits_for_a_busy_thread_ends_at_its_deadline() {
     let hung: Vec<_> = (0..2).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     let hanging: Vec<_> =
         hung.iter().map(|hung| api(&format!("http://{}", hung.local_addr().unwrap()))).collect();
     let begin =
-        |api: &Api, patience| api.begin(Request::get("/v1/config"), Duration::from_millis(patience), || ());
+        |api: &Api, timeout| api.begin(Request::get("/v1/config"), Duration::from_millis(timeout), || ());
     let under_way: Vec<_> = hanging.iter().flat_map(|api| (0..6).map(move |_| begin(api, 20_000))).collect();
     let started = Instant::now();
-    let (_, problem) = told(&begin(&api("http://127.0.0.1:1"), 300).wait());
+    let Seen { problem, .. } = seen(&begin(&api("http://127.0.0.1:1"), 300).wait());
     assert_eq!(problem, "never sent to http://127.0.0.1:1: other requests were under way");
     assert!(started.elapsed() < Duration::from_secs(4));
-    under_way.iter().for_each(moesif::api::Call::abandon);
+    under_way.iter().for_each(moesif::api::PendingRequest::abandon);
 }

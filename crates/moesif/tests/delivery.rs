@@ -1,9 +1,6 @@
-//! The core without Python: a client delivers to a real socket and accounts for every event.
+//! The core without Python: a client delivers over a real socket and counts every event.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "what goes wrong in a test fails it; the server's threads are part of the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a failure in a test fails it, also on the threads of the server")]
 
 mod http;
 
@@ -12,11 +9,16 @@ use std::time::Duration;
 
 use moesif::{Client, Integration, Settings, runtime};
 
-/// The head and the unpacked events of each batch that was accepted.
-type Accepted = Arc<Mutex<Vec<(String, Vec<serde_json::Value>)>>>;
+type Accepted = Arc<Mutex<Vec<AcceptedBatch>>>;
 
-/// Answers each request with the next status; then with 413 if it holds more than two events, and with 201 if not. Returns its
-/// base URI.
+/// A batch that was answered with 201.
+struct AcceptedBatch {
+    head: String,
+    events: Vec<serde_json::Value>,
+}
+
+/// Starts a collector that answers with these statuses first, then with 413 to more than two events and with 201 otherwise.
+/// Returns its base URI.
 fn collector(statuses: &[u16]) -> (String, Accepted) {
     let accepted = Accepted::default();
     let statuses = Mutex::new(statuses.to_vec());
@@ -29,11 +31,11 @@ fn collector(statuses: &[u16]) -> (String, Accepted) {
             serde_json::from_reader(flate2::read::GzDecoder::new(body)).unwrap();
         let status = {
             let mut statuses = statuses.lock().unwrap();
-            let settled = if events.len() > 2 { 413 } else { 201 };
-            if statuses.is_empty() { settled } else { statuses.remove(0) }
+            let otherwise = if events.len() > 2 { 413 } else { 201 };
+            if statuses.is_empty() { otherwise } else { statuses.remove(0) }
         };
         if status == 201 {
-            kept.lock().unwrap().push((head.to_owned(), events));
+            kept.lock().unwrap().push(AcceptedBatch { head: head.to_owned(), events });
         }
         format!("HTTP/1.1 {status} X\r\nRetry-After: 0\r\nContent-Length: 2\r\n\r\n{{}}")
     });
@@ -60,7 +62,7 @@ fn record(client: &Client, number: u16) {
     client.record(exchange);
 }
 
-/// One test, because the accounts are those of the process.
+/// One test, because the statistics are those of the process.
 #[test]
 fn every_event_is_delivered_once_through_failures_and_splits() {
     let (base_uri, accepted) = collector(&[503, 500]);
@@ -73,13 +75,13 @@ fn every_event_is_delivered_once_through_failures_and_splits() {
     let accepted = accepted.lock().unwrap();
     let mut uris: Vec<&str> = accepted
         .iter()
-        .flat_map(|(_, events)| events.iter().map(|event| event["request"]["uri"].as_str().unwrap()))
+        .flat_map(|batch| batch.events.iter().map(|event| event["request"]["uri"].as_str().unwrap()))
         .collect();
     uris.sort_unstable();
     assert_eq!(uris, ["http://h/0", "http://h/1", "http://h/2", "http://h/3", "http://h/4", "http://h/5"]);
-    let sizes: Vec<usize> = accepted.iter().map(|(_, events)| events.len()).collect();
-    assert_eq!(sizes, [2, 2, 2], "four were too many at once");
-    let head = &accepted[0].0;
+    let sizes: Vec<usize> = accepted.iter().map(|batch| batch.events.len()).collect();
+    assert_eq!(sizes, [2, 2, 2], "four events are too many for this collector");
+    let head = &accepted[0].head;
     for line in [
         "post /prefix/v1/events/batch http/1.1",
         "x-moesif-application-id: my id",

@@ -1,5 +1,5 @@
 //! Imports between the modules of the crate go downwards only.
-#![expect(clippy::unwrap_used, reason = "a test ends where its files cannot be read")]
+#![expect(clippy::unwrap_used, reason = "the test fails if a file cannot be read")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Tests of which engine searches. `tests/` has the tests of the public interface.
+//! Tests that look at one engine. `tests/` has the tests of the public interface.
 
 use super::*;
 
@@ -46,7 +46,7 @@ fn engines_agree() {
         r"a b é \w \W \b \B ^ $ . [^a] ( (?: ) | * + ? {2} *? (?i) (?m) (?s)".split(' ').collect();
     let mut random = Random(3);
     let mut compared = 0;
-    for _ in 0..20_000 {
+    for _ in 0..6_000 {
         let length = random.below(9);
         let source = random.text(&pieces, length);
         let Ok(pattern) = Pattern::new(&source) else { continue };
@@ -58,7 +58,7 @@ fn engines_agree() {
             }
         }
     }
-    assert!(compared > 10_000, "{compared}");
+    assert!(compared > 8_000, "{compared}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ class Configuration:
     #: The address of the collector. If no program has set it, the first of these applies: ``MOESIF_BASE_URI`` in
     #: the environment, the settings of the middleware with the same application id, the settings of the newest
     #: middleware, the default.
-    BASE_URI: str = Unset(_native.HOSTED_BASE_URI)
+    BASE_URI: str = Unset(_native.DEFAULT_BASE_URI)
     #: The application id of controllers that are created without a client.
     application_id: str = "SET_ME"
     #: The value of the ``User-Agent`` header.

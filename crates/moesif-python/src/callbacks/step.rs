@@ -1,5 +1,6 @@
 //! The list of the application's functions.
 
+use moesif::settings::keys;
 use moesif::{Exchange, Governance};
 use pyo3::prelude::*;
 use serde_json::value::RawValue;
@@ -60,16 +61,16 @@ impl Step {
     /// Returns the option that holds the function.
     pub(crate) const fn option(self, side: Side) -> &'static str {
         let (incoming, outgoing) = match self {
-            Self::Skip => ("SKIP", "SKIP_OUTGOING"),
-            Self::User => ("IDENTIFY_USER", "IDENTIFY_USER_OUTGOING"),
-            Self::Company => ("IDENTIFY_COMPANY", "IDENTIFY_COMPANY_OUTGOING"),
-            Self::Metadata => ("GET_METADATA", "GET_METADATA_OUTGOING"),
-            Self::SessionToken => ("GET_SESSION_TOKEN", "GET_SESSION_TOKEN_OUTGOING"),
-            Self::Mask => ("MASK_EVENT_MODEL", "MASK_EVENT_MODEL"),
+            Self::Skip => (keys::SKIP, keys::SKIP_OUTGOING),
+            Self::User => (keys::IDENTIFY_USER, keys::IDENTIFY_USER_OUTGOING),
+            Self::Company => (keys::IDENTIFY_COMPANY, keys::IDENTIFY_COMPANY_OUTGOING),
+            Self::Metadata => (keys::GET_METADATA, keys::GET_METADATA_OUTGOING),
+            Self::SessionToken => (keys::GET_SESSION_TOKEN, keys::GET_SESSION_TOKEN_OUTGOING),
+            Self::Mask => (keys::MASK_EVENT_MODEL, keys::MASK_EVENT_MODEL),
         };
         match side {
-            Side::Incoming => incoming,
-            Side::Outgoing => outgoing,
+            Side::Incoming => incoming.name(),
+            Side::Outgoing => outgoing.name(),
         }
     }
 
@@ -84,12 +85,14 @@ impl Step {
 
     const fn early(self) -> Option<Early> {
         match self {
-            Self::User => {
-                Some(Early { is_needed: Governance::needs_user_id, mark_unknown: Exchange::doubt_user })
-            }
-            Self::Company => {
-                Some(Early { is_needed: Governance::needs_company_id, mark_unknown: Exchange::doubt_company })
-            }
+            Self::User => Some(Early {
+                is_needed: Governance::needs_user_id,
+                mark_unknown: Exchange::set_user_identification_failed,
+            }),
+            Self::Company => Some(Early {
+                is_needed: Governance::needs_company_id,
+                mark_unknown: Exchange::set_company_identification_failed,
+            }),
             _ => None,
         }
     }

@@ -40,7 +40,7 @@ impl OutgoingCall {
 
     /// Notes that the position of the next part of the request body is no longer known.
     fn lose_request_position(&self) {
-        self.record.update(Exchange::lose_request_position);
+        self.record.update(Exchange::mark_request_body_incomplete);
     }
 
     /// Records the head of the response and calls the application's functions. Returns `false` if the application wants the call
@@ -156,7 +156,7 @@ impl OutgoingCall {
         let _ = guarded(|| {
             exchange.finish();
             if !is_whole {
-                exchange.cut_response_body();
+                exchange.mark_response_body_incomplete();
             }
             for (name, text) in [(INCOMING, self.incoming.as_ref()), (ERROR, self.error.get())] {
                 if let Some(text) = text {

@@ -100,7 +100,7 @@ impl RecordedStream {
                 self.position.store(position, Ordering::Relaxed);
             }
             _ => {
-                self.record.update(moesif::Exchange::lose_request_position);
+                self.record.update(moesif::Exchange::mark_request_body_incomplete);
             }
         }
         Ok(result)

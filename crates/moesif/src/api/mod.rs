@@ -1,12 +1,15 @@
-//! Requests to a collector's API: somebody asked for them and waits for the answer.
+//! Requests to a collector's API that a caller waits for.
 //!
-//! In: a path and, for a POST, JSON text; how long the answer may take in all; what to do when it is there. Out: the last
-//! answer, and what is wrong with it. They are tried again as batches of events are, within that time, by a few threads that all
-//! requests of a process share. Beginning one waits for nothing; who gives one up leaves at most the attempt under way.
+//! In: a path, JSON text for a POST, a timeout for the whole request, and a function to call at the end. Out: the last
+//! answer, and the [`Problem`] with it. Failed attempts are retried under the policy for batches (`http/verdict.rs`),
+//! until the timeout. A few threads make the requests of the whole process. [`Api::begin`] does not wait. An abandoned
+//! request ends after the attempt under way.
 
-mod lookups;
+mod job;
+mod pool;
 mod problem;
-mod threads;
+mod resolvers;
+mod schedule;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -17,22 +20,23 @@ pub use problem::Problem;
 use crate::delivery::Delivery;
 use crate::http::{Reply, TransportError};
 use crate::process::{ProcessLocal, process_id};
-use threads::{Job, Threads};
+use job::Job;
+use pool::RequestPool;
 
-static THREADS: ProcessLocal<Threads> = ProcessLocal::new();
+static POOL: ProcessLocal<RequestPool> = ProcessLocal::new();
 
 /// Forgets the threads of the parent process, in the child of a fork.
 pub(crate) fn forget_inherited() {
-    THREADS.forget_inherited();
+    POOL.forget_inherited();
 }
 
-/// The way to a collector's API.
+/// The API of one collector.
 #[derive(Clone)]
 pub struct Api {
     delivery: Arc<Delivery>,
 }
 
-/// What is asked of a collector.
+/// A request that has not been sent.
 #[derive(Clone, Debug)]
 pub struct Request {
     path: String,
@@ -40,37 +44,38 @@ pub struct Request {
 }
 
 /// A request that has been begun.
-pub struct Call {
+pub struct PendingRequest {
     delivery: Arc<Delivery>,
-    shared: Arc<Shared>,
+    completion: Arc<Completion>,
     pid: u32,
 }
 
-/// What came of a request.
+/// Result of a request.
 #[derive(Debug)]
 pub struct Outcome {
     /// The last answer, if one came.
     pub answer: Option<Reply>,
-    /// What is wrong with it, or why there is none.
+    /// What is wrong with the answer, or why there is none.
     pub problem: Option<Problem>,
 }
 
-/// What who waits and who makes the request have in common.
+/// State shared by the caller and the thread that makes the request.
 #[derive(Default)]
-struct Shared {
+struct Completion {
     outcome: Mutex<Option<Outcome>>,
     done: Condvar,
     is_abandoned: AtomicBool,
 }
 
 impl Request {
-    /// Asks for a document, such as `/v1/config`.
+    /// Creates a request for a document, such as `/v1/config`.
     #[must_use]
     pub fn get(path: &str) -> Self {
         Self { path: path.to_owned(), json: None }
     }
 
-    /// Sends a document, as JSON text, such as a user to `/v1/users`. Sent more than once it must have the effect of once.
+    /// Creates a request that sends JSON text, such as a user to `/v1/users`. It may be sent more than once, so the
+    /// collector must treat it as idempotent.
     #[must_use]
     pub fn post(path: &str, json: &str) -> Self {
         Self { path: path.to_owned(), json: Some(json.to_owned()) }
@@ -78,102 +83,107 @@ impl Request {
 }
 
 impl Api {
-    /// The API of the collector events are delivered to. Connects to nothing yet.
+    /// Creates the API of the collector that events are delivered to. Does not connect.
     #[must_use]
     pub fn new(delivery: Arc<Delivery>) -> Self {
         Self { delivery }
     }
 
-    /// The same, with requests whose `User-Agent` is this. `None` for what no header can hold.
+    /// Returns the same API with another `User-Agent`. `None` if a header cannot hold the text.
     #[must_use]
     pub fn with_user_agent(&self, user_agent: &str) -> Option<Self> {
         let endpoint = self.delivery.endpoint.with_user_agent(user_agent)?;
         Some(Self::new(Arc::new(Delivery { endpoint, ..(*self.delivery).clone() })))
     }
 
-    /// The collector.
+    /// Returns the base URI of the collector.
     #[must_use]
     pub fn base_uri(&self) -> &str {
         self.delivery.endpoint.base_uri()
     }
 
-    /// The `host:port` that connections are opened to: the collector's, or its proxy's.
+    /// Returns the `host:port` that connections are opened to: the proxy's, or without one the collector's.
     #[must_use]
     pub fn peer(&self) -> Option<String> {
         self.delivery.endpoint.peer()
     }
 
-    /// The `host:port` of the proxy on the way, if there is one.
+    /// Returns the `host:port` of the proxy, if there is one.
     #[must_use]
     pub fn proxy(&self) -> Option<String> {
         self.delivery.endpoint.proxy()
     }
 
-    /// The application id requests are made under.
+    /// Returns the application id of the requests.
     #[must_use]
     pub fn application_id(&self) -> &str {
         self.delivery.endpoint.application_id()
     }
 
-    /// `REQUEST_TIMEOUT`: the longest an attempt takes.
+    /// Returns `REQUEST_TIMEOUT`, the longest time for one attempt.
     #[must_use]
     pub fn request_timeout(&self) -> Duration {
         self.delivery.endpoint.request_timeout()
     }
 
-    /// Begins a request, whose last attempt ends before `patience` is over. `done` is called once, on another thread or this
-    /// one, when there is an outcome.
+    /// Begins a request. Its last attempt ends within `timeout`.
+    ///
+    /// `done` is called once when there is an outcome, on another thread or on this one.
     #[must_use]
-    pub fn begin(&self, request: Request, patience: Duration, done: impl FnOnce() + Send + 'static) -> Call {
-        let threads = THREADS.get_or_make(Arc::default);
-        let shared = Arc::new(Shared::default());
+    pub fn begin(
+        &self,
+        request: Request,
+        timeout: Duration,
+        done: impl FnOnce() + Send + 'static,
+    ) -> PendingRequest {
+        let pool = POOL.get_or_make(Arc::default);
+        let completion = Arc::new(Completion::default());
         let now = Instant::now();
-        threads.take(Job {
+        pool.add(Job {
             delivery: Arc::clone(&self.delivery),
             path: request.path,
             document: request.json.map(String::into_bytes),
             is_gzipped: false,
-            deadline: now.checked_add(patience).unwrap_or(now),
+            deadline: now.checked_add(timeout).unwrap_or(now),
             due: now,
             failures: 0,
-            backoff: threads.backoff(),
+            backoff: pool.backoff(),
             last: None,
-            shared: Arc::clone(&shared),
+            completion: Arc::clone(&completion),
             done: Some(Box::new(done)),
         });
-        Call { delivery: Arc::clone(&self.delivery), shared, pid: process_id() }
+        PendingRequest { delivery: Arc::clone(&self.delivery), completion, pid: process_id() }
     }
 }
 
-impl Call {
-    /// What came of it, once; `None` while nothing has. A request is not carried over a fork: in the child it has failed.
+impl PendingRequest {
+    /// Takes the outcome; `None` while there is none. In the child of a fork the request has failed.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         if self.pid != process_id() {
-            // What is shared belongs to the parent, and may be locked for ever here.
-            return Some(self.failed("the request was begun by the process this one was forked from"));
+            // The lock belongs to the parent and may be held for ever here.
+            return Some(self.failed(TransportError::Forked));
         }
-        self.shared.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.completion.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Waits for what comes of it.
+    /// Waits for the outcome.
     #[must_use]
     pub fn wait(self) -> Outcome {
         if self.pid == process_id() {
-            let outcome = self.shared.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-            let there = self.shared.done.wait_while(outcome, |outcome| outcome.is_none());
-            drop(there);
+            let outcome = self.completion.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+            drop(self.completion.done.wait_while(outcome, |outcome| outcome.is_none()));
         }
-        self.outcome().unwrap_or_else(|| self.failed("the outcome has been taken before"))
+        self.outcome().unwrap_or_else(|| self.failed(TransportError::OutcomeTaken))
     }
 
-    /// Nobody waits any more: there is no further attempt.
+    /// Stops further attempts: the caller no longer waits.
     pub fn abandon(&self) {
-        self.shared.is_abandoned.store(true, Ordering::Relaxed);
+        self.completion.is_abandoned.store(true, Ordering::Relaxed);
     }
 
-    fn failed(&self, why: &str) -> Outcome {
-        Outcome::of(self.delivery.endpoint.base_uri(), Err(TransportError::new(why)))
+    fn failed(&self, error: TransportError) -> Outcome {
+        Outcome::of(self.delivery.endpoint.base_uri(), Err(error))
     }
 }
 
@@ -196,7 +206,11 @@ impl Outcome {
     }
 }
 
-impl Shared {
+impl Completion {
+    fn is_abandoned(&self) -> bool {
+        self.is_abandoned.load(Ordering::Relaxed)
+    }
+
     fn settle(&self, outcome: Outcome) {
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         self.done.notify_all();

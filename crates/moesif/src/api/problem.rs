@@ -1,55 +1,55 @@
-//! What is wrong with an answer, in words for whoever asked.
+//! Why an API request failed, or succeeded only in part.
 
 use crate::http::{Reply, TransportError, reasons};
 
-/// Why a request has not done what it was for, or not all of it.
+/// Why a request failed, or succeeded only in part.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// No complete answer came back: whether a document is kept is not known.
+    /// No complete answer came back. The collector may or may not have kept the document.
     #[error("{base_uri} did not answer: {cause}")]
     Unanswered {
-        /// The collector.
+        /// Base URI of the collector.
         base_uri: String,
-        /// What happened instead.
+        /// Why there is no answer.
         cause: TransportError,
     },
-    /// Its time was over before its turn came.
+    /// Its deadline passed before its turn came.
     #[error("never sent to {base_uri}: other requests were under way")]
     NeverSent {
-        /// The collector.
+        /// Base URI of the collector.
         base_uri: String,
     },
-    /// The collector does not know the application, or is not one.
+    /// The collector does not accept the application id, or the base URI is not that of a collector.
     #[error("{base_uri} does not accept this APPLICATION_ID or BASE_URI: it answered {status}")]
     Unauthorized {
-        /// The collector.
+        /// Base URI of the collector.
         base_uri: String,
-        /// The status of its answer.
+        /// Status code of the answer.
         status: u16,
     },
-    /// The document is not kept, or there is none.
+    /// The collector did not keep the document, or has no such document.
     #[error("{base_uri} answered {status}{reasons}")]
     Refused {
-        /// The collector.
+        /// Base URI of the collector.
         base_uri: String,
-        /// The status of its answer.
+        /// Status code of the answer.
         status: u16,
-        /// What it objects to, as the end of the sentence; empty if it does not say.
+        /// Rejected elements and reasons, as the end of the sentence. Empty if the collector names none.
         reasons: String,
     },
-    /// The document is kept but for some of its elements.
+    /// The collector kept all elements of the document except some.
     #[error("{base_uri} kept all but {count}{reasons}")]
     Rejected {
-        /// The collector.
+        /// Base URI of the collector.
         base_uri: String,
-        /// How many elements are not kept.
+        /// Number of elements that it did not keep.
         count: usize,
-        /// Why, as the end of the sentence.
+        /// Rejected elements and reasons, as the end of the sentence.
         reasons: String,
     },
 }
 
-/// Judges an answer.
+/// Returns the problem with an answer, if there is one.
 pub(super) fn judge(base_uri: String, reply: &Reply) -> Result<(), Problem> {
     let status = reply.status;
     let found = reply.ingested();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_says_what_became_of_the_document() {
+    fn each_answer_has_its_message() {
         const REJECTED: &str =
             r#"{"rejected":[{"index":1,"field":"metadata","error":"expected an object, found 3"}]}"#;
         for (status, body, expected) in [
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_of_refusals_is_cut() {
+    fn a_long_list_of_rejected_elements_is_cut() {
         let refused: Vec<_> =
             (0..9).map(|index| format!(r#"{{"index":{index},"field":"f","error":"e"}}"#)).collect();
         let message = judged(201, &format!(r#"{{"rejected":[{}]}}"#, refused.join(",")));

@@ -1,13 +1,12 @@
-//! The byte budget: one count of what a process holds for delivery.
+//! Byte budget of a process: limits the memory that records take until they are delivered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// How many bytes the records of a process may hold together: bodies in flight, queue and retries.
+/// Number of bytes that all records of a process may take: running calls, the queue and retries.
 ///
-/// The limit is the largest any client asked for. Taking from it is one atomic step and never waits. Bodies may take
-/// seven eighths of it: the rest is for what remains of a call without them, so that when memory is short bodies are
-/// lost long before calls are.
+/// The limit is the largest that any client asked for. Taking bytes is one atomic step and never waits. Bodies may take
+/// seven eighths of the budget. The rest is for records without bodies. So bodies are lost long before events are.
 #[derive(Debug, Default)]
 pub struct Budget {
     limit: AtomicU64,
@@ -20,7 +19,7 @@ impl Budget {
         self.limit.fetch_max(bytes, Ordering::Relaxed);
     }
 
-    /// The bytes taken now.
+    /// Returns the bytes that are taken now.
     #[must_use]
     pub fn used(&self) -> u64 {
         self.used.load(Ordering::Relaxed)
@@ -41,14 +40,14 @@ impl Budget {
     }
 }
 
-/// How much of the budget may be used up for something.
+/// Share of the budget that a purpose may use.
 #[derive(Clone, Copy, Debug)]
 enum Share {
     Whole,
     Bodies,
 }
 
-/// What one record has taken from the budget; given back when it is dropped.
+/// Bytes that one record has taken from the budget. Dropping it returns them.
 #[derive(Debug)]
 pub struct Reservation {
     budget: Arc<Budget>,
@@ -60,7 +59,7 @@ impl Reservation {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
-    /// Takes `more` bytes for a body, or none and says `false`.
+    /// Takes `more` bytes for a body. Takes none and returns `false` if there is no room.
     pub(crate) fn grow(&mut self, more: usize) -> bool {
         self.take(more, Share::Bodies)
     }
@@ -73,14 +72,14 @@ impl Reservation {
         taken
     }
 
-    /// Gives back `fewer` bytes, at most what was taken.
+    /// Returns `fewer` bytes to the budget, at most those that were taken.
     pub(crate) fn shrink(&mut self, fewer: usize) {
         let fewer = fewer.min(self.bytes);
         self.budget.give_back(wide(fewer));
         self.bytes -= fewer;
     }
 
-    /// Grows or shrinks to `bytes` in all, for whatever purpose; `false` when there was no room to grow.
+    /// Grows or shrinks to `bytes`, using the whole budget. `false` if there was no room to grow.
     pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         if bytes <= self.bytes {
             self.shrink(self.bytes - bytes);
@@ -113,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_leave_room_for_calls_and_everything_is_given_back() {
+    fn bodies_leave_room_for_records_and_dropping_returns_all_bytes() {
         let budget = Arc::new(Budget::default());
         budget.allow(800);
         let (mut body, mut call) = (Reservation::new(&budget), Reservation::new(&budget));

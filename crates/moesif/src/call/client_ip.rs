@@ -1,10 +1,10 @@
-//! The caller's address, as far as proxies in between tell it.
+//! Finds the address of the caller in the headers that proxies add.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use moesif_wire::Headers;
 
-/// Headers that name one address or a list of them, in the order they are believed.
+/// Headers with one address or a list of addresses, in order of precedence.
 const ADDRESS_HEADERS: [&str; 8] = [
     "X-Client-Ip",
     "X-Forwarded-For",
@@ -16,8 +16,8 @@ const ADDRESS_HEADERS: [&str; 8] = [
     "Forwarded-For",
 ];
 
-/// The left-most valid address of the first header that has one, then of `Forwarded` (RFC 7239), then the peer's.
-/// What is no address (`unknown`, `null`, a socket path) is passed over.
+/// Returns the left-most valid address of the first header that has one, else that of `Forwarded` (RFC 7239), else that
+/// of the peer. Skips values that are not addresses, such as `unknown` or a socket path.
 pub(crate) fn client_address(headers: &Headers<'_>, peer: Option<&str>) -> Option<IpAddr> {
     ADDRESS_HEADERS
         .iter()
@@ -27,7 +27,7 @@ pub(crate) fn client_address(headers: &Headers<'_>, peer: Option<&str>) -> Optio
         .or_else(|| address(peer?))
 }
 
-/// `for=192.0.2.60;proto=http, for="[2001:db8::1]:4711"`: the first `for` that is an address.
+/// Returns the first `for` that is an address: `for=192.0.2.60;proto=http, for="[2001:db8::1]:4711"`.
 fn forwarded(value: &str) -> Option<IpAddr> {
     value
         .split([',', ';'])
@@ -37,7 +37,7 @@ fn forwarded(value: &str) -> Option<IpAddr> {
         .or_else(|| value.split(',').find_map(address))
 }
 
-/// One address in any spelling proxies use: bare, with a port, in brackets, quoted, with a zone.
+/// Parses an address in any form that proxies use: bare, with a port, in brackets, quoted, with a zone.
 fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim().trim_matches('"').trim();
     if let Ok(address) = text.parse::<IpAddr>() {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_of_an_address_is_understood() {
+    fn address_is_parsed_in_every_form() {
         for (name, value, expected) in [
             ("X-Forwarded-For", "203.0.113.7, 10.0.0.1", "203.0.113.7"),
             ("X-Forwarded-For", "unknown, 203.0.113.7:4711", "203.0.113.7"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_falls_through_to_the_peer() {
+    fn peer_is_used_if_no_header_has_an_address() {
         for value in ["null", "none", "unknown", "", ",,", "\u{ff}\u{0}", "1.2.3", "[", "[]:1"] {
             assert_eq!(found("X-Forwarded-For", value).as_deref(), Some("10.0.0.9"), "{value}");
         }

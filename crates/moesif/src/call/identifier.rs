@@ -1,4 +1,4 @@
-//! Transaction ids: random UUIDs (version 4) without a system call each.
+//! Transaction ids: random UUIDs (version 4), made without a system call.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use crate::process::{scramble, seed};
 pub struct TransactionId([u8; 36]);
 
 impl TransactionId {
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
@@ -23,22 +23,23 @@ impl fmt::Debug for TransactionId {
     }
 }
 
-/// Makes transaction ids from 128 bits of system randomness and a counter.
+/// Source of transaction ids: 128 random bits from the operating system, and a counter.
 ///
-/// Within one process no id repeats: the first half is a bijection of the counter. Between processes the seeds keep
-/// them apart, so one must be made per process and never carried over a fork ([`crate::process`] sees to that).
-/// The ids are unguessable to nobody who has seen a few; they are keys, not secrets.
+/// Each counter value gives a different pair of halves. Only the six bits that mark a version 4 UUID are then
+/// overwritten. Seeds differ between processes, so the child of a fork must make its own source ([`crate::process`]).
+/// The ids are keys, not secrets: they can be guessed from earlier ones.
 pub(crate) struct Identifiers {
     seed: [u64; 2],
     next: AtomicU64,
 }
 
 impl Identifiers {
-    /// Returns a source of ids with a seed of its own.
+    /// Returns a source with a seed of its own.
     pub(crate) fn seeded() -> Self {
         Self { seed: [seed(0x6D6F_6573), seed(0x6966_2D72)], next: AtomicU64::new(0) }
     }
 
+    /// Returns the next id.
     pub(crate) fn next(&self) -> TransactionId {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
         let [first, second] = self.seed;
@@ -48,6 +49,7 @@ impl Identifiers {
     }
 }
 
+/// Writes the bits as a UUID and sets its version and variant.
 fn format_v4(bits: u128) -> [u8; 36] {
     const VERSION_MASK: u128 = 0xF << 76;
     const VARIANT_MASK: u128 = 0x3 << 62;
@@ -81,12 +83,12 @@ mod tests {
     }
 
     #[test]
-    fn two_processes_do_not_share_ids() {
+    fn two_sources_make_different_ids() {
         assert_ne!(Identifiers::seeded().next(), Identifiers::seeded().next());
     }
 
     #[test]
-    fn every_bit_is_written_where_it_belongs() {
+    fn bits_are_written_in_order() {
         let text = format_v4(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
         assert_eq!(std::str::from_utf8(&text).unwrap(), "01234567-89ab-4def-8123-456789abcdef");
     }

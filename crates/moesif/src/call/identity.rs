@@ -1,6 +1,6 @@
-//! The user a request names in its authorization headers.
+//! Finds the user id in the authorization headers of a request.
 //!
-//! Tokens are read, never verified: that is the application's business, and this only labels a record.
+//! Tokens are decoded but not verified. Verification is the application's task; here the id only labels a record.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,14 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use moesif_wire::Headers;
 use serde_json::value::RawValue;
 
-/// Longest id in bytes: what is longer is no id, and is not recorded.
+/// Maximum length of an id in bytes. Longer values are not recorded.
 pub const MAX_ID_BYTES: usize = moesif_wire::limits::ID;
 
-/// The user id in the first of `names` that yields one.
+/// Returns the user id from the first header in `names` that has one.
 ///
-/// `Bearer` and custom schemes carry a JWT or a bare payload whose field `field` (any case) is the id; `Basic`
-/// carries it before the colon. Names and schemes are compared in any case.
+/// A `Bearer` token is a JWT. A value without a known scheme is a JWT or only its payload. In both, the id is the member
+/// `field`, in any case. `Basic` credentials have the id before the colon. Header names and schemes are
+/// case-insensitive.
 pub(crate) fn identify_user(headers: &Headers<'_>, names: &[String], field: &str) -> Option<String> {
     names
         .iter()
@@ -40,7 +41,7 @@ fn user_of(value: &str, field: &str) -> Option<String> {
     payload_user(credentials.split('.').nth(1).unwrap_or(credentials), field)
 }
 
-/// What follows an authentication scheme, if the credentials start with it.
+/// Returns what follows an authentication scheme. `None` if the credentials have another scheme.
 fn after_scheme<'a>(credentials: &'a str, scheme: &str) -> Option<&'a str> {
     let (start, rest) = credentials.split_at_checked(scheme.len())?;
     let separated = rest.is_empty() || rest.starts_with([' ', '\t']);
@@ -55,12 +56,12 @@ fn payload_user(payload: &str, field: &str) -> Option<String> {
     match json.as_bytes().first()? {
         b'"' => serde_json::from_str(json).ok().filter(|text: &String| !text.is_empty()),
         b'n' | b'{' | b'[' => None,
-        // Numbers as they are written: an id may have more digits than a number type.
+        // A number stays as it is written, because an id may have more digits than a number type.
         _ => Some(json.to_owned()),
     }
 }
 
-/// Decodes base64 in either alphabet, padded or not.
+/// Decodes base64 in the standard or the URL-safe alphabet, with or without padding.
 fn decode(text: &str) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -102,8 +103,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_names_its_subject_in_every_alphabet() {
-        // The payload's base64url form holds both `-` and `_`, which a standard decoder discards or refuses.
+    fn token_is_decoded_in_both_base64_alphabets() {
+        // The URL-safe form of this payload contains `-` and `_`, which a standard decoder refuses.
         let payload = r#"{"sub":"ann?>~~ÿÿ","x":"???>>>"}"#;
         let encoded = URL_SAFE_NO_PAD.encode(payload);
         assert!(encoded.contains('-') && encoded.contains('_'), "{encoded}");
@@ -116,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn values_become_text_and_nothing_becomes_none() {
+    fn id_is_text_or_a_number() {
         assert_eq!(bearer(r#"{"SUB":"u1"}"#).as_deref(), Some("u1"));
         assert_eq!(bearer(r#"{"sub":42}"#).as_deref(), Some("42"));
         assert_eq!(bearer(r#"{"sub":12345678901234567890123}"#).as_deref(), Some("12345678901234567890123"));
@@ -127,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn schemes_are_anchored_and_in_any_case() {
+    fn scheme_is_case_insensitive_and_must_come_first() {
         let names = ["authorization"];
         let token = jwt(r#"{"sub":"u1"}"#);
         for value in [format!("bearer {token}"), format!("BEARER\t{token}"), token.clone()] {
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_header_is_tried_when_one_yields_nothing() {
+    fn next_header_is_tried_if_one_has_no_id() {
         let token = format!("Bearer {}", jwt(r#"{"sub":"u1"}"#));
         assert_eq!(
             identified(

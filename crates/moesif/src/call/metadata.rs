@@ -1,10 +1,10 @@
-//! Members that a record has besides those of the application.
+//! Adds members to the metadata of the application.
 
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-/// The object with one more member of text. `None` where there is nothing to change: it has a member of that name, or is no object.
+/// Returns the object with one more text member. `None` if it has a member of that name, or is not an object.
 pub(super) fn with_member(metadata: Option<&RawValue>, name: &str, text: &str) -> Option<Box<RawValue>> {
     let object = metadata.map_or("{}", RawValue::get);
     let members: HashMap<String, &RawValue> = serde_json::from_str(object).ok()?;
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_member_is_added_unless_the_application_has_one_of_that_name() {
+    fn member_is_added_unless_the_object_has_one_of_that_name() {
         let added = |object: Option<&str>| {
             let object = object.map(|object| RawValue::from_string(object.to_owned()).unwrap());
             with_member(object.as_deref(), "id", "\"1\"").map(|object| object.get().to_owned())

@@ -1,10 +1,10 @@
-//! Text as a gateway interface hands it over: header values and paths in "native strings", whose characters stand
-//! for bytes (PEP 3333).
+//! Decodes native strings: the form in which WSGI passes header values and paths (PEP 3333). Each character stands for
+//! one byte.
 
 use std::borrow::Cow;
 
-/// The bytes such a string stands for. A character beyond U+00FF, which the interface does not allow, stands for its
-/// UTF-8 bytes.
+/// Returns the bytes of a native string. A character above U+00FF, which PEP 3333 does not allow, becomes its UTF-8
+/// bytes.
 pub(crate) fn native_bytes(text: &str) -> Cow<'_, [u8]> {
     if text.is_ascii() {
         return Cow::Borrowed(text.as_bytes());
@@ -19,7 +19,7 @@ pub(crate) fn native_bytes(text: &str) -> Cow<'_, [u8]> {
     Cow::Owned(bytes)
 }
 
-/// The text such a string was meant as: UTF-8 where its bytes are that, Latin-1 otherwise.
+/// Returns the text of a native string: UTF-8 if its bytes are valid UTF-8, else Latin-1.
 pub(crate) fn native_text(text: &str) -> Cow<'_, str> {
     match native_bytes(text) {
         Cow::Borrowed(_) => Cow::Borrowed(text),
@@ -27,8 +27,7 @@ pub(crate) fn native_text(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Appends a CGI header name (`X_API_KEY`) in the form `X-Api-Key`: a letter is upper case where no letter stands
-/// before it.
+/// Appends a CGI header name (`X_API_KEY`) in the form `X-Api-Key`. A letter is upper case if no letter precedes it.
 pub(crate) fn push_header_name(out: &mut String, cgi_name: &str) {
     let mut after_letter = false;
     for character in cgi_name.chars() {
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn utf8_sent_in_a_header_is_read_as_utf8_and_latin1_as_latin1() {
+    fn native_string_is_read_as_utf8_or_else_as_latin1() {
         assert_eq!(native_text("plain"), "plain");
         assert_eq!(native_text("caf\u{c3}\u{a9}"), "café");
         assert_eq!(native_text("caf\u{e9}"), "café");
@@ -55,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn header_names_are_titled_like_upstream() {
+    fn header_name_has_the_case_that_moesifwsgi_uses() {
         for (cgi, name) in [
             ("HOST", "Host"),
             ("X_API_V2KEY", "X-Api-V2Key"),

@@ -1,4 +1,4 @@
-//! A batch: events on their way together, how they are written, and what an answer makes of them.
+//! A batch: writes its events as JSON, and applies the verdict about an upload.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,48 +7,48 @@ use std::time::Duration;
 use crate::call::Exchange;
 use crate::http::Verdict;
 
-/// Failures in a row from which on it may be for an event of the batch, or for its size, that it fails.
-const FAILURES_TO_PART: u32 = 3;
+/// After so many failures in a row, an event of the batch or its size may be the cause, and the batch is divided.
+const FAILURES_TO_DIVIDE: u32 = 3;
 
-/// Events that a worker has taken, or that wait to be sent again.
+/// Events that a worker sends, or that wait to be sent again.
 #[derive(Debug)]
 pub(super) struct Batch<E> {
     pub(super) events: VecDeque<E>,
-    /// Sequence number after the last event: names the batch in the ledger.
+    /// Sequence number after the last event. It identifies the batch in the ledger.
     pub(super) end: u64,
     /// Failures in a row.
     pub(super) attempts: u32,
-    /// Whether the breaker waits for what becomes of it.
+    /// Whether the breaker waits for its result.
     pub(super) is_probe: bool,
-    /// Most events to send at once while the batch fails, or an event at fault is looked for.
+    /// Most events to send at once. It is lowered while the batch fails, or to find a refused event.
     pub(super) max_events: usize,
     /// Most bytes to send at once.
     pub(super) max_bytes: usize,
-    /// What was known of the collector's limit before this batch was too large for it.
+    /// The size limit of the collector as it was known before this batch was too large.
     pub(super) max_bytes_before: Option<usize>,
 }
 
 /// What was sent of a batch: its first events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attempt {
-    /// Events written.
+    /// Number of events written.
     pub(super) written: usize,
-    /// Bytes they were, before compression.
+    /// Their bytes, before compression.
     pub(super) bytes: usize,
-    /// Events that could not be written and are gone; they cost nobody but themselves.
+    /// Number of events that could not be written and were removed.
     pub(super) unserializable: usize,
-    /// Bodies that the written events lack.
+    /// Number of bodies that were left out of the written events.
     pub(super) bodies_removed: usize,
 }
 
-/// What has become of a batch after an attempt.
+/// Result of an attempt for a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Conclusion {
-    /// Events the collector keeps.
+    /// Events that the collector keeps.
     pub(super) sent: usize,
-    /// Events it named as refused.
+    /// Events that it rejected by name.
     pub(super) rejected: usize,
-    /// Events it refused alone.
+    /// Events that it refused when they were sent alone.
     pub(super) refused: usize,
     /// What to do with the rest.
     pub(super) step: Step,
@@ -57,13 +57,13 @@ pub(super) struct Conclusion {
 /// What to do with the rest of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Go on.
+    /// Go on at once.
     GoOn,
-    /// Go on with at most so many bytes at once, with every batch.
+    /// Go on, with at most so many bytes in every batch.
     Shrink { max_bytes: usize },
-    /// Wait.
+    /// Wait for our own pause, or for `Retry-After`.
     Pause { after: Option<Duration> },
-    /// Wait for long.
+    /// Wait for a long time.
     Stop,
 }
 
@@ -80,14 +80,14 @@ impl<E> Batch<E> {
         }
     }
 
-    /// Applies a verdict about the events that were written. Those it settles go to `done`.
+    /// Applies the verdict about the events that were written. Moves the settled ones to `done`.
     pub(super) fn conclude(&mut self, attempt: &Attempt, verdict: &Verdict, done: &mut Vec<E>) -> Conclusion {
         let written = attempt.written.min(self.events.len());
         let mut conclusion = Conclusion { sent: 0, rejected: 0, refused: 0, step: Step::GoOn };
         match verdict {
             Verdict::Delivered { rejected } => {
                 done.extend(self.events.drain(..written));
-                // Past what was refused, batches grow back.
+                // The cause of the failures is behind us: the batch grows again.
                 self.max_events = self.max_events.saturating_mul(2);
                 self.attempts = 0;
                 conclusion.rejected = (*rejected).min(written);
@@ -95,8 +95,8 @@ impl<E> Batch<E> {
             }
             Verdict::Retry { after, may_be_batch } => {
                 self.attempts = self.attempts.saturating_add(1);
-                if *may_be_batch && self.attempts >= FAILURES_TO_PART {
-                    self.part(written);
+                if *may_be_batch && self.attempts >= FAILURES_TO_DIVIDE {
+                    self.divide(written);
                 }
                 conclusion.step = Step::Pause { after: *after };
             }
@@ -105,7 +105,7 @@ impl<E> Batch<E> {
                 conclusion.step = Step::Stop;
             }
             Verdict::Split if written > 1 => {
-                // Half, with room for brackets and comma: equal events are halved by number.
+                // Half of the bytes, plus one for brackets and comma, so that equal events are halved by number.
                 conclusion.step = Step::Shrink { max_bytes: attempt.bytes.div_ceil(2) + 1 };
             }
             Verdict::Isolate { count, .. } if written > 0 && *count >= written => {
@@ -127,8 +127,9 @@ impl<E> Batch<E> {
         conclusion
     }
 
-    /// Keeps events that fail again and again from holding the others: sends fewer at once, and one that fails alone last.
-    fn part(&mut self, written: usize) {
+    /// Keeps an event that fails again and again from blocking the others: sends fewer events at once. Moves an event that
+    /// fails alone to the end.
+    fn divide(&mut self, written: usize) {
         if written > 1 {
             self.max_events = written / 2;
         } else if self.events.len() > 1 {
@@ -139,7 +140,7 @@ impl<E> Batch<E> {
 }
 
 impl Batch<Box<Exchange>> {
-    /// Replaces `json` by an array of the first events: no more than the batch is to send at once, but always one.
+    /// Replaces `json` by an array of the first events, within the limits of the batch, but at least one.
     pub(super) fn encode(&mut self, json: &mut Vec<u8>) -> Attempt {
         self.encode_with(json, |exchange, json| {
             let recorded = exchange.event();
@@ -150,8 +151,8 @@ impl Batch<Box<Exchange>> {
 }
 
 impl<E> Batch<E> {
-    /// `write` says how many bodies the event it has written lacks. One that it cannot write costs itself only, also where a
-    /// fault of ours is the reason.
+    /// As [`Batch::encode`]. `write` returns the number of bodies left out of the event, or `None` if it cannot write the
+    /// event. Such an event, or one that makes it panic, is removed.
     fn encode_with(
         &mut self,
         json: &mut Vec<u8>,
@@ -198,10 +199,27 @@ mod tests {
         Batch::new((0..events).collect(), u64::from(events))
     }
 
-    fn conclude(batch: &mut Batch<u32>, written: usize, verdict: &Verdict) -> (usize, usize, usize, Step) {
+    const NOTHING_SETTLED: Conclusion = Conclusion { sent: 0, rejected: 0, refused: 0, step: Step::GoOn };
+
+    fn conclude(batch: &mut Batch<u32>, written: usize, verdict: &Verdict) -> Conclusion {
         let attempt = Attempt { written, bytes: written * 100, ..Attempt::default() };
-        let Conclusion { sent, rejected, refused, step } = batch.conclude(&attempt, verdict, &mut Vec::new());
-        (sent, rejected, refused, step)
+        batch.conclude(&attempt, verdict, &mut Vec::new())
+    }
+
+    fn sent(sent: usize) -> Conclusion {
+        Conclusion { sent, ..NOTHING_SETTLED }
+    }
+
+    fn rejected(rejected: usize) -> Conclusion {
+        Conclusion { rejected, ..NOTHING_SETTLED }
+    }
+
+    fn refused(refused: usize) -> Conclusion {
+        Conclusion { refused, ..NOTHING_SETTLED }
+    }
+
+    fn step(step: Step) -> Conclusion {
+        Conclusion { step, ..NOTHING_SETTLED }
     }
 
     fn retry(after: Option<Duration>) -> Verdict {
@@ -213,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_cannot_be_written_costs_itself_only() {
+    fn an_event_that_cannot_be_written_is_removed_alone() {
         let mut batch = batch(6);
         let mut json = b"left over".to_vec();
         let attempt = batch.encode_with(&mut json, |event, json| {
@@ -228,30 +246,30 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_stays() {
+    fn events_that_were_not_written_stay() {
         let mut batch = batch(5);
         let delivered = Verdict::Delivered { rejected: 1 };
-        assert_eq!(conclude(&mut batch, 3, &delivered), (2, 1, 0, Step::GoOn));
+        assert_eq!(conclude(&mut batch, 3, &delivered), Conclusion { rejected: 1, ..sent(2) });
         assert_eq!(batch.events, [3, 4]);
-        // A collector that counts badly takes nothing away from others.
-        assert_eq!(conclude(&mut batch, 2, &Verdict::Delivered { rejected: 9 }), (0, 2, 0, Step::GoOn));
+        // A count that is too high affects only the events of this request.
+        assert_eq!(conclude(&mut batch, 2, &Verdict::Delivered { rejected: 9 }), rejected(2));
         assert_eq!(batch.events.len(), 0);
     }
 
     #[test]
-    fn nothing_is_lost_to_a_pause_a_stop_or_a_split() {
+    fn a_pause_a_stop_or_a_split_loses_no_event() {
         let mut batch = batch(4);
         let after = Some(Duration::from_secs(1));
-        assert_eq!(conclude(&mut batch, 4, &retry(after)), (0, 0, 0, Step::Pause { after }));
-        assert_eq!(conclude(&mut batch, 4, &Verdict::Stop), (0, 0, 0, Step::Stop));
-        assert_eq!(conclude(&mut batch, 4, &Verdict::Split), (0, 0, 0, Step::Shrink { max_bytes: 201 }));
+        assert_eq!(conclude(&mut batch, 4, &retry(after)), step(Step::Pause { after }));
+        assert_eq!(conclude(&mut batch, 4, &Verdict::Stop), step(Step::Stop));
+        assert_eq!(conclude(&mut batch, 4, &Verdict::Split), step(Step::Shrink { max_bytes: 201 }));
         assert_eq!((batch.events.len(), batch.attempts), (4, 2));
-        assert_eq!(conclude(&mut batch, 1, &Verdict::Split), (0, 0, 1, Step::GoOn));
+        assert_eq!(conclude(&mut batch, 1, &Verdict::Split), refused(1));
         assert_eq!(batch.events, [1, 2, 3]);
     }
 
     #[test]
-    fn a_batch_that_goes_on_failing_is_parted_until_what_fails_is_alone() {
+    fn a_batch_that_keeps_failing_is_divided_until_the_failing_event_is_alone() {
         let mut batch = batch(8);
         let mut sent = Vec::new();
         for _ in 0..100 {
@@ -267,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collector_that_is_busy_or_away_is_not_sent_more_batches() {
+    fn a_busy_collector_does_not_divide_batches() {
         let mut batch = batch(4);
         for _ in 0..10 {
             conclude(&mut batch, 4, &retry(None));
@@ -276,23 +294,23 @@ mod tests {
     }
 
     #[test]
-    fn events_that_are_named_go_and_the_others_stay() {
+    fn rejected_events_are_removed_and_the_others_stay() {
         let mut batch = batch(6);
-        assert_eq!(conclude(&mut batch, 4, &isolate(&[1, 3, 77], 3)), (0, 2, 0, Step::GoOn));
+        assert_eq!(conclude(&mut batch, 4, &isolate(&[1, 3, 77], 3)), rejected(2));
         assert_eq!(batch.events, [0, 2, 4, 5]);
-        assert_eq!(conclude(&mut batch, 2, &isolate(&[0], 2)), (0, 2, 0, Step::GoOn));
+        assert_eq!(conclude(&mut batch, 2, &isolate(&[0], 2)), rejected(2));
         assert_eq!(batch.events, [4, 5]);
     }
 
     #[test]
-    fn an_event_that_is_not_named_is_found_by_halving() {
+    fn a_refused_event_that_is_not_named_is_found_by_halving() {
         let mut batch = batch(4);
-        assert_eq!(conclude(&mut batch, 4, &isolate(&[], 0)), (0, 0, 0, Step::GoOn));
+        assert_eq!(conclude(&mut batch, 4, &isolate(&[], 0)), NOTHING_SETTLED);
         assert_eq!(batch.max_events, 2);
         conclude(&mut batch, 2, &isolate(&[9], 1));
         assert_eq!((batch.max_events, batch.events.len()), (1, 4));
-        assert_eq!(conclude(&mut batch, 1, &isolate(&[], 0)), (0, 0, 1, Step::GoOn));
-        assert_eq!(conclude(&mut batch, 1, &Verdict::Delivered { rejected: 0 }), (1, 0, 0, Step::GoOn));
+        assert_eq!(conclude(&mut batch, 1, &isolate(&[], 0)), refused(1));
+        assert_eq!(conclude(&mut batch, 1, &Verdict::Delivered { rejected: 0 }), sent(1));
         assert_eq!((batch.max_events, batch.events), (2, [2, 3].into()));
     }
 }

@@ -1,57 +1,58 @@
-//! Whether a collector may be asked now.
+//! Circuit breaker: whether the collector may be sent something now.
 //!
-//! One failure opens the breaker for all workers of a pipeline: for a pause that grows while failures follow each other,
-//! nothing is sent. Then one worker sends one batch, the probe, and what comes of it decides. So a dead collector costs
-//! one request a pause, however many workers and batches wait.
+//! One failure opens the breaker for all workers of a pipeline: they send nothing during a pause, which grows with each
+//! failure in a row. After the pause, one worker sends one batch, the probe, and its result decides. So a dead collector
+//! gets one request per pause, however many workers and batches wait.
 
 use std::time::{Duration, Instant};
 
-use crate::http::{Backoff, asked, grown};
+use crate::http::{Backoff, cap_retry_after, doubled};
 
-/// Someone has to do something before a collector that refuses takes events again.
+/// First pause after the collector refused this client. It is long, because somebody has to fix the configuration.
 const FIRST_STOP: Duration = Duration::from_secs(5);
+/// Limit up to which that pause doubles.
 const LONGEST_STOP: Duration = Duration::from_secs(600);
-/// Outages are told at most once in this time: a collector that fails now and then is not worth a line each time.
-const QUIET: Duration = Duration::from_secs(60);
+/// Shortest time between two log lines about outages, for a collector that fails now and then.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why nothing is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// It cannot be reached or cannot keep events now.
+    /// The collector cannot be reached, or cannot keep events now.
     Failing,
-    /// It does not take events from this client.
+    /// The collector does not accept events from this client.
     Refusing,
 }
 
-/// What a worker may do.
+/// What a worker may do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Permit {
-    /// Send whatever is due.
+    /// Send any batch that is due.
     Send,
-    /// Send one batch, and say what came of it.
+    /// Send one batch as the probe.
     Probe,
-    /// Nothing before this moment.
+    /// Send nothing before this moment.
     Wait(Instant),
-    /// Nothing before the probe under way has ended.
+    /// Send nothing before the probe has ended.
     Probing,
 }
 
-/// How a breaker stands, for the statistics.
+/// State of a breaker, for the statistics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BreakerState {
-    /// Events are sent as they come.
+    /// Events are sent.
     #[default]
     Closed,
-    /// One batch is being sent to see whether the collector works again.
+    /// One batch is being sent to find out whether the collector works again.
     HalfOpen,
-    /// The collector fails: nothing is sent until a pause is over.
+    /// The collector fails: nothing is sent during a pause.
     Open,
-    /// The collector refuses this application id or this path: nothing is sent until a longer pause is over.
+    /// The collector refuses the application id or the path: nothing is sent during a longer pause.
     Refused,
 }
 
 impl BreakerState {
-    /// The value of `breaker` in the statistics.
+    /// Returns the value of `breaker` in the statistics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -68,29 +69,31 @@ pub(super) struct Breaker {
     phase: Phase,
     /// Failures since the last success.
     failures: u32,
-    /// The trouble that has been told of, and is not known to be over.
-    told: Option<Cause>,
-    told_at: Option<Instant>,
+    /// The outage that was logged, until its end is logged.
+    logged: Option<Cause>,
+    logged_at: Option<Instant>,
     backoff: Backoff,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Closed,
-    /// `asked`: until then the collector itself wants to be left alone, a flush notwithstanding.
+    /// Nothing is sent before `until`. `retry_after` is the earliest moment that the collector allows; a flush does not
+    /// end the pause before it.
     Open {
         cause: Cause,
         until: Instant,
-        asked: Instant,
+        retry_after: Instant,
     },
     Probing,
 }
 
 impl Breaker {
     pub(super) fn new(seed: u64) -> Self {
-        Self { phase: Phase::Closed, failures: 0, told: None, told_at: None, backoff: Backoff::new(seed) }
+        Self { phase: Phase::Closed, failures: 0, logged: None, logged_at: None, backoff: Backoff::new(seed) }
     }
 
+    /// Returns what a worker may do at `now`.
     pub(super) fn permit(&self, now: Instant) -> Permit {
         match self.phase {
             Phase::Closed => Permit::Send,
@@ -100,24 +103,24 @@ impl Breaker {
         }
     }
 
-    /// The probe a permit was given for is on its way.
-    pub(super) fn probing(&mut self) {
+    /// Records that the permitted probe is being sent.
+    pub(super) fn probe_sent(&mut self) {
         self.phase = Phase::Probing;
     }
 
-    /// The collector has answered as one that works. Says whether that is worth telling.
-    pub(super) fn works(&mut self, is_probe: bool) -> bool {
+    /// Records that an upload succeeded. Returns whether that is to be logged.
+    pub(super) fn upload_succeeded(&mut self, is_probe: bool) -> bool {
         if self.phase != Phase::Closed && !is_probe {
-            // It was under way when another upload failed: that one is what the collector says now.
+            // It began before another upload failed, so that failure is newer.
             return false;
         }
         self.phase = Phase::Closed;
         self.failures = 0;
-        self.told.take().is_some()
+        self.logged.take().is_some()
     }
 
-    /// An upload has failed. Says whether that is worth telling.
-    pub(super) fn fails(
+    /// Records that an upload failed. Returns whether that is to be logged.
+    pub(super) fn upload_failed(
         &mut self,
         now: Instant,
         cause: Cause,
@@ -125,10 +128,10 @@ impl Breaker {
         is_probe: bool,
     ) -> bool {
         match &mut self.phase {
-            // Uploads that were under way when another failed fail for the same reason.
-            Phase::Open { until, asked, .. } if !is_probe => {
-                *asked = asked_until(now, after).max(*asked);
-                *until = (*asked).max(*until);
+            // It began before another upload failed, and fails for the same reason.
+            Phase::Open { until, retry_after, .. } if !is_probe => {
+                *retry_after = earliest_retry(now, after).max(*retry_after);
+                *until = (*retry_after).max(*until);
                 return false;
             }
             Phase::Probing if !is_probe => return false,
@@ -136,40 +139,39 @@ impl Breaker {
         }
         let pause = match cause {
             Cause::Failing => self.pause(self.failures),
-            Cause::Refusing => grown(FIRST_STOP, self.failures).min(LONGEST_STOP),
+            Cause::Refusing => doubled(FIRST_STOP, self.failures).min(LONGEST_STOP),
         };
         self.failures = self.failures.saturating_add(1);
-        let asked = asked_until(now, after);
-        // A collector that asks for no patience is given as much as any other. (A moment beyond the clock's range is not
-        // needed: pauses are short.)
-        let until = now.checked_add(pause).unwrap_or(now).max(asked);
-        self.phase = Phase::Open { cause, until, asked };
-        self.is_news(now, cause)
+        let retry_after = earliest_retry(now, after);
+        // `Retry-After: 0` does not shorten our own pause.
+        let until = now.checked_add(pause).unwrap_or(now).max(retry_after);
+        self.phase = Phase::Open { cause, until, retry_after };
+        self.is_to_be_logged(now, cause)
     }
 
-    fn is_news(&mut self, now: Instant, cause: Cause) -> bool {
-        let is_quiet = self.told_at.is_some_and(|at| now.saturating_duration_since(at) < QUIET);
-        if self.told == Some(cause) || is_quiet {
+    fn is_to_be_logged(&mut self, now: Instant, cause: Cause) -> bool {
+        let is_too_soon = self.logged_at.is_some_and(|at| now.saturating_duration_since(at) < LOG_INTERVAL);
+        if self.logged == Some(cause) || is_too_soon {
             return false;
         }
-        (self.told, self.told_at) = (Some(cause), Some(now));
+        (self.logged, self.logged_at) = (Some(cause), Some(now));
         true
     }
 
-    /// The pause after a failure that `failures` others came before.
+    /// Returns the pause after a failure that came after `failures` others.
     pub(super) fn pause(&mut self, failures: u32) -> Duration {
         self.backoff.pause(failures)
     }
 
-    /// Ends a pause, but for what of it the collector asked for.
-    pub(super) fn hurry(&mut self, now: Instant) {
-        if let Phase::Open { until, asked, .. } = &mut self.phase {
-            *until = now.max(*asked).min(*until);
+    /// Ends a pause for a flush, but not before `Retry-After`.
+    pub(super) fn end_pause(&mut self, now: Instant) {
+        if let Phase::Open { until, retry_after, .. } = &mut self.phase {
+            *until = now.max(*retry_after).min(*until);
         }
     }
 
-    /// When the next upload may begin, if that is known and later than `now`.
-    pub(super) fn closed_until(&self) -> Option<Instant> {
+    /// Returns the end of the pause, if there is one.
+    pub(super) fn paused_until(&self) -> Option<Instant> {
         match self.phase {
             Phase::Open { until, .. } => Some(until),
             Phase::Closed | Phase::Probing => None,
@@ -186,9 +188,9 @@ impl Breaker {
     }
 }
 
-/// Until when a collector that says this wants to be left alone.
-fn asked_until(now: Instant, after: Option<Duration>) -> Instant {
-    now.checked_add(asked(after)).unwrap_or(now)
+/// Returns the earliest moment that `Retry-After` allows.
+fn earliest_retry(now: Instant, after: Option<Duration>) -> Instant {
+    now.checked_add(cap_retry_after(after)).unwrap_or(now)
 }
 
 #[cfg(test)]
@@ -197,108 +199,110 @@ mod tests {
     use crate::http::{FIRST_PAUSE, LONGEST_PAUSE, SHORTEST_PAUSE};
 
     #[test]
-    fn one_probe_a_pause_and_pauses_that_grow() {
+    fn there_is_one_probe_per_pause_and_pauses_grow() {
         let mut now = Instant::now();
         let mut breaker = Breaker::new(1);
         let mut longest = Duration::ZERO;
-        assert!(breaker.fails(now, Cause::Failing, None, false));
+        assert!(breaker.upload_failed(now, Cause::Failing, None, false));
         for failures in 1..20 {
             let Permit::Wait(until) = breaker.permit(now) else { panic!("{breaker:?}") };
             let pause = until - now;
-            assert!((SHORTEST_PAUSE..=grown(FIRST_PAUSE, failures - 1).min(LONGEST_PAUSE)).contains(&pause));
+            assert!(
+                (SHORTEST_PAUSE..=doubled(FIRST_PAUSE, failures - 1).min(LONGEST_PAUSE)).contains(&pause)
+            );
             longest = longest.max(pause);
             now = until;
             assert_eq!(breaker.permit(now), Permit::Probe);
-            breaker.probing();
+            breaker.probe_sent();
             assert_eq!(breaker.permit(now), Permit::Probing);
-            // What else fails meanwhile changes nothing.
-            assert!(!breaker.fails(now, Cause::Failing, None, false));
+            // Other failures during the probe change nothing.
+            assert!(!breaker.upload_failed(now, Cause::Failing, None, false));
             assert_eq!(breaker.permit(now), Permit::Probing);
-            assert!(!breaker.fails(now, Cause::Failing, None, true));
+            assert!(!breaker.upload_failed(now, Cause::Failing, None, true));
         }
         assert!(longest > Duration::from_secs(10));
-        breaker.probing();
-        assert!(!breaker.works(false));
+        breaker.probe_sent();
+        assert!(!breaker.upload_succeeded(false));
         assert_eq!(breaker.permit(now), Permit::Probing);
-        assert!(breaker.works(true));
+        assert!(breaker.upload_succeeded(true));
         assert_eq!((breaker.permit(now), breaker.failures), (Permit::Send, 0));
-        assert!(!breaker.works(false));
+        assert!(!breaker.upload_succeeded(false));
     }
 
     #[test]
-    fn a_success_that_was_under_way_does_not_end_a_pause() {
+    fn a_success_that_began_before_the_failure_does_not_end_the_pause() {
         let now = Instant::now();
         let mut breaker = Breaker::new(4);
-        let asked = Duration::from_secs(30);
-        breaker.fails(now, Cause::Failing, Some(asked), false);
-        assert!(!breaker.works(false));
-        breaker.hurry(now);
-        assert_eq!(breaker.permit(now), Permit::Wait(now + asked));
+        let retry_after = Duration::from_secs(30);
+        breaker.upload_failed(now, Cause::Failing, Some(retry_after), false);
+        assert!(!breaker.upload_succeeded(false));
+        breaker.end_pause(now);
+        assert_eq!(breaker.permit(now), Permit::Wait(now + retry_after));
     }
 
     #[test]
-    fn who_asks_for_no_patience_gets_the_usual_one() {
+    fn retry_after_zero_does_not_shorten_our_pause() {
         let mut now = Instant::now();
         let mut breaker = Breaker::new(5);
         let mut waited = Duration::ZERO;
         for _ in 0..10 {
-            breaker.probing();
-            breaker.fails(now, Cause::Failing, Some(Duration::ZERO), true);
+            breaker.probe_sent();
+            breaker.upload_failed(now, Cause::Failing, Some(Duration::ZERO), true);
             let Permit::Wait(until) = breaker.permit(now) else { panic!("{breaker:?}") };
             waited += until - now;
             now = until;
         }
         assert!(waited > Duration::from_secs(10), "{waited:?}");
-        breaker.hurry(now);
+        breaker.end_pause(now);
         assert_eq!(breaker.permit(now), Permit::Probe);
     }
 
     #[test]
-    fn a_collector_that_fails_now_and_then_is_told_of_once_a_minute() {
+    fn a_collector_that_fails_now_and_then_is_logged_once_a_minute() {
         let mut now = Instant::now();
         let mut breaker = Breaker::new(6);
-        let mut told = 0;
+        let mut logged = 0;
         for _ in 0..600 {
-            told += u32::from(breaker.fails(now, Cause::Failing, None, false));
-            breaker.probing();
-            told += u32::from(breaker.works(true));
+            logged += u32::from(breaker.upload_failed(now, Cause::Failing, None, false));
+            breaker.probe_sent();
+            logged += u32::from(breaker.upload_succeeded(true));
             now += Duration::from_secs(1);
         }
-        assert_eq!(told, 2 * 10);
-        // One that begins meanwhile and lasts is told of when the minute is over.
-        assert!(breaker.fails(now, Cause::Refusing, None, false));
-        now += QUIET;
-        breaker.probing();
-        assert!(breaker.fails(now, Cause::Failing, None, true));
+        assert_eq!(logged, 2 * 10);
+        // An outage that begins within the minute is logged after it, if it lasts.
+        assert!(breaker.upload_failed(now, Cause::Refusing, None, false));
+        now += LOG_INTERVAL;
+        breaker.probe_sent();
+        assert!(breaker.upload_failed(now, Cause::Failing, None, true));
     }
 
     #[test]
-    fn a_flush_ends_our_own_pauses_and_no_others() {
+    fn a_flush_ends_our_own_pause_but_not_retry_after() {
         let now = Instant::now();
         let mut breaker = Breaker::new(2);
-        breaker.fails(now, Cause::Failing, None, false);
-        breaker.hurry(now);
+        breaker.upload_failed(now, Cause::Failing, None, false);
+        breaker.end_pause(now);
         assert_eq!(breaker.permit(now), Permit::Probe);
-        let asked = Duration::from_secs(7);
-        breaker.probing();
-        breaker.fails(now, Cause::Failing, Some(asked), true);
-        breaker.hurry(now);
-        assert_eq!(breaker.permit(now), Permit::Wait(now + asked));
-        // Nobody's patience is without end.
-        breaker.fails(now, Cause::Failing, Some(Duration::MAX), false);
+        let retry_after = Duration::from_secs(7);
+        breaker.probe_sent();
+        breaker.upload_failed(now, Cause::Failing, Some(retry_after), true);
+        breaker.end_pause(now);
+        assert_eq!(breaker.permit(now), Permit::Wait(now + retry_after));
+        // `Retry-After` is capped.
+        breaker.upload_failed(now, Cause::Failing, Some(Duration::MAX), false);
         assert_eq!(breaker.permit(now), Permit::Wait(now + Duration::from_secs(600)));
     }
 
     #[test]
-    fn a_collector_that_refuses_is_left_alone_for_longer() {
+    fn pauses_are_longer_after_a_refusal() {
         let now = Instant::now();
         let mut breaker = Breaker::new(3);
         let mut pauses = Vec::new();
         for _ in 0..9 {
-            breaker.probing();
-            breaker.fails(now, Cause::Refusing, None, true);
+            breaker.probe_sent();
+            breaker.upload_failed(now, Cause::Refusing, None, true);
             assert_eq!(breaker.state(), BreakerState::Refused);
-            pauses.push((breaker.closed_until().unwrap() - now).as_secs());
+            pauses.push((breaker.paused_until().unwrap() - now).as_secs());
         }
         assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
     }

@@ -1,25 +1,26 @@
-//! The ledger over virtual time, against a collector that does anything: whatever happens, every event is in exactly one
-//! place, and what can be delivered is, once.
+//! A model test: runs the ledger over virtual time against a collector that does anything. Every event is always in
+//! exactly one place, and every event that can be delivered is delivered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 
 use super::*;
 use crate::http::{Reply, TransportError, Verdict, verdict};
 
 #[derive(Clone, Copy, Debug)]
-struct Call {
+struct FakeEvent {
     number: u32,
     size: usize,
     at: Instant,
 }
 
-impl Event for Call {
+impl Event for FakeEvent {
     fn finished_at(&self) -> Instant {
         self.at
     }
 }
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers that are the same in every run.
 struct Source(u64);
 
 impl Source {
@@ -33,22 +34,25 @@ impl Source {
     }
 }
 
-/// A collector that works, or goes through moods.
+/// A collector that works or fails, according to its mood.
 struct Collector {
+    /// How often each event was stored.
     stored: BTreeMap<u32, u32>,
-    /// Events it never takes.
+    /// Events that it never accepts.
     poison: BTreeSet<u32>,
-    /// Whether it names what it does not take.
+    /// Whether it names the events that it does not accept.
     names: bool,
+    /// Most bytes that it accepts at once.
     largest: usize,
+    /// How it answers: 0 works, 1 to 8 fail in different ways.
     mood: u64,
 }
 
 impl Collector {
-    fn answer(&mut self, calls: &[Call], source: &mut Source) -> Result<Reply, TransportError> {
+    fn answer(&mut self, events: &[FakeEvent], source: &mut Source) -> Result<Reply, TransportError> {
         let reply = |status, body: String| Reply { status, body: body.into_bytes(), ..Reply::default() };
         match self.mood {
-            1 => return Err(TransportError::new("connection refused")),
+            1 => return Err(TransportError::Connection(io::ErrorKind::ConnectionRefused.into())),
             2 => return Ok(reply(503, String::new())),
             3 => {
                 let retry_after = Some(source.millis(20_000));
@@ -56,24 +60,24 @@ impl Collector {
             }
             4 => return Ok(reply(401, String::new())),
             5 => return Ok(reply(302, String::new())),
-            // It keeps the events and the answer is lost: they come again, and it knows them by their ids.
+            // It stores the events but the answer is lost, so they are sent again. (A real one recognises their ids.)
             6 => {
-                self.store(calls);
-                return Err(TransportError::new("connection reset"));
+                self.store(events);
+                return Err(TransportError::Connection(io::ErrorKind::ConnectionReset.into()));
             }
             _ => {}
         }
-        if calls.iter().map(|call| call.size).sum::<usize>() > self.largest {
+        if events.iter().map(|event| event.size).sum::<usize>() > self.largest {
             return Ok(reply(413, String::new()));
         }
-        let poisoned: Vec<usize> = calls
+        let poisoned: Vec<usize> = events
             .iter()
             .enumerate()
-            .filter(|(_, call)| self.poison.contains(&call.number))
+            .filter(|(_, event)| self.poison.contains(&event.number))
             .map(|(index, _)| index)
             .collect();
         if poisoned.is_empty() {
-            self.store(calls);
+            self.store(events);
             return Ok(reply(201, "{}".to_owned()));
         }
         let list =
@@ -82,17 +86,17 @@ impl Collector {
         Ok(reply(if self.mood == 7 { 400 } else { 422 }, if self.names { list } else { String::new() }))
     }
 
-    fn store(&mut self, calls: &[Call]) {
-        for call in calls {
-            *self.stored.entry(call.number).or_default() += 1;
+    fn store(&mut self, events: &[FakeEvent]) {
+        for event in events {
+            *self.stored.entry(event.number).or_default() += 1;
         }
     }
 }
 
-/// An upload under way: when it ends, and what it was.
+/// An upload under way.
 struct Upload {
     ends: Instant,
-    batch: Batch<Call>,
+    batch: Batch<FakeEvent>,
     attempt: Attempt,
     verdict: Verdict,
 }
@@ -100,15 +104,15 @@ struct Upload {
 struct World {
     source: Source,
     now: Instant,
-    ledger: Ledger<Call>,
+    ledger: Ledger<FakeEvent>,
     collector: Collector,
     uploads: Vec<Upload>,
     workers: usize,
     pushed: u32,
     full: BTreeSet<u32>,
     probes_in_a_row: Vec<Instant>,
-    /// Until when the collector wants to be left alone.
-    asked_until: Instant,
+    /// Earliest moment that `Retry-After` allows.
+    retry_after: Instant,
 }
 
 impl World {
@@ -136,24 +140,24 @@ impl World {
             pushed: 0,
             full: BTreeSet::new(),
             probes_in_a_row: Vec::new(),
-            asked_until: now,
+            retry_after: now,
             source,
         }
     }
 
     fn push(&mut self) {
         let size = usize::try_from(20 + self.source.below(260)).unwrap();
-        let call = Call { number: self.pushed, size, at: self.now };
+        let event = FakeEvent { number: self.pushed, size, at: self.now };
         if self.source.below(60) == 0 {
-            self.collector.poison.insert(call.number);
+            self.collector.poison.insert(event.number);
         }
-        if let Err((refused, _)) = self.ledger.push(call) {
-            self.full.insert(refused.number);
+        if let Err(overflow) = self.ledger.push(event) {
+            self.full.insert(overflow.event.number);
         }
         self.pushed += 1;
     }
 
-    /// Gives every idle worker what there is to do. Returns the next moment something can happen by itself.
+    /// Gives every idle worker a batch. Returns the next moment at which something can happen by itself.
     fn work(&mut self) -> Option<Instant> {
         while self.uploads.len() < self.workers {
             match self.ledger.next(self.now) {
@@ -166,24 +170,28 @@ impl World {
         self.uploads.iter().map(|upload| upload.ends).min()
     }
 
-    fn send(&mut self, batch: &mut Batch<Call>) {
-        assert!(self.now >= self.asked_until, "the collector is left alone while it asks for it");
+    fn send(&mut self, batch: &mut Batch<FakeEvent>) {
+        assert!(self.now >= self.retry_after, "nothing is sent before Retry-After is over");
         if batch.is_probe {
             assert!(self.uploads.iter().all(|upload| !upload.batch.is_probe), "one probe at a time");
             self.probes_in_a_row.push(self.now);
         } else {
-            assert_eq!(self.ledger.breaker(), BreakerState::Closed, "nothing but a probe while it is open");
+            assert_eq!(
+                self.ledger.breaker(),
+                BreakerState::Closed,
+                "only a probe is sent while the breaker is open"
+            );
         }
         let mut attempt = Attempt::default();
-        for call in batch.events.iter().take(batch.max_events) {
-            if attempt.written > 0 && attempt.bytes + call.size >= batch.max_bytes {
+        for event in batch.events.iter().take(batch.max_events) {
+            if attempt.written > 0 && attempt.bytes + event.size >= batch.max_bytes {
                 break;
             }
             attempt.written += 1;
-            attempt.bytes += call.size;
+            attempt.bytes += event.size;
         }
-        let calls: Vec<Call> = batch.events.iter().take(attempt.written).copied().collect();
-        let verdict = verdict(&self.collector.answer(&calls, &mut self.source));
+        let events: Vec<FakeEvent> = batch.events.iter().take(attempt.written).copied().collect();
+        let verdict = verdict(&self.collector.answer(&events, &mut self.source));
         let batch = std::mem::replace(batch, Batch::new(VecDeque::new(), 0));
         let ends = self.now + self.source.millis(300);
         self.uploads.push(Upload { ends, batch, attempt, verdict });
@@ -194,15 +202,15 @@ impl World {
             let mut upload = self.uploads.swap_remove(index);
             let decides = upload.batch.is_probe || self.ledger.breaker() != BreakerState::HalfOpen;
             if let (true, Verdict::Retry { after: Some(after), .. }) = (decides, &upload.verdict) {
-                self.asked_until = self.asked_until.max(self.now + *after);
+                self.retry_after = self.retry_after.max(self.now + *after);
             }
             let conclusion = upload.batch.conclude(&upload.attempt, &upload.verdict, &mut Vec::new());
             self.ledger.settle(upload.batch, &upload.attempt, conclusion, self.now);
-            self.reconciled();
+            self.check_counts();
         }
     }
 
-    fn reconciled(&self) -> Stats {
+    fn check_counts(&self) -> Stats {
         let stats = self.ledger.stats();
         let dropped: u64 = stats.dropped.values().sum();
         assert_eq!(stats.captured, u64::from(self.pushed));
@@ -210,7 +218,7 @@ impl World {
         stats
     }
 
-    /// Lets time pass until `end`, or until nothing can happen any more.
+    /// Lets time pass until `end`.
     fn run_until(&mut self, end: Instant) {
         loop {
             let next = self.work();
@@ -226,7 +234,7 @@ impl World {
 }
 
 #[test]
-fn whatever_a_collector_does_every_event_is_in_one_place_and_delivered_if_it_can_be() {
+fn whatever_the_collector_does_every_event_is_in_one_place_and_delivered_if_possible() {
     for seed in 0..400 {
         let mut world = World::new(seed);
         for _ in 0..60 {
@@ -237,18 +245,17 @@ fn whatever_a_collector_does_every_event_is_in_one_place_and_delivered_if_it_can
             }
             let pause = world.source.millis(5000);
             world.run_until(world.now + pause);
-            world.reconciled();
+            world.check_counts();
         }
-        // In the end it works: everything in memory arrives, whatever happened before.
+        // In the end the collector works, and everything in memory arrives.
         world.collector.mood = 0;
         let target = world.ledger.request_flush(world.now);
-        let patience = Duration::from_secs(3 * 3600);
-        world.run_until(world.now + patience);
+        world.run_until(world.now + Duration::from_secs(3 * 3600));
         assert!(world.ledger.is_settled(target), "seed {seed}: {:?}", world.ledger);
-        let stats = world.reconciled();
+        let stats = world.check_counts();
         assert_eq!((stats.queued, stats.in_flight), (0, 0), "seed {seed}");
         assert_eq!(stats.breaker, BreakerState::Closed, "seed {seed}");
-        // What is counted as sent is stored; what is not stored is counted, and nothing was lost that could be sent.
+        // Sent events are stored. Lost events are counted, and only those are lost that could not be sent.
         let stored = u64::try_from(world.collector.stored.len()).unwrap();
         assert!(stats.sent <= stored, "seed {seed}");
         let count = |reason| stats.dropped.get(&reason).copied().unwrap_or_default();
@@ -262,7 +269,7 @@ fn whatever_a_collector_does_every_event_is_in_one_place_and_delivered_if_it_can
 }
 
 #[test]
-fn a_dead_collector_costs_one_probe_a_pause_however_many_workers_there_are() {
+fn a_dead_collector_gets_one_probe_per_pause_from_all_workers() {
     for seed in 0..20 {
         let mut world = World::new(seed);
         world.workers = 8;
@@ -270,24 +277,24 @@ fn a_dead_collector_costs_one_probe_a_pause_however_many_workers_there_are() {
         (0..200).for_each(|_| world.push());
         world.run_until(world.now + Duration::from_secs(600));
         let probes = world.probes_in_a_row.len();
-        // Pauses of half a minute on average, once they have grown.
+        // Fully grown pauses last half a minute on average.
         assert!((8..=60).contains(&probes), "{probes} probes in ten minutes");
-        assert!(world.reconciled().sent == 0);
+        assert!(world.check_counts().sent == 0);
     }
 }
 
 #[test]
-fn an_event_that_always_fails_does_not_keep_others_from_being_sent() {
+fn an_event_that_always_fails_does_not_block_others() {
     let limits = Limits { capacity: 1000, batch_size: 1, batch_bytes: 1000, batch_timeout: Duration::ZERO };
     let mut ledger = Ledger::new(limits, 7);
     let mut now = Instant::now();
     let attempt = Attempt { written: 1, bytes: 10, ..Attempt::default() };
     let started = now;
-    let call = |number| Call { number, size: 10, at: started };
-    assert!(ledger.push(call(0)).is_ok());
+    let event = |number| FakeEvent { number, size: 10, at: started };
+    assert!(ledger.push(event(0)).is_ok());
     let mut sent = 0;
     for number in 1..=100 {
-        assert!(ledger.push(call(number)).is_ok());
+        assert!(ledger.push(event(number)).is_ok());
         for _ in 0..2 {
             let mut batch = match ledger.next(now) {
                 Next::Upload(batch) => batch,
@@ -297,7 +304,7 @@ fn an_event_that_always_fails_does_not_keep_others_from_being_sent() {
                 }
                 Next::Wait { .. } => break,
             };
-            let fails = batch.events.iter().any(|call| call.number == 0);
+            let fails = batch.events.iter().any(|event| event.number == 0);
             let failing = Verdict::Retry { after: None, may_be_batch: true };
             let verdict = if fails { failing } else { Verdict::Delivered { rejected: 0 } };
             let conclusion = batch.conclude(&attempt, &verdict, &mut Vec::new());
@@ -309,7 +316,7 @@ fn an_event_that_always_fails_does_not_keep_others_from_being_sent() {
 }
 
 #[test]
-fn no_collector_parks_events_for_longer_than_ten_minutes() {
+fn retry_after_is_capped_at_ten_minutes() {
     let mut world = World::new(3);
     world.push();
     world.ledger.request_flush(world.now);

@@ -1,62 +1,60 @@
-//! The ledger behind its one lock, and the threads that wait for it.
+//! The ledger behind its lock, and the threads that wait for it.
 //!
-//! Pushing takes the lock for a few instructions and wakes a worker only at the moments that matter, which are those the
-//! ledger names: when the queue stops being empty and when a batch is full. One idle worker, the watch, waits for them
-//! and for the clock; the other ones sleep until there is something left for them to do.
+//! Pushing an event holds the lock for a few instructions. It wakes a worker only when the ledger needs one: when the
+//! queue stops being empty, and when a batch is full. One idle worker, the leader, waits for these events and for the
+//! clock. The other idle workers, the followers, sleep until there is work for them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Instant, SystemTime};
 
 use super::batch::{Attempt, Batch, Conclusion};
-use super::ledger::{Ledger, Limits, Next, Notice};
-use super::stats::{DropReason, Stats};
+use super::ledger::{Ledger, Limits, Next, Overflow};
+use super::notice::Notice;
+use super::stats::{DropReason, LastError, Stats};
 use crate::call::Exchange;
 
-type Events = Ledger<Box<Exchange>>;
-
 pub(super) struct Queue {
-    state: Mutex<State>,
-    /// The watch waits here.
-    bell: Condvar,
-    /// The other idle workers wait here.
-    idle: Condvar,
+    state: Mutex<QueueState>,
+    /// The leader waits here.
+    leader: Condvar,
+    /// The followers wait here.
+    followers: Condvar,
     /// Flushes wait here for events to be settled.
     settled: Condvar,
 }
 
-struct State {
-    ledger: Events,
-    /// Whether a worker is the watch.
-    watched: bool,
-    /// Whether the watch has been called.
-    rung: bool,
-    /// How many queued events call the watch, or an idle worker where there is no watch.
-    ring_at: usize,
-    /// Workers waiting in `idle`.
-    idle: usize,
-    /// The number the last flush of the process waits for, once it has begun.
+struct QueueState {
+    ledger: Ledger<Box<Exchange>>,
+    has_leader: bool,
+    /// Whether the leader has been woken and must look again.
+    is_leader_woken: bool,
+    /// Number of queued events at which a worker is woken.
+    wake_at: usize,
+    /// Number of workers that wait as followers.
+    idle_followers: usize,
+    /// Sequence number that the last flush of the process waits for, once it has begun.
     last_flush: Option<u64>,
     last_success: Option<SystemTime>,
-    last_error: Option<(SystemTime, String)>,
+    last_error: Option<LastError>,
 }
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
-        // Without randomness, processes that fail together return together: no more than that.
+        // Without randomness, processes that failed together return together. That is all.
         let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(QueueState {
                 ledger: Ledger::new(limits, seed),
-                watched: false,
-                rung: false,
-                ring_at: usize::MAX,
-                idle: 0,
+                has_leader: false,
+                is_leader_woken: false,
+                wake_at: usize::MAX,
+                idle_followers: 0,
                 last_flush: None,
                 last_success: None,
                 last_error: None,
             }),
-            bell: Condvar::new(),
-            idle: Condvar::new(),
+            leader: Condvar::new(),
+            followers: Condvar::new(),
             settled: Condvar::new(),
         }
     }
@@ -65,115 +63,114 @@ impl Queue {
         let mut state = self.lock();
         match state.ledger.push(exchange) {
             Ok(()) => {
-                if state.ledger.queued() >= state.ring_at {
-                    self.ring(state);
+                if state.ledger.queued() >= state.wake_at {
+                    self.wake(state);
                 }
                 None
             }
-            Err((refused, notice)) => {
+            Err(Overflow { event, notice }) => {
+                // Free the memory after the lock.
                 drop(state);
-                // Freed after the lock is.
-                drop(refused);
+                drop(event);
                 notice
             }
         }
     }
 
     pub(super) fn count_skipped(&self) {
-        self.lock().ledger.count_skipped();
+        self.lock().ledger.accounts().count_skipped();
     }
 
     pub(super) fn count_sampled_out(&self) {
-        self.lock().ledger.count_sampled_out();
+        self.lock().ledger.accounts().count_sampled_out();
     }
 
     pub(super) fn count_dropped(&self, reason: DropReason) -> Option<Notice> {
-        self.lock().ledger.count_dropped(reason)
+        self.lock().ledger.accounts().count_dropped(reason)
     }
 
-    /// Waits for something to upload. Every batch must be settled or lost.
+    /// Waits for a batch to upload. The caller must settle or lose it.
     pub(super) fn next(&self) -> Batch<Box<Exchange>> {
         let mut state = self.lock();
         loop {
-            if state.watched {
-                state.idle += 1;
-                state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
+            if state.has_leader {
+                state.idle_followers += 1;
+                state = self.followers.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle_followers -= 1;
                 continue;
             }
             let now = Instant::now();
             match state.ledger.next(now) {
                 Next::Upload(batch) => {
-                    // Whoever is woken finds out what there is to do next, or to wait for.
-                    state.ring_at = 1;
-                    if state.idle > 0 && !state.ledger.is_at_rest() {
-                        self.idle.notify_one();
+                    // The next worker decides what else there is to do.
+                    state.wake_at = 1;
+                    if state.idle_followers > 0 && !state.ledger.is_at_rest() {
+                        self.followers.notify_one();
                     }
                     return batch;
                 }
                 Next::Wait { until, events } => {
-                    (state.watched, state.rung, state.ring_at) = (true, false, events);
-                    let is_quiet = |state: &mut State| !state.rung;
+                    (state.has_leader, state.is_leader_woken, state.wake_at) = (true, false, events);
+                    let sleeps = |state: &mut QueueState| !state.is_leader_woken;
                     state = match until {
-                        None => self.bell.wait_while(state, is_quiet).unwrap_or_else(PoisonError::into_inner),
+                        None => self.leader.wait_while(state, sleeps).unwrap_or_else(PoisonError::into_inner),
                         Some(until) => {
-                            let patience = until.saturating_duration_since(now);
-                            let waited = self.bell.wait_timeout_while(state, patience, is_quiet);
+                            let timeout = until.saturating_duration_since(now);
+                            let waited = self.leader.wait_timeout_while(state, timeout, sleeps);
                             waited.unwrap_or_else(PoisonError::into_inner).0
                         }
                     };
-                    state.watched = false;
+                    state.has_leader = false;
                 }
             }
         }
     }
 
-    /// Calls the watch, or, where there is none, an idle worker to become it. (With none of either, workers are busy
-    /// and look for themselves when they are done.) The lock is given back first: whom a signal interrupts in a system call
-    /// does not hold it.
-    fn ring(&self, mut state: MutexGuard<'_, State>) {
-        state.ring_at = usize::MAX;
-        if state.watched {
-            state.rung = true;
+    /// Wakes the leader, or without one a follower. (Without either, all workers are busy and look for work when they are
+    /// done.) Unlocks first, so that a signal during the system call finds the lock free.
+    fn wake(&self, mut state: MutexGuard<'_, QueueState>) {
+        state.wake_at = usize::MAX;
+        if state.has_leader {
+            state.is_leader_woken = true;
             drop(state);
-            self.bell.notify_one();
-        } else if state.idle > 0 {
+            self.leader.notify_one();
+        } else if state.idle_followers > 0 {
             drop(state);
-            self.idle.notify_one();
+            self.followers.notify_one();
         }
     }
 
-    /// Settles what an upload has come to; `trouble` is why it failed, if it did. `tell` is called before anybody can find
-    /// the events settled.
+    /// Records the result of an upload. `failure` says why it failed, if it did. `report` is called before the events
+    /// count as settled for others.
     pub(super) fn settle(
         &self,
         batch: Batch<Box<Exchange>>,
         attempt: &Attempt,
         conclusion: Conclusion,
-        trouble: Option<String>,
-        tell: impl FnMut(Notice),
+        failure: Option<String>,
+        report: impl FnMut(Notice),
     ) {
         let mut state = self.lock();
-        let (notices, may_ring) = state.ledger.settle(batch, attempt, conclusion, Instant::now());
-        match trouble {
-            Some(trouble) => state.last_error = Some((SystemTime::now(), trouble)),
+        let settlement = state.ledger.settle(batch, attempt, conclusion, Instant::now());
+        match failure {
+            Some(reason) => state.last_error = Some(LastError { at: SystemTime::now(), reason }),
             None if conclusion.sent > 0 => state.last_success = Some(SystemTime::now()),
             None => {}
         }
-        notices.into_iter().for_each(tell);
-        if may_ring {
-            self.ring(state);
+        settlement.notices.into_iter().for_each(report);
+        if settlement.wakes_workers {
+            self.wake(state);
         } else {
             drop(state);
         }
         self.settled.notify_all();
     }
 
-    /// Counts a batch that is gone with a fault of ours. Says how many events it was.
+    /// Counts the events of a batch that panicked as lost. Returns how many there were.
     pub(super) fn lose(&self, batch: Batch<Box<Exchange>>) -> u64 {
         let mut state = self.lock();
         let lost = state.ledger.lose(batch, Instant::now());
-        self.ring(state);
+        self.wake(state);
         self.settled.notify_all();
         lost
     }
@@ -181,12 +178,12 @@ impl Queue {
     pub(super) fn request_flush(&self) -> u64 {
         let mut state = self.lock();
         let target = state.ledger.request_flush(Instant::now());
-        self.ring(state);
+        self.wake(state);
         target
     }
 
-    /// Waits until everything before `target` is settled, until `pause` at the latest. `Some` is final: it is settled, or
-    /// is not at `deadline`.
+    /// Waits until everything before `target` is settled, at most until `pause`. `Some` is final: whether everything was
+    /// settled by `deadline`.
     pub(super) fn wait_settled(
         &self,
         target: u64,
@@ -211,8 +208,8 @@ impl Queue {
         }
     }
 
-    /// Whether the last flush has nothing left to wait for until `deadline`. The first question begins it. Takes no lock that
-    /// is not free.
+    /// Returns whether the last flush has nothing left to wait for until `deadline`. The first call begins the flush.
+    /// Never waits for the lock: if it is taken, the flush is not over.
     pub(super) fn is_flushed(&self, deadline: Instant) -> bool {
         let mut state = match self.state.try_lock() {
             Ok(state) => state,
@@ -224,8 +221,8 @@ impl Queue {
         if state.ledger.is_settled(target) || state.ledger.is_idle_until(deadline) {
             return true;
         }
-        // Every time: who asked before may have been interrupted on the way to the bell.
-        self.ring(state);
+        // With every call: an earlier one may have been interrupted before it woke a worker.
+        self.wake(state);
         false
     }
 
@@ -238,7 +235,7 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, QueueState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -250,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_flush_goes_on_top_of_code_that_holds_the_lock() {
+    fn the_last_flush_does_not_wait_for_a_lock_that_is_taken() {
         let limits =
             Limits { capacity: 1, batch_size: 1, batch_bytes: 1, batch_timeout: Duration::from_secs(3600) };
         let queue = Queue::new(limits);

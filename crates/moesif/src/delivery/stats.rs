@@ -1,4 +1,4 @@
-//! Accounting: every event ends in exactly one column.
+//! Statistics: every event is counted in exactly one place.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -8,15 +8,15 @@ use super::breaker::BreakerState;
 /// Why an event was not delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DropReason {
-    /// The queue held as many events as `EVENT_QUEUE_SIZE` allows.
+    /// The queue was full (`EVENT_QUEUE_SIZE`).
     QueueFull,
-    /// The byte budget (`EVENT_QUEUE_BYTES`) had no room for it, even without its bodies.
+    /// The byte budget was used up (`EVENT_QUEUE_BYTES`), even for the event without its bodies.
     QueueBytes,
-    /// The collector refused it when it was sent alone.
+    /// The collector refused the event when it was sent alone.
     Refused,
-    /// The collector named it as refused and kept the others.
+    /// The collector rejected this event of a batch and kept the others.
     Rejected,
-    /// It could not be written as JSON.
+    /// The event could not be written as JSON.
     Unserializable,
     /// A fault in this package.
     Internal,
@@ -32,7 +32,7 @@ impl DropReason {
         Self::Internal,
     ];
 
-    /// The key under `dropped` in the statistics.
+    /// Returns the key under `dropped` in the statistics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -46,42 +46,51 @@ impl DropReason {
     }
 }
 
-/// What became of the events of a process. At every moment
+/// Counts of the events of a process. At every moment
 /// `captured = sent + sampled_out + skipped + dropped + queued + in_flight + spooled`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Calls whose response has ended.
+    /// Calls that have ended.
     pub captured: u64,
-    /// Events a collector acknowledged.
+    /// Events that a collector acknowledged.
     pub sent: u64,
-    /// Events left out by sampling.
+    /// Calls left out by sampling.
     pub sampled_out: u64,
-    /// Calls the application's `SKIP` left out.
+    /// Calls left out by `SKIP`.
     pub skipped: u64,
-    /// Events lost, by reason; reasons without a loss are absent.
+    /// Lost events, by reason. Reasons without a loss are absent.
     pub dropped: BTreeMap<DropReason, u64>,
-    /// Events waiting in memory.
+    /// Events that wait in memory.
     pub queued: u64,
-    /// Events being sent, or waiting to be sent again.
+    /// Events that are being sent or wait to be sent again.
     pub in_flight: u64,
-    /// Events waiting on disk.
+    /// Events that wait on disk.
     pub spooled: u64,
-    /// Bytes taken from the budget by bodies in flight, queue and retries.
+    /// Bytes of the budget in use: bodies being recorded, queued events and retries.
     pub queue_bytes: u64,
-    /// Bodies that events were sent without: the budget had no room for them, or a mask could not be applied to them.
+    /// Bodies left out of events because the budget was used up or a mask could not be applied.
     pub bodies_removed: u64,
-    /// How often a function of the application's settings has failed.
+    /// Failures of functions in the settings.
     pub callback_failures: u64,
     /// When a collector last acknowledged events.
     pub last_success: Option<SystemTime>,
-    /// When an upload last failed, and why.
-    pub last_error: Option<(SystemTime, String)>,
-    /// Whether events are being sent; of several pipelines, the state of the one that is worst off.
+    /// The last upload that failed.
+    pub last_error: Option<LastError>,
+    /// Whether events are being sent. Of several pipelines, the worst state.
     pub breaker: BreakerState,
 }
 
+/// An upload that failed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LastError {
+    /// When it failed.
+    pub at: SystemTime,
+    /// Why.
+    pub reason: String,
+}
+
 impl Stats {
-    /// Adds another pipeline's events.
+    /// Adds the counts of another pipeline.
     pub(crate) fn add(&mut self, other: &Self) {
         self.captured += other.captured;
         self.sent += other.sent;

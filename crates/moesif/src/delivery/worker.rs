@@ -1,96 +1,117 @@
-//! The threads that deliver: they wait for a batch, write it, send it, and hand over what came of it.
+//! The threads that deliver: each takes a batch, writes it, sends it and settles it.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use super::Shared;
 use super::batch::{Attempt, Batch, Conclusion, Step};
+use super::pipeline::PipelineContext;
 use crate::call::Exchange;
 use crate::diagnostics::Severity;
-use crate::http::{HttpTransport, Transport, Verdict, gzip, reasons, verdict};
+use crate::http::{HttpTransport, Verdict, gzip, reasons, verdict};
 
-pub(super) fn spawn(number: usize, shared: &Arc<Shared>) -> io::Result<()> {
-    let shared = Arc::clone(shared);
+pub(super) fn spawn(number: usize, context: &Arc<PipelineContext>) -> io::Result<()> {
+    let context = Arc::clone(context);
     thread::Builder::new()
         .name(format!("moesif-{number}"))
-        .spawn(move || Worker::new(&shared).run())
+        .spawn(move || Worker::new(&context).run())
         .map(drop)
 }
 
 struct Worker<'a> {
-    shared: &'a Shared,
+    context: &'a PipelineContext,
     transport: HttpTransport,
-    /// Kept between batches: one allocation for the life of the thread.
+    /// Buffer for the JSON of a batch, kept between batches.
     json: Vec<u8>,
 }
 
+/// Result of one upload.
+struct Upload {
+    attempt: Attempt,
+    conclusion: Conclusion,
+    /// Why not all events were kept.
+    failure: Option<String>,
+}
+
+/// Answer to one request.
+struct Answer {
+    verdict: Verdict,
+    /// What the collector answered or why it did not; empty if it kept all events.
+    description: String,
+}
+
+impl Answer {
+    fn delivered() -> Self {
+        Self { verdict: Verdict::Delivered { rejected: 0 }, description: String::new() }
+    }
+}
+
 impl<'a> Worker<'a> {
-    fn new(shared: &'a Shared) -> Self {
-        let transport = HttpTransport::new(&shared.delivery.endpoint, &shared.names);
-        Self { shared, transport, json: Vec::new() }
+    fn new(context: &'a PipelineContext) -> Self {
+        let transport = HttpTransport::new(&context.delivery.endpoint, &context.names);
+        Self { context, transport, json: Vec::new() }
     }
 
     fn run(mut self) {
         loop {
-            let mut batch = self.shared.queue.next();
-            let Ok((attempt, conclusion, trouble)) =
-                catch_unwind(AssertUnwindSafe(|| self.deliver(&mut batch)))
-            else {
-                let lost = self.shared.queue.lose(batch);
-                self.shared.diagnostics.report(
+            let mut batch = self.context.queue.next();
+            let Ok(upload) = catch_unwind(AssertUnwindSafe(|| self.upload(&mut batch))) else {
+                let lost = self.context.queue.lose(batch);
+                self.context.diagnostics.report(
                     Severity::Error,
-                    format!("{lost} events are lost to a fault in this package: please report it"),
+                    format!("{lost} events are lost because of a fault in this package: please report it"),
                 );
                 continue;
             };
-            let why = trouble.clone().unwrap_or_default();
-            self.shared.queue.settle(batch, &attempt, conclusion, trouble, |notice| {
-                self.shared.tell(notice, &why);
+            let Upload { attempt, conclusion, failure } = upload;
+            let reason = failure.clone().unwrap_or_default();
+            self.context.queue.settle(batch, &attempt, conclusion, failure, |notice| {
+                self.context.report(notice, &reason);
             });
         }
     }
 
-    /// Sends what can be sent of a batch at once. Returns what was sent, what came of it, and what went wrong.
-    fn deliver(&mut self, batch: &mut Batch<Box<Exchange>>) -> (Attempt, Conclusion, Option<String>) {
+    /// Sends as much of a batch as one request may hold.
+    fn upload(&mut self, batch: &mut Batch<Box<Exchange>>) -> Upload {
         let attempt = batch.encode(&mut self.json);
-        let (verdict, found) = self.send(&attempt);
+        let Answer { verdict, description } = self.send(&attempt);
         let mut done = Vec::new();
         let conclusion = batch.conclude(&attempt, &verdict, &mut done);
-        // Before they are counted, so that who waits for a flush finds the memory free.
-        self.shared.spares.keep(done.into_iter());
-        self.json.shrink_to(self.shared.delivery.batch_bytes);
-        let went_well = conclusion.step == Step::GoOn && conclusion.rejected + conclusion.refused == 0;
-        (attempt, conclusion, (!went_well).then_some(found))
+        // Before the events are counted, so that a flush ends after their memory is free.
+        self.context.spares.keep(done.into_iter());
+        self.json.shrink_to(self.context.delivery.batch_bytes);
+        let is_complete = conclusion.step == Step::GoOn && conclusion.rejected + conclusion.refused == 0;
+        Upload { attempt, conclusion, failure: (!is_complete).then_some(description) }
     }
 
-    fn send(&mut self, attempt: &Attempt) -> (Verdict, String) {
+    fn send(&mut self, attempt: &Attempt) -> Answer {
         if attempt.written == 0 {
-            return (Verdict::Delivered { rejected: 0 }, String::new());
+            return Answer::delivered();
         }
         let Some(gzipped) = gzip(&self.json) else {
-            return (
-                Verdict::Isolate { culprits: Vec::new(), count: 0 },
-                "it could not be compressed".to_owned(),
-            );
+            return Answer {
+                verdict: Verdict::Isolate { culprits: Vec::new(), count: 0 },
+                description: "it could not be compressed".to_owned(),
+            };
         };
         let result = self.transport.post_batch(&gzipped);
         if let Ok(reply) = &result {
-            self.shared.remote.observe(&reply.tags);
+            self.context.remote.observe(&reply.tags);
         }
-        let verdict = verdict(&result);
-        let found = match &result {
-            // Nothing to be told.
-            _ if verdict == (Verdict::Delivered { rejected: 0 }) => String::new(),
-            Ok(reply) => format!("it answered {}{}", reply.status, reasons(&reply.ingested())),
-            Err(error) => error.to_string(),
+        let answer = match (verdict(&result), &result) {
+            (Verdict::Delivered { rejected: 0 }, _) => Answer::delivered(),
+            (verdict, Ok(reply)) => Answer {
+                verdict,
+                description: format!("it answered {}{}", reply.status, reasons(&reply.ingested())),
+            },
+            (verdict, Err(error)) => Answer { verdict, description: error.to_string() },
         };
-        self.shared.diagnostics.debug(|| {
-            let uri = self.shared.delivery.endpoint.base_uri();
-            let outcome = if found.is_empty() { "it has them" } else { &found };
+        self.context.diagnostics.debug(|| {
+            let uri = self.context.delivery.endpoint.base_uri();
+            let outcome = if answer.description.is_empty() { "delivered" } else { &answer.description };
             format!("{} events in {} bytes for {uri}: {outcome}", attempt.written, gzipped.len())
         });
-        (verdict, found)
+        answer
     }
 }

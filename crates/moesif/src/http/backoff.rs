@@ -1,20 +1,20 @@
-//! How long a collector that fails is left alone: one policy for batches of events and for requests somebody waits for.
+//! Retry pauses: how long to wait after a failure. Batches of events and API requests use the same pauses.
 
 use std::time::Duration;
 
-/// The ceiling of the first pause; it doubles with each failure.
+/// Upper limit of the first pause. It doubles with each failure.
 pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// Where it stops doubling.
+/// Upper limit at which it stops doubling.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// However the dice fall.
+/// Minimum pause, whatever the jitter.
 pub(crate) const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// A collector may ask for more patience than our own longest pause, up to this.
+/// Longest `Retry-After` that is respected.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 
-/// Exponential back-off with full jitter, so that processes that failed together do not return together.
+/// Exponential backoff with full jitter, so that processes that failed together do not return together.
 #[derive(Debug)]
 pub(crate) struct Backoff {
-    /// Random durations come from a seed of this process (splitmix64).
+    /// State of the random generator (splitmix64).
     random: u64,
 }
 
@@ -23,28 +23,29 @@ impl Backoff {
         Self { random: seed }
     }
 
-    /// The pause after a failure that `failures` others came before.
+    /// Returns the pause after a failure that came after `failures` others.
     pub(crate) fn pause(&mut self, failures: u32) -> Duration {
-        self.up_to(grown(FIRST_PAUSE, failures).min(LONGEST_PAUSE)).max(SHORTEST_PAUSE)
+        self.up_to(doubled(FIRST_PAUSE, failures).min(LONGEST_PAUSE)).max(SHORTEST_PAUSE)
     }
 
-    fn up_to(&mut self, ceiling: Duration) -> Duration {
+    /// Returns a random duration from zero to `limit`, in whole milliseconds.
+    fn up_to(&mut self, limit: Duration) -> Duration {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut drawn = self.random;
         drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         drawn ^= drawn >> 31;
-        let millis = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
+        let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(drawn % millis.saturating_add(1))
     }
 }
 
-/// What of the patience a collector asks for it is given.
-pub(crate) fn asked(after: Option<Duration>) -> Duration {
-    after.unwrap_or_default().min(LONGEST_RETRY_AFTER)
+/// Caps `Retry-After` at ten minutes. Zero if the collector sent none.
+pub(crate) fn cap_retry_after(retry_after: Option<Duration>) -> Duration {
+    retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER)
 }
 
-/// `first`, doubled so many times.
-pub(crate) fn grown(first: Duration, times: u32) -> Duration {
+/// Returns `first`, doubled so many times, ten at most.
+pub(crate) fn doubled(first: Duration, times: u32) -> Duration {
     first.saturating_mul(1 << times.min(10))
 }

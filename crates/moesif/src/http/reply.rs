@@ -1,4 +1,4 @@
-//! A collector's answer.
+//! The answer of a collector.
 
 use std::time::Duration;
 
@@ -10,39 +10,39 @@ const MOST_NAMED: usize = 3;
 /// An answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// The status code.
+    /// Status code.
     pub status: u16,
-    /// How long the collector asks to be left alone.
+    /// Value of `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// The versions of remote configuration it shows.
+    /// Versions of the remote configuration.
     pub tags: Tags,
-    /// Its header fields, names in small letters.
+    /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body; empty where it was longer than answers are.
+    /// Body. Empty if the answer to a post was too long.
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    /// What the answer to events or documents says of those that are not kept: nothing, if it cannot be read.
+    /// Returns which events or documents the collector did not keep. If the body cannot be read, it lists none.
     pub(crate) fn ingested(&self) -> IngestReply {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
 
-/// The versions an answer shows.
+/// Versions of the remote configuration that an answer names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tags {
-    /// Of the configuration.
+    /// Version of the configuration.
     pub config: Option<String>,
-    /// Of the governance rules.
+    /// Version of the governance rules.
     pub rules: Option<String>,
 }
 
-/// What an answer objects to first, as the end of a sentence; empty if it does not say.
+/// Returns the first rejected elements with their reasons, as the end of a sentence. Empty if the collector names none.
 pub(crate) fn reasons(reply: &IngestReply) -> String {
     let named = reply.rejected.iter().take(MOST_NAMED);
     let named: Vec<_> = named
-        .map(|refused| format!("element {}, {}: {}", refused.index, refused.field, refused.error))
+        .map(|rejected| format!("element {}, {}: {}", rejected.index, rejected.field, rejected.error))
         .collect();
     if named.is_empty() { String::new() } else { format!(": {}", named.join("; ")) }
 }

@@ -1,9 +1,9 @@
-//! Names to addresses: one thread that looks up, and a memory of what it found.
+//! Looks up host names on a thread of its own, and remembers what it found.
 //!
-//! A lookup cannot be given a deadline, so it happens on a thread of its own, and whoever needs the answer waits for it
-//! no longer than it wants to. What was found is used at once from then on, also when it is old: an old address is looked
-//! up again meanwhile. So a name server that does not answer delays the first upload of a process and nothing else, and the
-//! flush at exit works with what is known. (The HTTP library's own resolver starts a thread for every lookup.)
+//! A lookup has no timeout, so it runs on its own thread, and a caller waits only as long as it chooses. Known addresses
+//! are used at once. Those older than a minute are used and looked up again at the same time. So a name server that does
+//! not answer delays only the first upload of a process, and the flush at exit uses what is known. (The resolver of the
+//! HTTP library starts a thread for every lookup.)
 
 use std::collections::HashMap;
 use std::io;
@@ -12,32 +12,63 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long an address is used without asking again.
+/// How long an address is used without looking it up again.
 const FRESH: Duration = Duration::from_secs(60);
 
 type LookUp = fn(&str) -> io::Result<Vec<SocketAddr>>;
 
-/// Looks up names for one pipeline. Clones share what is known.
-#[derive(Clone, Debug)]
-pub struct Names {
-    shared: Arc<Shared>,
+/// The address of a host was not found.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// The lookup did not end in time.
+    #[error("the address of {name} was not found in time")]
+    TimedOut {
+        /// `host:port`.
+        name: String,
+    },
+    /// The lookup failed.
+    #[error("the address of {name} was not found: {reason}")]
+    Failed {
+        /// `host:port`.
+        name: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// There is no thread for lookups.
+    #[error("no thread could be started: {0}")]
+    NoThread(#[from] io::Error),
 }
 
+impl LookupError {
+    /// The lookup succeeded without a usable address.
+    pub(super) fn no_address(name: String) -> Self {
+        Self::Failed { name, reason: NO_ADDRESS.to_owned() }
+    }
+}
+
+const NO_ADDRESS: &str = "the name has no address";
+
+/// Looks up names for one pipeline. Clones share the thread and the known addresses.
+#[derive(Clone, Debug)]
+pub struct NameResolver {
+    cache: Arc<Cache>,
+}
+
+/// Known addresses, shared by the callers and the thread that looks up.
 #[derive(Debug)]
-struct Shared {
+struct Cache {
     look_up: LookUp,
-    state: Mutex<State>,
+    names: Mutex<CachedNames>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    /// Whether there is a thread.
-    running: bool,
-    /// Names whose lookup is wanted or under way.
-    wanted: Vec<String>,
+struct CachedNames {
+    is_thread_running: bool,
+    /// Names that wait for their lookup or are being looked up.
+    pending: Vec<String>,
     known: HashMap<String, Known>,
-    /// What the last lookup of a name that is not known ended with.
+    /// Reason why the last lookup of a name failed.
     failed: HashMap<String, String>,
 }
 
@@ -47,95 +78,98 @@ struct Known {
     at: Instant,
 }
 
-impl Default for Names {
+impl Default for NameResolver {
     fn default() -> Self {
         Self::with(|name| name.to_socket_addrs().map(Iterator::collect))
     }
 }
 
-impl Names {
+impl NameResolver {
     pub(crate) fn with(look_up: LookUp) -> Self {
-        Self { shared: Arc::new(Shared { look_up, state: Mutex::default(), changed: Condvar::new() }) }
+        Self { cache: Arc::new(Cache { look_up, names: Mutex::default(), changed: Condvar::new() }) }
     }
 
-    /// Begins to look up `name` (`host:port`) if that needs doing, and waits for nothing.
+    /// Starts the lookup of `name` (`host:port`) if its address is not known, without waiting.
     pub(crate) fn prepare(&self, name: &str) {
         if name.parse::<SocketAddr>().is_err() {
-            // A thread that cannot be started now is tried for again when the address is needed.
-            drop(self.ask(&mut self.shared.lock(), name));
+            // If the thread cannot be started, `addresses` tries again.
+            drop(self.request(&mut self.cache.lock(), name));
         }
     }
 
-    /// The addresses of `name` (`host:port`), after `patience` at the latest.
-    pub(crate) fn addresses(&self, name: &str, patience: Duration) -> io::Result<Vec<SocketAddr>> {
+    /// Returns the addresses of `name` (`host:port`). Waits for `timeout` at most.
+    pub(crate) fn addresses(&self, name: &str, timeout: Duration) -> Result<Vec<SocketAddr>, LookupError> {
         if let Ok(address) = name.parse() {
             return Ok(vec![address]);
         }
-        let mut state = self.shared.lock();
-        if let Some(known) = state.known.get(name) {
+        let mut names = self.cache.lock();
+        if let Some(known) = names.known.get(name) {
             let (addresses, is_fresh) = (known.addresses.clone(), known.at.elapsed() < FRESH);
             if !is_fresh {
-                drop(self.ask(&mut state, name));
+                drop(self.request(&mut names, name));
             }
             return Ok(addresses);
         }
-        self.ask(&mut state, name)?;
-        let under_way = |state: &mut State| state.wanted.iter().any(|wanted| wanted == name);
-        let waited = self.shared.changed.wait_timeout_while(state, patience, under_way);
-        let (state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
-        match state.known.get(name) {
+        self.request(&mut names, name)?;
+        let is_pending = |names: &mut CachedNames| names.pending.iter().any(|pending| pending == name);
+        let waited = self.cache.changed.wait_timeout_while(names, timeout, is_pending);
+        let (names, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        match names.known.get(name) {
             Some(known) => Ok(known.addresses.clone()),
-            None if waited.timed_out() => {
-                Err(io::Error::new(io::ErrorKind::TimedOut, format!("the lookup of {name} does not end")))
+            None if waited.timed_out() => Err(LookupError::TimedOut { name: name.to_owned() }),
+            None => {
+                let reason = names.failed.get(name).cloned().unwrap_or_default();
+                Err(LookupError::Failed { name: name.to_owned(), reason })
             }
-            None => Err(io::Error::other(state.failed.get(name).cloned().unwrap_or_default())),
         }
     }
 
-    fn ask(&self, state: &mut State, name: &str) -> io::Result<()> {
-        if !state.wanted.iter().any(|wanted| wanted == name) {
-            state.wanted.push(name.to_owned());
+    /// Adds a name to the pending ones. Starts the thread if needed.
+    fn request(&self, names: &mut CachedNames, name: &str) -> io::Result<()> {
+        if !names.pending.iter().any(|pending| pending == name) {
+            names.pending.push(name.to_owned());
         }
-        if !state.running {
-            let shared = Arc::clone(&self.shared);
-            let started = thread::Builder::new().name("moesif-names".to_owned()).spawn(move || shared.run());
+        if !names.is_thread_running {
+            let cache = Arc::clone(&self.cache);
+            let started = thread::Builder::new().name("moesif-names".to_owned()).spawn(move || cache.run());
             if let Err(error) = started {
-                state.wanted.clear();
+                names.pending.clear();
                 return Err(error);
             }
-            state.running = true;
+            names.is_thread_running = true;
         }
-        self.shared.changed.notify_all();
+        self.cache.changed.notify_all();
         Ok(())
     }
 }
 
-impl Shared {
+impl Cache {
+    /// Looks up the pending names, one after the other, for ever.
     fn run(&self) {
-        let mut state = self.lock();
+        let mut names = self.lock();
         loop {
-            let Some(name) = state.wanted.first().cloned() else {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let Some(name) = names.pending.first().cloned() else {
+                names = self.changed.wait(names).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            drop(state);
+            drop(names);
             let found = (self.look_up)(&name);
-            state = self.lock();
-            state.wanted.retain(|wanted| *wanted != name);
+            names = self.lock();
+            names.pending.retain(|pending| *pending != name);
             match found {
                 Ok(addresses) if !addresses.is_empty() => {
-                    state.known.insert(name, Known { addresses, at: Instant::now() });
+                    names.known.insert(name, Known { addresses, at: Instant::now() });
                 }
-                // What was known before stays in use.
-                Ok(_) => drop(state.failed.insert(name, "the name has no address".to_owned())),
-                Err(error) => drop(state.failed.insert(name, error.to_string())),
+                // Addresses that were known before stay in use.
+                Ok(_) => drop(names.failed.insert(name, NO_ADDRESS.to_owned())),
+                Err(error) => drop(names.failed.insert(name, error.to_string())),
             }
             self.changed.notify_all();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, CachedNames> {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,47 +185,47 @@ mod tests {
 
     #[test]
     fn a_literal_address_needs_no_thread() {
-        let names = Names::with(|_| panic!("nothing to look up"));
-        names.prepare("[::1]:9500");
-        assert_eq!(names.addresses("192.0.2.1:80", Duration::ZERO).unwrap(), [address(80)]);
-        assert!(!names.shared.lock().running);
+        let resolver = NameResolver::with(|_| panic!("nothing to look up"));
+        resolver.prepare("[::1]:9500");
+        assert_eq!(resolver.addresses("192.0.2.1:80", Duration::ZERO).unwrap(), [address(80)]);
+        assert!(!resolver.cache.lock().is_thread_running);
     }
 
     #[test]
-    fn a_lookup_that_never_ends_holds_nobody_longer_than_it_wants() {
-        let names = Names::with(|_| {
+    fn a_lookup_that_never_ends_keeps_no_caller_beyond_its_timeout() {
+        let resolver = NameResolver::with(|_| {
             loop {
                 thread::park();
             }
         });
-        names.prepare("black.hole:80");
+        resolver.prepare("black.hole:80");
         let before = Instant::now();
-        let error = names.addresses("black.hole:80", Duration::from_millis(50)).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let error = resolver.addresses("black.hole:80", Duration::from_millis(50)).unwrap_err();
+        assert!(matches!(error, LookupError::TimedOut { .. }), "{error}");
         assert!(before.elapsed() < LONG);
     }
 
     #[test]
-    fn what_is_known_is_used_while_it_is_looked_up_again_and_after_a_failure() {
-        let names = Names::with(|_| Err(io::Error::other("no such host")));
+    fn an_old_address_is_used_during_a_new_lookup_and_after_its_failure() {
+        let resolver = NameResolver::with(|_| Err(io::Error::other("no such host")));
         let at = Instant::now().checked_sub(FRESH).unwrap();
-        names.shared.lock().known.insert("h:1".to_owned(), Known { addresses: vec![address(1)], at });
-        assert_eq!(names.addresses("h:1", Duration::ZERO).unwrap(), [address(1)]);
-        let error = names.addresses("other:1", LONG).unwrap_err();
-        assert_eq!(error.to_string(), "no such host");
-        // The one thread goes through its list in order: "h" has failed by now.
-        assert!(names.shared.lock().failed.contains_key("h:1"));
-        assert_eq!(names.addresses("h:1", Duration::ZERO).unwrap(), [address(1)]);
+        resolver.cache.lock().known.insert("h:1".to_owned(), Known { addresses: vec![address(1)], at });
+        assert_eq!(resolver.addresses("h:1", Duration::ZERO).unwrap(), [address(1)]);
+        let error = resolver.addresses("other:1", LONG).unwrap_err();
+        assert_eq!(error.to_string(), "the address of other:1 was not found: no such host");
+        // The thread looks names up in order, so the lookup of "h" has failed by now.
+        assert!(resolver.cache.lock().failed.contains_key("h:1"));
+        assert_eq!(resolver.addresses("h:1", Duration::ZERO).unwrap(), [address(1)]);
     }
 
     #[test]
-    fn a_name_is_looked_up_once_for_everybody() {
-        let names = Names::with(|name| Ok(vec![address(u16::try_from(name.len()).unwrap())]));
+    fn concurrent_callers_share_one_lookup() {
+        let resolver = NameResolver::with(|name| Ok(vec![address(u16::try_from(name.len()).unwrap())]));
         thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| assert_eq!(names.addresses("host:1", LONG).unwrap(), [address(6)]));
+                scope.spawn(|| assert_eq!(resolver.addresses("host:1", LONG).unwrap(), [address(6)]));
             }
         });
-        assert_eq!(names.shared.lock().known.len(), 1);
+        assert_eq!(resolver.cache.lock().known.len(), 1);
     }
 }

@@ -1,13 +1,15 @@
-//! `Retry-After`: how long a collector asks to be left alone.
+//! The header `Retry-After`: how long a collector asks the client to wait.
 
 use std::time::{Duration, SystemTime};
 
-/// Reads `Retry-After` in either of its forms: a number of seconds, or a date. A date is a distance from `date`, the
-/// collector's own clock, where the answer tells it: clocks differ. One in the past is no wait at all.
-pub(super) fn retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
+/// Reads `Retry-After`: a number of seconds, or a date.
+///
+/// A date is compared with `date`, the collector's own clock, because clocks differ. Without it, our clock is used. A
+/// date in the past means no wait.
+pub(super) fn parse_retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number holds is a very long time, not nothing.
+        // A number that is too large is a very long time.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(value).ok()?;
@@ -22,7 +24,7 @@ mod tests {
     const DATE: Option<&str> = Some("Sun, 06 Nov 1994 08:49:37 GMT");
 
     #[test]
-    fn both_forms_are_understood() {
+    fn seconds_and_dates_are_read() {
         for (value, seconds) in [
             ("0", 0),
             (" 120 ", 120),
@@ -32,23 +34,23 @@ mod tests {
             ("Sun Nov  6 08:50:07 1994", 30),
             ("Sun, 06 Nov 1994 08:49:00 GMT", 0),
         ] {
-            assert_eq!(retry_after(value, DATE), Some(Duration::from_secs(seconds)), "{value}");
+            assert_eq!(parse_retry_after(value, DATE), Some(Duration::from_secs(seconds)), "{value}");
         }
     }
 
     #[test]
-    fn without_the_collectors_clock_ours_is_used() {
+    fn without_the_date_of_the_collector_our_clock_is_used() {
         let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
         for date in [None, Some("no date")] {
-            let wait = retry_after(&soon, date).unwrap();
+            let wait = parse_retry_after(&soon, date).unwrap();
             assert!((Duration::from_secs(90)..=Duration::from_secs(100)).contains(&wait), "{wait:?}");
         }
     }
 
     #[test]
-    fn what_is_neither_is_nothing() {
+    fn other_text_is_ignored() {
         for value in ["", "-1", "1.5", "soon", "+3", "Sun, 99 Nov 1994 08:49:37 GMT"] {
-            assert_eq!(retry_after(value, DATE), None, "{value}");
+            assert_eq!(parse_retry_after(value, DATE), None, "{value}");
         }
     }
 }

@@ -1,4 +1,16 @@
-//! What an answer means for the events that were sent, as a value.
+//! The retry policy: decides what an answer, or the lack of one, means for a batch or a request.
+//!
+//! | Answer | Verdict |
+//! |---|---|
+//! | 2xx | delivered, except for the events that the collector names |
+//! | 429, 503 | retry after a pause; the batch is not to blame |
+//! | 408, other 5xx, timeout | retry after a pause; the batch may be to blame, so after some failures it is divided |
+//! | no answer | retry after a pause |
+//! | 413 | send fewer bytes at once |
+//! | 3xx, 401, 403 | stop for a long time |
+//! | anything else | find the events that the collector refuses and send the others |
+//!
+//! The decision is a value, [`Verdict`]. `delivery/batch.rs` applies it to a batch, `api/job.rs` to an API request.
 
 use std::time::Duration;
 
@@ -7,24 +19,27 @@ use super::{Reply, TransportError};
 /// What to do after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nothing more: the events are kept, but for this many.
+    /// The collector kept the events, except for `rejected` of them.
     Delivered { rejected: usize },
-    /// Try again, after a pause of our own or the one the collector asks for. It may be for an event of the batch, or for its
-    /// size, that it failed: not where the collector says it is busy, or is not there.
+    /// Try again after our own pause, or after `Retry-After` if that is longer. `may_be_batch`: an event of the batch, or
+    /// its size, may be the cause. It is false if the collector is busy or cannot be reached.
     Retry { after: Option<Duration>, may_be_batch: bool },
-    /// Leave the collector alone for a long time: it does not know this client, or is not there.
+    /// Send nothing for a long time: the collector does not accept this client, or is somewhere else.
     Stop,
     /// Send less at once: the batch is too large.
     Split,
-    /// Find the events at fault and send the others. A collector may name them, by their place in the batch, and say how
-    /// many there are in all.
+    /// Find the events that the collector refuses and send the others. `culprits` are the indexes that it named; `count`
+    /// is how many there are in all.
     Isolate { culprits: Vec<usize>, count: usize },
 }
 
+/// Decides what to do after an attempt.
 pub(crate) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
     let reply = match result {
         Ok(reply) => reply,
-        Err(error) => return Verdict::Retry { after: None, may_be_batch: error.took_too_long() },
+        Err(error) => {
+            return Verdict::Retry { after: None, may_be_batch: matches!(error, TransportError::Timeout) };
+        }
     };
     match reply.status {
         200..=299 => Verdict::Delivered { rejected: reply.ingested().not_kept() },
@@ -57,12 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_decides_what_becomes_of_the_batch() {
+    fn each_status_has_its_verdict() {
         const LIST: &str = r#"{"rejected":[{"index":3,"field":"request.time","error":"…"},{"index":1}]}"#;
         assert_eq!(answered(201, "{}"), Verdict::Delivered { rejected: 0 });
         assert_eq!(answered(201, "no JSON"), Verdict::Delivered { rejected: 0 });
         assert_eq!(answered(201, LIST), Verdict::Delivered { rejected: 2 });
-        // A collector lists so many at most; the count is what is true.
+        // The list may be cut; the count is complete.
         let cut = r#"{"rejected":[{"index":3}],"rejected_count":1700}"#;
         assert_eq!(answered(201, cut), Verdict::Delivered { rejected: 1700 });
         for (status, may_be_batch) in [(408, true), (429, false), (500, true), (503, false), (504, true)] {
@@ -80,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_patience_a_collector_asks_for_is_kept() {
+    fn retry_after_is_passed_on() {
         let after = Some(Duration::from_secs(7));
         let reply = Reply { status: 429, retry_after: after, ..Reply::default() };
         assert_eq!(verdict(&Ok(reply)), Verdict::Retry { after, may_be_batch: false });

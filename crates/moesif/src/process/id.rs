@@ -1,35 +1,36 @@
-//! The id of this process, known without a system call.
+//! Returns the id of this process without a system call.
 //!
-//! Every call asks several times whether it still runs in the process its state belongs to, and `getpid` enters the kernel
-//! each time: 0.3 µs on a virtual machine. Here the id lies in a page that the kernel fills with zeros in the child of a fork
-//! (`MADV_WIPEONFORK`, Linux 4.14), whoever forks and whatever hooks are run. Where there is no such page the kernel is asked.
+//! The SDK compares process ids several times per API call, and `getpid` enters the kernel each time (0.3 µs on a
+//! virtual machine). This module stores the id in a page that the kernel fills with zeros in the child of a fork
+//! (`MADV_WIPEONFORK`, Linux 4.14). That needs no hook and covers every way to fork. Systems without such pages call
+//! `getpid`.
 #![expect(
     unsafe_code,
-    reason = "The system calls take and return raw addresses. The page is mapped once, readable and writable, aligned for \
-              an atomic, zero at first, which is a valid one, and never unmapped once it can be found; so a reference to \
-              it holds for the life of the process. It is only used through an atomic."
+    reason = "The system calls take and return raw addresses. The page is mapped once, readable and writable. It is \
+              aligned for an atomic and starts as zero, which is a valid value. Once CELL points to it, it is never \
+              unmapped, so a reference to it holds for the life of the process. It is only accessed as an atomic."
 )]
 
 use std::process;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-/// Where the id is kept. Null before the first question. Not behind a lock: a fork would leave it held.
+/// Points to the stored id. Null before the first call. There is no lock, because a fork could leave one held.
 static CELL: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
 
-/// Stands for a page that cannot be had.
-static NONE: AtomicU32 = AtomicU32::new(0);
+/// [`CELL`] points here if the system has no page that a fork wipes.
+static NO_PAGE: AtomicU32 = AtomicU32::new(0);
 
-/// The id of this process, which is that of the child after a fork.
+/// Returns the id of this process. After a fork the child gets its own id.
 pub(crate) fn process_id() -> u32 {
     let mut cell = CELL.load(Ordering::Acquire);
     if cell.is_null() {
-        cell = keep(map());
+        cell = publish(map());
     }
-    // SAFETY: `CELL` holds null, which is excluded, `NONE`, which is static, or the page.
+    // SAFETY: the pointer is not null, so it points to `NO_PAGE`, which is static, or to the page.
     let cell = unsafe { &*cell };
     match cell.load(Ordering::Relaxed) {
-        0 if ptr::eq(cell, &raw const NONE) => process::id(),
+        0 if ptr::eq(cell, &raw const NO_PAGE) => process::id(),
         0 => {
             let id = process::id();
             cell.store(id, Ordering::Relaxed);
@@ -39,9 +40,9 @@ pub(crate) fn process_id() -> u32 {
     }
 }
 
-/// Makes `made` the one that is found. Of threads that race here the first one's is kept.
-fn keep(made: Option<ptr::NonNull<AtomicU32>>) -> *mut AtomicU32 {
-    let cell = made.map_or((&raw const NONE).cast_mut(), ptr::NonNull::as_ptr);
+/// Stores the page in [`CELL`] and returns what `CELL` points to. If threads race, the first page stays.
+fn publish(made: Option<ptr::NonNull<AtomicU32>>) -> *mut AtomicU32 {
+    let cell = made.map_or((&raw const NO_PAGE).cast_mut(), ptr::NonNull::as_ptr);
     match CELL.compare_exchange(ptr::null_mut(), cell, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => cell,
         Err(earlier) => {
@@ -53,7 +54,7 @@ fn keep(made: Option<ptr::NonNull<AtomicU32>>) -> *mut AtomicU32 {
     }
 }
 
-/// Longer than the atomic, no longer than a page: both calls round up to whole ones.
+/// Bytes to map. The kernel rounds up to a whole page.
 #[cfg(target_os = "linux")]
 const LENGTH: usize = 64;
 
@@ -61,13 +62,14 @@ const LENGTH: usize = 64;
 fn map() -> Option<ptr::NonNull<AtomicU32>> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: a mapping where the kernel chooses touches no other.
+    // SAFETY: the kernel chooses an address that no other mapping uses.
     let page = unsafe { libc::mmap(ptr::null_mut(), LENGTH, protection, flags, -1, 0) };
     if page == libc::MAP_FAILED {
         return None;
     }
     let cell = ptr::NonNull::new(page.cast::<AtomicU32>())?;
-    // SAFETY: the advice is about the page just mapped. An emulator that takes advice it has never heard of takes all.
+    // SAFETY: the advice applies to the page just mapped. Some emulators accept any advice and ignore it, so advice
+    // that does not exist must fail first.
     let is_wiped = unsafe {
         libc::madvise(page, LENGTH, -1) != 0 && libc::madvise(page, LENGTH, libc::MADV_WIPEONFORK) == 0
     };
@@ -80,7 +82,7 @@ fn map() -> Option<ptr::NonNull<AtomicU32>> {
 
 #[cfg(target_os = "linux")]
 fn unmap(cell: ptr::NonNull<AtomicU32>) {
-    // SAFETY: a whole mapping of `map` that nobody else has seen.
+    // SAFETY: this is a whole mapping made by `map`, and no other thread has its address.
     unsafe { libc::munmap(cell.as_ptr().cast(), LENGTH) };
 }
 
@@ -97,15 +99,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_child_of_a_fork_has_its_own() {
+    fn child_of_a_fork_gets_its_own_id() {
         assert_eq!(process_id(), process::id());
-        assert!(!ptr::eq(CELL.load(Ordering::Acquire), &raw const NONE), "this kernel wipes pages");
-        // SAFETY: the child only asks for its id and ends.
+        assert!(!ptr::eq(CELL.load(Ordering::Acquire), &raw const NO_PAGE), "this kernel should wipe pages");
+        // SAFETY: the child only reads its id and exits.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            let is_its_own = process_id() == process::id() && process_id() == process::id();
-            // SAFETY: ends the child at once, without running what belongs to the parent.
-            unsafe { libc::_exit(i32::from(!is_its_own)) };
+            let is_own_id = process_id() == process::id() && process_id() == process::id();
+            // SAFETY: exits the child at once, without the exit handlers of the parent.
+            unsafe { libc::_exit(i32::from(!is_own_id)) };
         }
         let mut status = -1;
         // SAFETY: `status` outlives the call.
@@ -115,10 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn of_two_pages_the_first_is_kept() {
+    fn first_published_page_stays() {
         let spare = map();
         assert!(spare.is_some());
         assert_eq!(process_id(), process::id());
-        assert_eq!(keep(spare), CELL.load(Ordering::Acquire));
+        assert_eq!(publish(spare), CELL.load(Ordering::Acquire));
     }
 }

@@ -1,11 +1,9 @@
-//! State that belongs to one process and must not be shared with the child of a fork.
+//! Keeps state apart between the processes of a fork (`docs/guarantees.md`, I-4).
 //!
-//! A fork may happen at any instant, on any thread, with any lock held, and without running a hook. The child sees
-//! empty cells and makes its own state. It abandons what it inherited: it never locks, joins, drops or frees it,
-//! because a thread that no longer exists may have been using it. All of this rests on a comparison of process ids
-//! (`docs/guarantees.md`, I-4).
-//!
-//! Modules that need such state keep it in a [`ProcessLocal`].
+//! A fork may happen at any instant, on any thread, with any lock held, and without running a hook. Modules therefore
+//! keep the state of their process in a [`ProcessLocal`], which compares process ids. The child of a fork finds it
+//! empty and makes its own value. It never locks, joins, drops or frees the value it inherited: a thread of the parent,
+//! which does not exist in the child, may have been using it.
 
 mod id;
 mod random;
@@ -17,7 +15,7 @@ use arc_swap::ArcSwapOption;
 pub(crate) use id::process_id;
 pub(crate) use random::{Random, scramble, seed};
 
-/// A value made at most once in each process.
+/// Value that is made at most once in each process.
 pub(crate) struct ProcessLocal<T> {
     cell: ArcSwapOption<Entry<T>>,
 }
@@ -32,14 +30,14 @@ impl<T> ProcessLocal<T> {
         Self { cell: ArcSwapOption::const_empty() }
     }
 
-    /// This process's value, if it has been made.
+    /// Returns the value of this process, if it has been made.
     pub(crate) fn get(&self) -> Option<Arc<T>> {
         let entry = self.cell.load();
         let entry = entry.as_ref().filter(|entry| entry.pid == process_id())?;
         Some(Arc::clone(&entry.value))
     }
 
-    /// Forgets the value of another process, without dropping it.
+    /// Removes a value of the parent process without dropping it.
     pub(crate) fn forget_inherited(&self) {
         let pid = process_id();
         let before = self.cell.rcu(|current| current.clone().filter(|entry| entry.pid == pid));
@@ -48,8 +46,9 @@ impl<T> ProcessLocal<T> {
         }
     }
 
-    /// This process's value, made now if need be. Threads that race here may each call `make`; one result is kept
-    /// and all of them get that one.
+    /// Returns the value of this process. Makes it first if there is none.
+    ///
+    /// Threads that race here may each call `make`. One result is kept, and every thread gets that one.
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
         if let Some(value) = self.get() {
             return value;
@@ -63,7 +62,7 @@ impl<T> ProcessLocal<T> {
         match before {
             Some(there) if there.pid == pid => Arc::clone(&there.value),
             inherited => {
-                // The parent's state: dropping it could free what its threads were using when they were lost.
+                // Not dropped: a thread of the parent may have been using it at the moment of the fork.
                 std::mem::forget(inherited);
                 Arc::clone(&entry.value)
             }
@@ -77,7 +76,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    fn racing_threads_all_get_the_same_value() {
+    fn racing_threads_get_the_same_value() {
         static CELL: ProcessLocal<usize> = ProcessLocal::new();
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let values: Vec<Arc<usize>> = std::thread::scope(|scope| {
@@ -90,17 +89,18 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_another_process_is_not_seen_and_not_dropped() {
-        struct Tattle;
-        impl Drop for Tattle {
+    fn value_of_another_process_is_neither_returned_nor_dropped() {
+        struct PanicOnDrop;
+        impl Drop for PanicOnDrop {
             fn drop(&mut self) {
-                panic!("what a child inherits is never dropped");
+                panic!("a child must not drop an inherited value");
             }
         }
-        let cell = ProcessLocal::<Tattle>::new();
-        cell.cell.store(Some(Arc::new(Entry { pid: process_id().wrapping_add(1), value: Arc::new(Tattle) })));
+        let cell = ProcessLocal::<PanicOnDrop>::new();
+        cell.cell
+            .store(Some(Arc::new(Entry { pid: process_id().wrapping_add(1), value: Arc::new(PanicOnDrop) })));
         assert!(cell.get().is_none());
-        let mine = cell.get_or_make(|| Arc::new(Tattle));
+        let mine = cell.get_or_make(|| Arc::new(PanicOnDrop));
         assert!(Arc::ptr_eq(&mine, &cell.get().unwrap()));
         std::mem::forget((mine, cell));
     }

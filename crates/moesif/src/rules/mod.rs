@@ -1,8 +1,15 @@
-//! What the operator of the collector decides: sampling rates and governance rules.
+//! Applies what the operator of the collector decides: sampling rates and governance rules.
 //!
-//! [`refresh`] fetches both. [`sampling`] decides which calls are kept, [`governance`] which are answered in the
-//! application's place.
+//! | Module | Does |
+//! |---|---|
+//! | `refresh` | fetches rates and rules from the collector and keeps them current |
+//! | `sampling` | decides which calls are recorded |
+//! | [`governance`] | decides which calls a rule answers, and which headers rules add |
+//! | `condition`, `pattern` | the conditions that both use: a field of a call and a pattern |
+//! | `call_view` | the fields of a call, read when a condition first asks for them |
 
+mod call_view;
+mod condition;
 pub mod governance;
 mod pattern;
 mod refresh;

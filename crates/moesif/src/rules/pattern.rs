@@ -1,13 +1,16 @@
-//! The pattern of a condition, in a governance rule or a sampling rule. Reports a search that exceeds its limit.
+//! Pattern of a condition. Reports a search that exceeds its limit.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use python_re::{LimitExceeded, Pattern, PatternError};
+use python_re::{LimitExceeded, Pattern};
 
 use crate::diagnostics::{Severity, Topic, diagnostics};
 
+pub(super) use python_re::PatternError;
+
+/// Pattern of a condition.
 #[derive(Debug)]
-pub(crate) struct RulePattern {
+pub(super) struct RulePattern {
     pattern: Pattern,
     /// Names the pattern in log messages.
     name: String,
@@ -16,13 +19,13 @@ pub(crate) struct RulePattern {
 }
 
 impl RulePattern {
-    pub(crate) fn new(source: &str, name: String, topic: Topic) -> Result<Self, PatternError> {
+    pub(super) fn new(source: &str, name: String, topic: Topic) -> Result<Self, PatternError> {
         Ok(Self { pattern: Pattern::new(source)?, name, topic, has_exceeded: AtomicBool::new(false) })
     }
 
     /// Returns whether the pattern matches anywhere in the text. A search that exceeds its limit finds nothing. The first
     /// one is logged.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
+    pub(super) fn is_in(&self, text: &str) -> bool {
         self.pattern.is_match(text).unwrap_or_else(|LimitExceeded| {
             if !self.has_exceeded.swap(true, Ordering::Relaxed) {
                 let message = format!(

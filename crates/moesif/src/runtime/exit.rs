@@ -1,11 +1,11 @@
-//! The end of a process: one last flush, by whichever of two ways comes first.
+//! The last flush of a process. It is started by the host, or by the end of the main thread, whichever comes first.
 //!
-//! A host normally says when it ends, and the last flush happens then. Some do not: a uWSGI worker that is told to end while
-//! it is busy calls `exit`, and nothing of Python runs. What does run is the end of the main thread's local values, so one of
-//! them waits for delivery if nobody else has. (After `_exit` nothing runs at all.)
+//! Most hosts report their end, and the last flush happens then. Some do not: a uWSGI worker that is told to end while it
+//! is busy calls `exit`, and no Python code runs. `exit` does drop the thread-local values of the main thread. One of
+//! them, [`ExitGuard`], waits for delivery if nobody has done so. (After `_exit` nothing runs.)
 //!
-//! `exit` may have been called from a signal handler, on top of code of ours that holds a lock, and even on top of the last
-//! flush itself: so nothing here takes a lock that is not free, and the deadline holds all the same.
+//! `exit` may be called from a signal handler that interrupted our own code while it held a lock, or interrupted the last
+//! flush itself. So nothing here waits for a lock, and both flushes have the same deadline.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use std::time::{Duration, Instant};
 use super::flush::{flush_timeout, is_flushed};
 use crate::process::{ProcessLocal, process_id};
 
-/// How often the end of delivery is looked for.
+/// Time between two checks whether delivery is over.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// The process that has had its last flush.
+/// Id of the process that has had its last flush.
 static FLUSHED: AtomicU32 = AtomicU32::new(0);
 
-/// When the last flush of this process is over, whoever begins it again.
+/// Deadline of the last flush of this process. If the flush begins a second time, it keeps this deadline.
 static DEADLINE: ProcessLocal<Option<Instant>> = ProcessLocal::new();
 
-/// The last flush of a process, which is over after the longest `FLUSH_TIMEOUT` among its pipelines.
+/// The last flush of a process. It takes at most the longest `FLUSH_TIMEOUT` of its pipelines.
 pub struct LastFlush {
-    /// `None` is beyond the clock's range.
+    /// `None` is beyond the range of the clock.
     deadline: Option<Instant>,
 }
 
 impl LastFlush {
-    /// `None` when it has been.
+    /// Begins the flush. `None` if it is over already.
     #[must_use]
     pub fn begin() -> Option<Self> {
         if FLUSHED.load(Ordering::Relaxed) == process_id() {
@@ -42,13 +42,13 @@ impl LastFlush {
         Some(Self { deadline: *DEADLINE.get_or_make(deadline) })
     }
 
-    /// Ends it now: nobody waits any more.
+    /// Ends the flush at once.
     pub fn abandon(&self) {
         FLUSHED.store(process_id(), Ordering::Relaxed);
     }
 
-    /// Waits for at most `pause`. Returns whether there is nothing left to wait for: everything recorded before is delivered or
-    /// counted as lost, or the time is over, or the collector is being left alone for longer than that.
+    /// Waits for at most `pause`. Returns whether the flush is over: everything recorded before is delivered or counted
+    /// as lost, or the deadline has passed, or the pause of the collector lasts beyond it.
     #[must_use]
     pub fn wait(&self, pause: Duration) -> bool {
         let begin = Instant::now();
@@ -63,11 +63,12 @@ impl LastFlush {
     }
 }
 
-struct Watch;
+/// Runs the last flush when the main thread ends.
+struct ExitGuard;
 
-impl Drop for Watch {
+impl Drop for ExitGuard {
     fn drop(&mut self) {
-        // A panic here would end the process in another way than it wants to.
+        // A panic here would change how the process ends.
         drop(catch_unwind(|| {
             if let Some(flush) = LastFlush::begin().filter(|_| is_main_thread()) {
                 while !flush.wait(Duration::MAX) {}
@@ -77,16 +78,16 @@ impl Drop for Watch {
 }
 
 thread_local! {
-    static WATCH: Watch = const { Watch };
+    static EXIT_GUARD: ExitGuard = const { ExitGuard };
 }
 
-/// Sees to it that the end of this thread is noticed, if it is the end of the process.
-pub(crate) fn watch() {
-    // At the end of a thread there is nothing left to watch.
-    WATCH.try_with(|_| ()).unwrap_or_default();
+/// Installs the [`ExitGuard`] of this thread.
+pub(crate) fn guard_exit() {
+    // Fails only at the end of the thread, when it is too late.
+    EXIT_GUARD.try_with(|_| ()).unwrap_or_default();
 }
 
-/// Whether this is the thread whose end, within `exit`, is the end of the process.
+/// Returns whether this is the main thread. Within `exit`, its end is the end of the process.
 fn is_main_thread() -> bool {
     let Ok(here) = std::fs::read_link("/proc/thread-self") else {
         return false;

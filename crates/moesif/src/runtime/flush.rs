@@ -7,43 +7,52 @@ use std::time::{Duration, Instant};
 use super::RUNTIME;
 use crate::delivery::Pipeline;
 
-/// Everything recorded in this process before a moment, on its way to be settled.
+/// A request to deliver everything that this process has recorded before it.
 pub struct Flush {
-    pipelines: Vec<(Arc<Pipeline>, u64)>,
+    targets: Vec<Target>,
     deadline: Option<Instant>,
 }
 
+/// What a flush waits for in one pipeline.
+struct Target {
+    pipeline: Arc<Pipeline>,
+    /// Events before this sequence number must be settled.
+    end: u64,
+}
+
 impl Flush {
-    /// Asks for everything recorded so far to be delivered now. Waits for nothing.
+    /// Requests delivery now, without waiting.
     ///
-    /// `timeout` is counted from here and defaults to the longest `FLUSH_TIMEOUT` among this process's pipelines.
+    /// `timeout` starts here. Its default is the longest `FLUSH_TIMEOUT` of this process's pipelines.
     #[must_use]
     pub fn request(timeout: Option<Duration>) -> Self {
         let deadline = Instant::now().checked_add(timeout.unwrap_or_else(flush_timeout));
         let pipelines = RUNTIME.get().map(|runtime| runtime.pipelines.load_full()).unwrap_or_default();
-        let targets = pipelines.iter().map(|pipeline| (Arc::clone(pipeline), pipeline.request_flush()));
-        Self { pipelines: targets.collect(), deadline }
+        let targets = pipelines
+            .iter()
+            .map(|pipeline| Target { pipeline: Arc::clone(pipeline), end: pipeline.request_flush() });
+        Self { targets: targets.collect(), deadline }
     }
 
-    /// Waits for at most `pause`. `Some(true)`: all of it is delivered or counted as lost. `Some(false)`: that did not
-    /// happen in time. `None`: ask again.
+    /// Waits for at most `pause`. `Some(true)`: everything is delivered or counted as lost. `Some(false)`: the timeout
+    /// came first. `None`: call again.
     #[must_use]
     pub fn wait(&self, pause: Duration) -> Option<bool> {
         let pause = Instant::now().checked_add(pause).or(self.deadline)?;
         let mut settled = true;
-        for (pipeline, target) in &self.pipelines {
-            settled &= pipeline.wait_settled(*target, pause, self.deadline)?;
+        for target in &self.targets {
+            settled &= target.pipeline.wait_settled(target.end, pause, self.deadline)?;
         }
         Some(settled)
     }
 }
 
-/// Whether the last flush of this process, which is to end at `deadline`, has nothing left to wait for. The first question
-/// begins it. Takes no lock that is not free.
+/// Returns whether the last flush of this process, which ends at `deadline`, has nothing left to wait for. The first call
+/// begins the flush. Never waits for a lock.
 pub(super) fn is_flushed(deadline: Instant) -> bool {
     let mut done = true;
     if let Some(runtime) = RUNTIME.get() {
-        // Each is asked, whatever the others say: it begins with that.
+        // Ask every pipeline, because the first call begins its flush.
         for pipeline in runtime.pipelines.load().iter() {
             done &= pipeline.is_flushed(deadline);
         }
@@ -51,10 +60,10 @@ pub(super) fn is_flushed(deadline: Instant) -> bool {
     done
 }
 
-/// Waits until every event recorded in this process before the call is delivered or counted as lost.
+/// Waits until every event that this process recorded before the call is delivered or counted as lost.
 ///
-/// `timeout` defaults to the longest `FLUSH_TIMEOUT` among this process's pipelines. Returns whether everything
-/// was settled in time; `true` at once when this process has recorded nothing.
+/// The default of `timeout` is the longest `FLUSH_TIMEOUT` of this process's pipelines. Returns whether everything was
+/// settled in time; `true` at once if this process has recorded nothing.
 #[must_use]
 pub fn flush(timeout: Option<Duration>) -> bool {
     let flush = Flush::request(timeout);
@@ -65,7 +74,7 @@ pub fn flush(timeout: Option<Duration>) -> bool {
     }
 }
 
-/// The longest `FLUSH_TIMEOUT` among this process's pipelines; zero when there are none. Takes no lock.
+/// Returns the longest `FLUSH_TIMEOUT` of this process's pipelines; zero if there are none. Takes no lock.
 pub(super) fn flush_timeout() -> Duration {
     let micros = RUNTIME.get().map(|runtime| runtime.flush_micros.load(Ordering::Relaxed));
     Duration::from_micros(micros.unwrap_or_default())

@@ -1,7 +1,7 @@
-//! What the SDK keeps once per process: the byte budget, the pipelines and the source of ids. Also their flush, their
-//! statistics and the last flush at exit.
+//! What the SDK keeps once per process: the byte budget, the pipelines and the generator of ids. Also flushing, statistics
+//! and the last flush at exit.
 //!
-//! [`runtime`] makes it when it is first used. After a fork the child makes its own ([`crate::process`]).
+//! [`runtime`] creates it at the first use. The child of a fork creates its own ([`crate::process`]).
 
 mod exit;
 mod flush;
@@ -19,23 +19,23 @@ use crate::process::{ProcessLocal, Random};
 pub use exit::LastFlush;
 pub use flush::{Flush, flush};
 
-pub(crate) use exit::watch;
+pub(crate) use exit::guard_exit;
 
-/// Everything of the SDK that lives once in a process.
+/// State that exists once per process.
 pub struct Runtime {
     budget: Arc<Budget>,
     identifiers: Identifiers,
     random: Random,
-    /// Behind no lock: the last flush may find one held.
+    /// Without a lock, because the last flush must not wait for one.
     pipelines: ArcSwap<Vec<Arc<Pipeline>>>,
-    /// The longest `FLUSH_TIMEOUT`.
+    /// Longest `FLUSH_TIMEOUT` of the pipelines, in microseconds.
     flush_micros: AtomicU64,
     callback_failures: AtomicU64,
 }
 
 static RUNTIME: ProcessLocal<Runtime> = ProcessLocal::new();
 
-/// The runtime of this process.
+/// Returns the runtime of this process.
 #[must_use]
 pub fn runtime() -> Arc<Runtime> {
     RUNTIME.get_or_make(|| {
@@ -59,12 +59,12 @@ pub fn after_fork_in_child() {
     crate::diagnostics::forget_inherited();
 }
 
-/// Counts a failure of a function of the application's settings.
+/// Counts a failure of a function in the settings.
 pub fn callback_failed() {
     runtime().callback_failures.fetch_add(1, Ordering::Relaxed);
 }
 
-/// What became of every event of this process so far.
+/// Returns the counts of all events of this process so far.
 #[must_use]
 pub fn stats() -> Stats {
     let mut total = Stats::default();
@@ -91,7 +91,8 @@ impl Runtime {
         &self.random
     }
 
-    /// The pipeline for these delivery settings: equal settings share one. Of threads that race here the first one's is kept.
+    /// Returns the pipeline for these delivery settings. Equal settings share one. If threads race, the first pipeline is
+    /// kept.
     pub(crate) fn pipeline(&self, delivery: &Arc<Delivery>) -> Arc<Pipeline> {
         let find = |pipelines: &[Arc<Pipeline>]| {
             pipelines.iter().find(|pipeline| pipeline.delivery() == &**delivery).map(Arc::clone)

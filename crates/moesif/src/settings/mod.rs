@@ -1,40 +1,57 @@
-//! Options: from what an application wrote to typed, checked settings.
+//! Options: turns what an application wrote into typed, checked settings.
 //!
-//! In: key-value pairs in the shape the host language gives them ([`Value`]), and the environment's. Out:
-//! [`Settings`], or the first [`SettingsError`], which names the option, the value and what was expected. Nothing is
-//! read from anywhere else. What is odd but usable (an unknown key) comes back as a warning.
+//! In: the keys and values of the application ([`Value`]), and environment variables. Out: [`Settings`], or the first
+//! [`SettingsError`]. What is odd but usable, such as an unknown key, becomes a warning. Nothing else is read.
+//!
+//! | Module | Does |
+//! |---|---|
+//! | `table` | declares every option once: typed key, limits, default, text |
+//! | `spec` | what the table says about an option |
+//! | `value` | checks a value against the kind of its option |
+//! | `options` | holds the options that are set; `options.get(keys::LOG_BODY)` is a `bool` |
+//! | `environment` | reads `MOESIF_<OPTION>` |
+//! | `configuration` | builds the configuration of capture and delivery |
+//! | `parse` | runs these steps in order |
+//! | `reference` | writes docs/options.md and the Python type |
 
+mod configuration;
+mod environment;
+mod options;
 mod parse;
 mod reference;
+mod spec;
 mod table;
+mod value;
 
 use std::fmt;
 
 pub use reference::{options_page, options_stub};
-pub use table::{Fallback, HOSTED_BASE_URI, Kind, OPTIONS, OptionSpec, Package, Status};
+pub use spec::{Fallback, Function, Group, Key, Kind, OptionSpec, Package, Status};
+pub use table::{DEFAULT_BASE_URI, OPTIONS, keys};
+pub use value::Value;
 
 use moesif_wire::Direction;
 
 use crate::call::Policy;
 use crate::delivery::Delivery;
 
-/// Who is capturing: decides defaults that differ, and is named in the User-Agent.
+/// Kind of program that captures calls. It decides some defaults and is named in the `User-Agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integration {
-    /// A WSGI application, in place of moesifwsgi.
+    /// A WSGI application; replaces moesifwsgi.
     Wsgi,
-    /// A Django project, in place of moesifdjango.
+    /// A Django project; replaces moesifdjango.
     Django,
-    /// A program that only calls the collector's API, in place of moesifapi.
+    /// A program that only calls the collector's API; replaces moesifapi.
     Api,
-    /// A program whose outgoing calls are captured, in place of moesifpythonrequest.
+    /// A program that captures its outgoing calls; replaces moesifpythonrequest.
     Outgoing,
     /// A Rust program.
     Rust,
 }
 
 impl Integration {
-    /// `moesif-rs/<version> (<package it replaces>)`.
+    /// Returns `moesif-rs/<version> (<package it replaces>)`.
     fn user_agent(self) -> String {
         let replaced = match self {
             Self::Wsgi => " (moesifwsgi)",
@@ -47,68 +64,6 @@ impl Integration {
     }
 }
 
-/// A value as the host language has it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// Explicitly nothing.
-    Unset,
-    /// Text.
-    Text(String),
-    /// A truth value.
-    Flag(bool),
-    /// A whole number; one that does not fit is [`Value::Other`].
-    Integer(i64),
-    /// Any other number.
-    Float(f64),
-    /// A list of text.
-    Names(Vec<String>),
-    /// Something that can be called; the caller keeps it.
-    Callable,
-    /// Anything else, as the host language shows it.
-    Other(String),
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unset => f.write_str("nothing"),
-            Self::Text(text) => write!(f, "'{text}'"),
-            Self::Flag(true) => f.write_str("True"),
-            Self::Flag(false) => f.write_str("False"),
-            Self::Integer(number) => write!(f, "{number}"),
-            // As Python shows it: 10.0 is no integer.
-            Self::Float(number) => write!(f, "{number:?}"),
-            Self::Names(names) => write!(f, "{names:?}"),
-            Self::Callable => f.write_str("a function"),
-            Self::Other(shown) => f.write_str(shown),
-        }
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<bool> for Value {
-    fn from(flag: bool) -> Self {
-        Self::Flag(flag)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Integer(number)
-    }
-}
-
-impl From<f64> for Value {
-    fn from(number: f64) -> Self {
-        Self::Float(number)
-    }
-}
-
 /// Checked settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -116,30 +71,41 @@ pub struct Settings {
     pub policy: Policy,
     /// Where and how events are delivered.
     pub delivery: Delivery,
-    /// Whether diagnostics are wanted.
+    /// Whether anything is masked.
+    pub masking: Masking,
+    /// Whether debug messages are logged.
     pub debug: bool,
-    /// Whether responses say which process answered.
+    /// Whether responses get a header with the process id.
     pub pid_header: bool,
     /// Whether a declared request body is read before the application runs.
     pub read_request_body_first: bool,
-    /// Whose name is recorded under Django.
+    /// Which user of a Django request is recorded.
     pub django_user: DjangoUser,
-    /// How the calls an application makes are captured.
+    /// How the outgoing calls of the application are captured.
     pub outgoing: Outgoing,
 }
 
-/// How the calls an application makes are captured.
+/// Whether anything is masked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Masking {
+    /// Everything is recorded as it is.
+    Off,
+    /// A list of masks or `MASK_EVENT_MODEL` is set.
+    On,
+}
+
+/// How the outgoing calls of the application are captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// Whether they are.
+    /// Whether they are captured.
     pub captured: bool,
     /// Whether their bodies are recorded.
     pub log_body: bool,
 }
 
 impl Settings {
-    /// The same for the calls an application makes. Who authenticates such a call to another service is none of its users, and
-    /// nothing is added to it.
+    /// Returns these settings, changed for the outgoing calls of the application: no user id is taken from their
+    /// authorization headers, because those identify the application. No transaction id is added to them.
     #[must_use]
     pub fn for_outgoing(mut self) -> Self {
         self.policy.direction = Direction::Outgoing;
@@ -150,16 +116,16 @@ impl Settings {
     }
 }
 
-/// The user of a Django request whose name is recorded.
+/// Which user of a Django request is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DjangoUser {
-    /// `request.user`, looked up if nobody has done it yet.
+    /// `request.user`, which is looked up if nobody has done so.
     Auto,
-    /// One the request already carries.
+    /// Only a user that the request already carries.
     Resolved,
 }
 
-/// Settings, and what is odd about them.
+/// Settings, and warnings about them.
 #[derive(Debug)]
 pub struct Parsed {
     /// The settings.
@@ -168,28 +134,46 @@ pub struct Parsed {
     pub warnings: Vec<String>,
 }
 
+/// Where the value of an option comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The settings of the application.
+    Settings,
+    /// An environment variable.
+    Environment,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Settings => "",
+            Self::Environment => " (from the environment)",
+        })
+    }
+}
+
 /// The settings cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// A required option is not there.
+    /// A required option is not set.
     #[error(
-        "{name} is missing: set it to your collector application id, which the Moesif portal shows under Installation or \
-         API Keys as \"Collector Application ID\" (any text will do for a collector of your own)"
+        "{name} is missing: set it to your collector application id. The Moesif portal shows it under Installation or \
+         API Keys as \"Collector Application ID\". A collector of your own accepts any text"
     )]
     Missing {
-        /// The option.
+        /// Name of the option.
         name: &'static str,
     },
-    /// An option has a value it cannot take.
-    #[error("{name}{source_of} is {value}: expected {expected}")]
+    /// An option has a value that it does not accept.
+    #[error("{name}{origin} is {value}: expected {expected}")]
     Invalid {
-        /// The option.
+        /// Name of the option.
         name: &'static str,
-        /// Where the value comes from, if not from the settings themselves.
-        source_of: &'static str,
+        /// Where the value comes from.
+        origin: Origin,
         /// The value.
         value: String,
-        /// What it can take.
+        /// What the option accepts.
         expected: String,
     },
 }

@@ -1,71 +1,130 @@
-//! The option reference page and the type stub, written from the table. Tests fail when the files are not these.
+//! Writes the reference page and the Python type from the option table. A test fails if the files differ.
 
 use std::fmt::Write;
 
-use super::{Fallback, Kind, OPTIONS, OptionSpec, Package, Status};
+use super::spec::{Fallback, Group, Kind, OptionSpec, Package, Status};
+use super::table::OPTIONS;
 
-/// `docs/options.md`.
+const INTRODUCTION: &str = "\
+# Options
+
+<!-- Written by `make docs` from crates/moesif/src/settings/table.rs. -->
+
+An option is a key of the settings dictionary. In a Django project, that dictionary is the setting
+`MOESIF_MIDDLEWARE`. Only `APPLICATION_ID` is required.
+
+## How options are set
+
+- Each option can also be set as the environment variable `MOESIF_<OPTION>`, except functions. The dictionary wins.
+  In a variable, separate the entries of a list by commas.
+- `None` and empty text mean \"not set\": the default applies.
+- A `bool` may also be 1 or 0, or one of the words true, false, yes, no, on and off.
+- A value that an option does not accept raises `ValueError` when the middleware is made. In a Django project it raises
+  `ImproperlyConfigured`, and `manage.py check` reports it if `moesifdjango` is in `INSTALLED_APPS`.
+- An unknown key is ignored. The logger `moesif.settings` warns and names the nearest option.
+
+The last column names the replaced packages that have the option: W is moesifwsgi, D is moesifdjango and R is
+moesifpythonrequest. If it is empty, the option is new in this project.
+
+";
+
+const PRIVACY: &str = "\
+Request and response bodies, the `Authorization` header and cookies are recorded unless an option prevents it. Use
+`LOG_BODY` to leave out all bodies, and these options to leave out parts.
+
+";
+
+const DJANGO: &str = "\
+Functions in a Django project:
+
+- They may be `async def`. An asynchronous stack awaits them. A synchronous stack runs each call in an event loop of its
+  own, which takes most of a millisecond.
+- In an asynchronous stack, a function that is not `async def` is called on the event loop, so it must not wait. If it
+  queries Django's database, Django raises `SynchronousOnlyOperation`; the function is then called again in a thread,
+  and always in a thread from then on. A function that catches every exception hides this: make it `async def`.
+- The response is `None` if there is none: the view raised something that Django does not handle, or the client has
+  disconnected.
+- `MASK_EVENT_MODEL` sees the names of request headers in capitals, as in moesifdjango. The event keeps the original
+  spelling.
+
+";
+
+const OUTGOING: &str = "\
+Functions about outgoing calls, and `MASK_EVENT_MODEL` for outgoing calls, are never awaited. An `async def` function
+counts as failed there.
+
+";
+
+/// Returns the text of docs/options.md.
 #[must_use]
 pub fn options_page() -> String {
-    let mut page = String::from(
-        "# Options\n\n\
-         <!-- Written by `make docs` from crates/moesif/src/settings/table.rs. -->\n\n\
-         Keys of the settings dictionary. Each can also be set as the environment variable `MOESIF_<OPTION>` (functions \
-         cannot; lists are separated by commas); the dictionary wins. `None` and the empty text mean \"not set\". A bool \
-         may also be one of the words true, false, yes, no, on and off, or 1 or 0. A value an option cannot take raises \
-         `ValueError` when the middleware is made; a key that is none of these is ignored, with a warning on the \
-         `moesif.settings` logger that names the nearest one.\n\n\
-         In a Django project the dictionary is the setting `MOESIF_MIDDLEWARE`. A value an option cannot take raises \
-         `ImproperlyConfigured` there, and `manage.py check` reports it if `moesifdjango` is in `INSTALLED_APPS`. Functions \
-         may be `async def`: they are awaited in an asynchronous stack, and run to their end in a synchronous one. \
-         One that is not `async def` is called on the event loop of an asynchronous stack: it must not wait there. Should it \
-         ask Django's database, which raises `SynchronousOnlyOperation`, it is called again in a thread, then and from then \
-         on; a function that catches every exception hides that, and is better off `async def`. In a synchronous stack \
-         each call of an `async def` function costs an event loop, most of a millisecond. The response is `None` of a call \
-         that has none: it raised what Django lets through, or its client has gone. `MASK_EVENT_MODEL` finds the names of \
-         request headers in capitals, as moesifdjango showed them; the event keeps them as they are. What is asked about an \
-         outgoing call is never awaited, `MASK_EVENT_MODEL` included: an `async def` counts as failed there.\n\n\
-         The last column names the packages this one replaces that read the option: W moesifwsgi, D moesifdjango, \
-         R moesifpythonrequest. Options without one are this project's own.\n\n\
-         | Option | Value | Default | Meaning | Of |\n|---|---|---|---|---|\n",
-    );
-    for option in OPTIONS {
-        let status = match option.status {
-            Status::Works => "",
-            Status::NotYet => " *No effect in this version; setting it logs a warning.*",
-            Status::NotYetStripsContent => {
-                " *Not applied in this version: events are sent without headers, bodies and query instead.*"
-            }
-        };
-        let packages: String = option.packages.iter().map(|package| letter(*package)).collect();
+    let mut page = String::from(INTRODUCTION);
+    for group in Group::ALL {
+        let Section { title, introduction } = section(group);
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            page,
-            "| `{}` | {} | {} | {}{status} | {packages} |",
-            option.name,
-            kind(option.kind).replace('|', "\\|"),
-            fallback(option),
-            option.meaning,
-        );
+        let _ = write!(page, "## {title}\n\n{introduction}");
+        page.push_str("| Option | Type and limits | Default | Meaning | Packages |\n|---|---|---|---|---|\n");
+        for option in OPTIONS.iter().filter(|option| option.group == group) {
+            let _ = writeln!(page, "{}", row(option));
+        }
+        page.push('\n');
     }
+    page.truncate(page.trim_end().len());
+    page.push('\n');
     page
 }
 
-/// `python/moesif/options.py`.
+/// Returns the text of python/moesif/options.py.
 #[must_use]
 pub fn options_stub() -> String {
     let mut stub = String::from(
-        "\"\"\"The settings dictionary as a type. Written by `make docs` from the table in the Rust core.\"\"\"\n\n\
+        "\"\"\"The settings dictionary as a type. Written by `make docs` from the option table in the Rust core.\"\"\"\n\n\
          from __future__ import annotations\n\n\
          from collections.abc import Callable, Sequence\n\
          from typing import Any, TypedDict\n\n\n\
          class MoesifSettings(TypedDict, total=False):\n    \
-         \"\"\"Every option; docs/options.md tells what they mean. Only APPLICATION_ID is required.\"\"\"\n\n",
+         \"\"\"Every option. The options page of the documentation explains them. Only APPLICATION_ID is required.\"\"\"\n\n",
     );
     for option in OPTIONS {
         let _ = writeln!(stub, "    {}: {}", option.name, python_type(option.kind));
     }
     stub
+}
+
+/// The part of the page about one group.
+struct Section {
+    title: &'static str,
+    /// Text above the table, with an empty line at its end.
+    introduction: &'static str,
+}
+
+fn section(group: Group) -> Section {
+    let (title, introduction) = match group {
+        Group::Essentials => ("The five options most people need", ""),
+        Group::Identity => ("Identity", "Who made a call.\n\n"),
+        Group::Privacy => ("Privacy", PRIVACY),
+        Group::Delivery => ("Delivery", "How events reach the collector.\n\n"),
+        Group::Limits => ("Limits", "How much is recorded and kept in memory.\n\n"),
+        Group::Django => ("Django", DJANGO),
+        Group::Outgoing => ("Outgoing calls", OUTGOING),
+        Group::Other => ("Other", ""),
+        Group::Compatibility => ("Compatibility", "For configurations of the replaced packages.\n\n"),
+    };
+    Section { title, introduction }
+}
+
+fn row(option: &OptionSpec) -> String {
+    let status = match option.status {
+        Status::Works => "",
+        Status::NotYet => " *No effect in this version; setting it logs a warning.*",
+        Status::NotYetStripsContent => {
+            " *Not applied in this version; instead, events are sent without headers, bodies and query.*"
+        }
+    };
+    let packages: String = option.packages.iter().map(|package| letter(*package)).collect();
+    let meaning = option.meaning.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    let (name, kind, default) = (option.name, kind(option.kind).replace('|', "\\|"), fallback(option));
+    format!("| `{name}` | {kind} | {default} | {meaning}{status} | {packages} |")
 }
 
 fn letter(package: Package) -> char {

@@ -1,11 +1,12 @@
-//! A server on a free port of the loopback, as simple as can be.
+//! A minimal HTTP server on a free port of the loopback interface.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 
-/// Answers each request, given its head in small letters and its body, with the text that `answer` returns. Returns its base URI.
+/// Starts a server and returns its base URI. `answer` receives the head of a request in lower case and its body, and returns
+/// the text of the answer.
 pub(crate) fn serve(answer: impl Fn(&str, &[u8]) -> String + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

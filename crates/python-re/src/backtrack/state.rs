@@ -37,8 +37,8 @@ pub(super) struct Loop {
 
 /// The start of an atomic region.
 ///
-/// No frame restores it. A frame from inside a region is on the stack only while the search is inside that region, so
-/// whoever resumes there finds the value that this pass through the region has set.
+/// No frame restores it. An alternative that resumes inside a region is on the stack only while the search is inside that
+/// region. So when it resumes, the value is still the one that `RegionStart` set in the same pass.
 #[derive(Clone, Copy, Default)]
 struct Region {
     /// Height of the stack.

@@ -1,15 +1,16 @@
-//! What a rule says: headers, and the answer it gives in the application's place.
+//! Answer of a rule: the headers it sets and, if it blocks, status and body.
 
 use moesif_wire::Rule;
+use serde_json::value::RawValue;
 
 use super::template::{Template, Values};
 
-/// The status of an answer whose rule names none that can be one.
-const TOO_MANY_REQUESTS: u16 = 429;
+/// Status of an answer if its rule has none from 200 to 599.
+const DEFAULT_STATUS: u16 = 429;
 
-/// Headers that frame a message or belong to one connection: the server's to set. Most servers answer 500 when they find
-/// one of them.
-const FRAMING: [&str; 12] = [
+/// Headers that frame a message or belong to one connection. Only the server may set them, and most servers answer 500
+/// if an application does.
+const SERVER_HEADERS: [&str; 12] = [
     "connection",
     "content-length",
     "keep-alive",
@@ -24,86 +25,95 @@ const FRAMING: [&str; 12] = [
     "upgrade",
 ];
 
-/// A header's name and value.
-pub(super) type Header = (String, String);
+/// Name and value of a header.
+type Header = (String, String);
 
-/// What a rule says, before it is known to whom.
+/// Answer of a rule, with merge tags.
 #[derive(Debug)]
 pub(super) struct Answer {
-    headers: Vec<(String, Template)>,
-    /// Where the rule blocks: the status and the body.
-    block: Option<(u16, Template)>,
+    headers: Vec<HeaderTemplate>,
+    /// Status and body, if the rule blocks.
+    pub(super) body: Option<BodyTemplate>,
 }
 
-/// The answer a rule gives in the application's place.
+#[derive(Debug)]
+struct HeaderTemplate {
+    name: String,
+    value: Template,
+}
+
+/// Status and body of an answer, with merge tags.
+#[derive(Debug)]
+pub(super) struct BodyTemplate {
+    status: u16,
+    body: Template,
+}
+
+/// Answer of a rule that blocks a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
-    /// The id of the rule.
+    /// Id of the rule.
     pub rule: String,
-    /// From 200 to 599.
+    /// Status code, from 200 to 599.
     pub status: u16,
-    /// All headers, in order, one of a name. Where there is a body they say what and how long it is.
+    /// All headers in order. Names are unique. `Content-Type` and `Content-Length` describe the body, if there is one.
     pub headers: Vec<(String, String)>,
-    /// A JSON document; empty where the answer to this call has no body.
+    /// A JSON document, or empty if the answer to this call has no body.
     pub body: String,
 }
 
 impl Answer {
-    pub(super) fn new(rule: &Rule, complain: &mut impl FnMut(String)) -> Self {
+    /// Compiles the answer of a rule. Leaves out headers that cannot be set, and reports them.
+    pub(super) fn new(rule: &Rule, report: &mut impl FnMut(String)) -> Self {
         let mut headers = Vec::with_capacity(rule.headers.len());
         for (name, value) in &rule.headers {
             let value = Template::plain(value, &rule.variables);
-            if !is_name(name) {
-                complain(format!("{name:?} is no header a rule can set"));
+            if !is_settable(name) {
+                report(format!("a rule cannot set the header {name:?}"));
             } else if header_value(&value.render(None)).is_none() {
-                complain(format!("the value of the header {name} holds control characters"));
+                report(format!("the value of the header {name} contains control characters"));
             } else {
-                headers.push((name.clone(), value));
+                headers.push(HeaderTemplate { name: name.clone(), value });
             }
         }
-        let block = rule.block.then(|| {
-            let body = rule.body.as_deref().unwrap_or(serde_json::value::RawValue::NULL);
-            (rule.status.unwrap_or(TOO_MANY_REQUESTS), Template::json(body, &rule.variables))
+        let body = rule.block.then(|| BodyTemplate {
+            status: rule.status.unwrap_or(DEFAULT_STATUS),
+            body: Template::json(rule.body.as_deref().unwrap_or(RawValue::NULL), &rule.variables),
         });
-        Self { headers, block }
+        Self { headers, body }
     }
 
-    /// Merges the headers into those of rules that come before this one.
+    /// Merges the headers into those of earlier rules. Replaces a header of the same name, in any case.
     pub(super) fn merge_headers(&self, values: Option<&Values>, merged: &mut Vec<Header>) {
-        for (name, value) in &self.headers {
+        for HeaderTemplate { name, value } in &self.headers {
             if let Some(value) = header_value(&value.render(values)) {
-                merged.retain(|(there, _)| !there.eq_ignore_ascii_case(name));
+                merged.retain(|(other, _)| !other.eq_ignore_ascii_case(name));
                 merged.push((name.clone(), value));
             }
         }
     }
-
-    /// The status and the body, where the rule blocks.
-    pub(super) fn block(&self, values: Option<&Values>) -> Option<(u16, String)> {
-        let (status, body) = self.block.as_ref()?;
-        Some((*status, body.render(values)))
-    }
 }
 
-impl Block {
-    /// An answer whose headers describe its body.
-    pub(super) fn new(
+impl BodyTemplate {
+    /// Returns the answer to a call, with the headers of all rules that apply. Adds those that describe the body.
+    pub(super) fn answer(
+        &self,
         rule: &str,
-        status: u16,
+        values: Option<&Values>,
         mut headers: Vec<Header>,
-        mut body: String,
         is_head: bool,
-    ) -> Self {
-        let is_type = |(name, _): &Header| name.eq_ignore_ascii_case("Content-Type");
-        if matches!(status, 204 | 304) {
-            headers.retain(|header| !is_type(header));
+    ) -> Block {
+        let mut body = self.body.render(values);
+        let is_content_type = |(name, _): &Header| name.eq_ignore_ascii_case("Content-Type");
+        if matches!(self.status, 204 | 304) {
+            headers.retain(|header| !is_content_type(header));
             body.clear();
         } else {
-            if !headers.iter().any(is_type) {
+            if !headers.iter().any(is_content_type) {
                 headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
             }
-            if status == 205 {
-                // It asks the client to start anew, and may not say more.
+            if self.status == 205 {
+                // 205 Reset Content must have an empty body.
                 body.clear();
             }
             headers.push(("Content-Length".to_owned(), body.len().to_string()));
@@ -111,18 +121,19 @@ impl Block {
                 body.clear();
             }
         }
-        Self { rule: rule.to_owned(), status, headers, body }
+        Block { rule: rule.to_owned(), status: self.status, headers, body }
     }
 }
 
-fn is_name(name: &str) -> bool {
+/// Returns whether a rule may set a header of this name.
+fn is_settable(name: &str) -> bool {
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty()
         && name.bytes().all(is_token)
-        && !FRAMING.iter().any(|framing| framing.eq_ignore_ascii_case(name))
+        && !SERVER_HEADERS.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
 
-/// A text as a header's value. `None` if it could end the header, or start another one.
+/// Returns a text as the value of a header. `None` if it contains a control character, which could end the header.
 fn header_value(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.chars().any(|character| character.is_ascii_control())).then(|| text.to_owned())

@@ -1,20 +1,20 @@
 //! Texts with merge tags: `{{name}}` and `{{name|default}}`.
 //!
-//! A tag is one only if the rule declares a variable of that name; any other braces are text. Tags are found once, when
-//! the rule is read; a call puts its values between the pieces. What a value contains is never looked at again, so that a
-//! value cannot bring tags, quotes or members of its own.
+//! Braces are a tag only if the rule declares a variable of that name. Otherwise they are text. Tags are found once, when
+//! the rule is compiled. Values are then inserted between the pieces, and are not parsed again: a value cannot add tags,
+//! quotes or JSON members.
 
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-/// What stands for a tag that has neither a value nor a default.
+/// Replaces a tag that has neither a value nor a default.
 const UNKNOWN: &str = "UNKNOWN";
 
-/// What a rule's tags stand for, by the name of the variable.
+/// Values of a rule's merge tags, by the name of the variable.
 pub(super) type Values = HashMap<String, String>;
 
-/// A text with tags.
+/// A text with merge tags.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     pieces: Vec<Piece>,
@@ -23,19 +23,15 @@ pub(super) struct Template {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
-    /// Goes out as it is.
     Text(String),
-    Tag {
-        name: String,
-        default: String,
-    },
+    Tag { name: String, default: String },
 }
 
-/// How values are written.
+/// How values are escaped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Syntax {
     Plain,
-    /// Inside of a JSON string.
+    /// As a part of a JSON string.
     Json,
 }
 
@@ -44,7 +40,7 @@ impl Syntax {
         match self {
             Self::Plain => out.push_str(text),
             Self::Json => {
-                // Serialising a str cannot fail, and gives it two quotes.
+                // Serializing a string cannot fail. The quotes around it are removed.
                 let quoted = serde_json::to_string(text).unwrap_or_default();
                 out.push_str(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default());
             }
@@ -53,13 +49,14 @@ impl Syntax {
 }
 
 impl Template {
-    /// Plain text, such as a header's value.
+    /// Compiles plain text, such as the value of a header.
     pub(super) fn plain(text: &str, variables: &[String]) -> Self {
         let syntax = Syntax::Plain;
         Self { pieces: pieces(text, variables, syntax), syntax }
     }
 
-    /// A JSON document whose strings may hold tags, at any depth. Keys, numbers, order and space stay as they are.
+    /// Compiles a JSON document. Its strings may contain tags at any depth. Keys, numbers, order and white space stay
+    /// unchanged.
     pub(super) fn json(document: &RawValue, variables: &[String]) -> Self {
         let syntax = Syntax::Json;
         let mut template = Self { pieces: Vec::new(), syntax };
@@ -76,7 +73,7 @@ impl Template {
                 template.pieces.extend(pieces);
                 template.push_text("\"");
             } else {
-                // As it was written: there is more than one way to escape a character.
+                // Stays as it was written, because a character can be escaped in several ways.
                 template.push_text(string);
             }
             rest = after;
@@ -85,7 +82,7 @@ impl Template {
         template
     }
 
-    /// The text with these values in place of its tags.
+    /// Returns the text with these values in place of its tags.
     pub(super) fn render(&self, values: Option<&Values>) -> String {
         let mut out = String::new();
         for piece in &self.pieces {
@@ -108,7 +105,7 @@ impl Template {
     }
 }
 
-/// A text and the tags in it, the text written as the syntax wants it.
+/// Splits a text into tags and the text between them. Escapes that text for the syntax.
 fn pieces(text: &str, variables: &[String], syntax: Syntax) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut literal = String::new();
@@ -129,7 +126,7 @@ fn pieces(text: &str, variables: &[String], syntax: Syntax) -> Vec<Piece> {
     pieces
 }
 
-/// The first pair of double braces without another pair inside of it: what is before, inside and after.
+/// Finds the first pair of double braces without a pair inside. Returns the text before, inside and after it.
 fn next_tag(text: &str) -> Option<(&str, &str, &str)> {
     let mut search = 0;
     loop {
@@ -142,7 +139,7 @@ fn next_tag(text: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
-/// The first string of a JSON text, with its quotes: what is before, itself, and what is after.
+/// Finds the first string of a JSON text. Returns the text before it, the string with its quotes, and the text after it.
 fn next_string(json: &str) -> Option<(&str, &str, &str)> {
     let start = json.find('"')?;
     let (before, from_quote) = json.split_at_checked(start)?;
@@ -202,13 +199,13 @@ mod tests {
     }
 
     #[test]
-    fn a_value_brings_no_tags_of_its_own() {
+    fn tag_in_a_value_is_not_replaced() {
         assert_eq!(plain("{{0}}/{{1}}", &["0", "1"], &[("0", "{{1}}"), ("1", "x")]), "{{1}}/x");
         assert_eq!(plain("{{{{0}}}}", &["0", "1"], &[("0", "1"), ("1", "x")]), "{{1}}");
     }
 
     #[test]
-    fn strings_of_a_document_are_replaced_at_every_depth_and_the_rest_stays_as_it_was() {
+    fn tags_in_json_strings_are_replaced_at_every_depth_and_the_rest_is_unchanged() {
         let document = r#"{ "z": 1.50, "{{0}}" :"{{0}}","a":[ "x {{0}}",{"n":[["{{1|d}}"]]}, 123456789012345678901,null],
             "e":"\u007b\u007b0}}","k":"{{2}}","q":"\"{{0}}\"\\","s":"\ud800{{0}}" }"#;
         assert_eq!(
@@ -223,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_stays_inside_of_its_string() {
+    fn value_cannot_end_its_json_string() {
         let hostile = "\",\"admin\":true,\"x\":\"\\\n\u{0}é\u{2028}";
         let rendered = json(r#"{"a":"{{0}}"}"#, &["0"], &[("0", hostile)]);
         let read: serde_json::Value = serde_json::from_str(&rendered).unwrap();
@@ -234,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_takes_time_in_proportion_to_the_text() {
+    fn compiling_takes_linear_time() {
         let braces =
             "{".repeat(1 << 20) + &"}".repeat(1 << 20) + &"{{".repeat(1 << 19) + &"}} ".repeat(1 << 18);
         assert_eq!(plain(&braces, &["0"], &[]), braces);

@@ -1,51 +1,53 @@
-//! When remote configuration is fetched: at the start, every minute, and when a collector's answer shows a version that has
-//! not been seen. Pure: time is an argument.
+//! Schedule of the fetches: at the start, every minute, and when an answer of the collector shows another version.
+//!
+//! Has no clock: the current time is an argument.
 
 use std::time::{Duration, Instant};
 
+use super::Document;
 use crate::http::Tags;
 
-/// How old what is loaded may get.
+/// Time between fetches if no answer shows another version.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Versions that change with every answer cost one fetch per this time.
-const SHORTEST: Duration = Duration::from_secs(1);
-/// A version that was seen before the loaded one may be what the operator has gone back to, or another collector's.
-const RETURN: Duration = Duration::from_secs(5);
+/// Minimum time between fetches if an answer shows a version that is not among the last two.
+const MIN_INTERVAL: Duration = Duration::from_secs(1);
+/// Minimum time between fetches if an answer shows the version before the last. The operator may have gone back to it, or
+/// another collector at the same address may still have it.
+const EARLIER_VERSION_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What can be fetched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Document {
-    Config,
-    Rules,
-}
-
+/// Decides when the documents are fetched.
 #[derive(Debug, Default)]
 pub(super) struct Schedule {
     config: Versions,
     rules: Versions,
     /// When the last fetch ended.
     fetched: Option<Instant>,
+    /// Number of failed fetches since the last successful one.
     failures: u32,
 }
 
-/// The versions of a document. Two collectors behind one address that differ for a while must not cause a fetch per answer:
-/// only a version that is not among the last two is urgent.
+/// Versions of a document.
+///
+/// Two collectors at one address may differ for a while. That must not cause a fetch for each answer, so only a version
+/// that is not among the last two is urgent.
 #[derive(Debug, Default)]
 struct Versions {
+    /// The last two versions that answers have shown, the newer one first.
     seen: [Option<String>; 2],
     loaded: Option<String>,
     wanted: Option<Wanted>,
 }
 
-/// A version other than the loaded one.
+/// A version to fetch: an answer has shown it, and it is not loaded.
 #[derive(Debug)]
 struct Wanted {
     tag: String,
+    /// It was not among the last two.
     is_new: bool,
 }
 
 impl Versions {
-    /// An answer shows this version. Returns whether that asks for a fetch that nothing asked for before.
+    /// Takes note of the version in an answer. Returns whether a fetch is now due earlier.
     fn observe(&mut self, tag: Option<&String>) -> bool {
         let Some(tag) = tag else {
             return false;
@@ -54,14 +56,14 @@ impl Versions {
         if self.loaded.as_ref() == Some(tag) {
             return false;
         }
-        let asks = self.wanted.as_ref().is_none_or(|wanted| is_new && !wanted.is_new);
-        if asks || is_new {
+        let is_due_earlier = self.wanted.as_ref().is_none_or(|wanted| is_new && !wanted.is_new);
+        if is_due_earlier || is_new {
             self.wanted = Some(Wanted { tag: tag.clone(), is_new });
         }
-        asks
+        is_due_earlier
     }
 
-    /// A fetch has brought this version. An answer without one is of the version seen last.
+    /// Takes note of the version that was fetched. An answer without a version counts as the one seen last.
     fn load(&mut self, tag: Option<&String>) {
         if let Some(tag) = tag {
             self.see(tag);
@@ -72,7 +74,7 @@ impl Versions {
         }
     }
 
-    /// Whether the version is new.
+    /// Adds a version to the last two. Returns whether it is new.
     fn see(&mut self, tag: &String) -> bool {
         let [last, before] = &mut self.seen;
         if last.as_ref() == Some(tag) {
@@ -83,42 +85,43 @@ impl Versions {
         is_new
     }
 
+    /// Returns the time between fetches that the version to fetch allows.
     fn interval(&self) -> Option<Duration> {
-        self.wanted.as_ref().map(|wanted| if wanted.is_new { SHORTEST } else { RETURN })
+        self.wanted.as_ref().map(|wanted| if wanted.is_new { MIN_INTERVAL } else { EARLIER_VERSION_INTERVAL })
     }
 }
 
 impl Schedule {
-    /// An answer shows these versions. Returns whether one of them asks for a fetch.
+    /// Takes note of the versions in an answer. Returns whether a fetch is now due earlier.
     pub(super) fn observe(&mut self, tags: &Tags) -> bool {
-        let config_asks = self.config.observe(tags.config.as_ref());
-        let rules_ask = self.rules.observe(tags.rules.as_ref());
-        config_asks || rules_ask
+        let config_is_due = self.config.observe(tags.config.as_ref());
+        let rules_are_due = self.rules.observe(tags.rules.as_ref());
+        config_is_due || rules_are_due
     }
 
-    /// How long to wait for the next fetch.
+    /// Returns how long to wait for the next fetch.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let Some(fetched) = self.fetched else {
             return Duration::ZERO;
         };
-        let wanted = [self.config.interval(), self.rules.interval()].into_iter().flatten().min();
+        let for_version = [self.config.interval(), self.rules.interval()].into_iter().flatten().min();
         let interval = match self.failures {
-            0 => wanted.unwrap_or(PERIOD),
+            0 => for_version.unwrap_or(PERIOD),
             failures => {
-                let back_off = SHORTEST.saturating_mul(1 << failures.min(10)).min(PERIOD);
-                wanted.map_or(back_off, |wanted| wanted.min(back_off))
+                let backoff = MIN_INTERVAL.saturating_mul(1 << failures.min(10)).min(PERIOD);
+                for_version.map_or(backoff, |interval| interval.min(backoff))
             }
         };
         (fetched + interval).saturating_duration_since(now)
     }
 
-    /// A fetch begins: what is seen from now on may be newer than what it brings.
+    /// Begins a fetch. Versions that answers show from now on may be newer than the fetched one.
     pub(super) fn begin(&mut self) {
         self.config.wanted = None;
         self.rules.wanted = None;
     }
 
-    /// A fetch has brought a document of this version, if it has one.
+    /// Takes note of a fetched document and of its version, if it has one.
     pub(super) fn loaded(&mut self, document: Document, tag: Option<&String>) {
         match document {
             Document::Config => self.config.load(tag),
@@ -126,7 +129,7 @@ impl Schedule {
         }
     }
 
-    /// A fetch has ended.
+    /// Ends a fetch.
     pub(super) fn end(&mut self, succeeded: bool, now: Instant) {
         self.fetched = Some(now);
         self.failures = if succeeded { 0 } else { self.failures.saturating_add(1) };
@@ -147,7 +150,7 @@ mod tests {
         schedule.loaded(Document::Rules, tags.rules.as_ref());
     }
 
-    /// A schedule that has loaded these versions.
+    /// Returns a schedule that has loaded these versions.
     fn loaded(config: &str, rules: &str, now: Instant) -> Schedule {
         let mut schedule = Schedule::default();
         assert_eq!(schedule.wait(now), Duration::ZERO);
@@ -158,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_loaded_lasts_a_minute() {
+    fn documents_are_fetched_every_minute() {
         let now = Instant::now();
         let mut schedule = loaded("a", "r", now);
         assert_eq!(schedule.wait(now), PERIOD);
@@ -167,18 +170,18 @@ mod tests {
     }
 
     #[test]
-    fn either_version_asks_for_a_fetch() {
+    fn new_version_of_either_document_is_fetched() {
         let now = Instant::now();
         for new in [tags("b", "r"), tags("a", "s"), tags("", "s"), tags("b", "")] {
             let mut schedule = loaded("a", "r", now);
             assert!(schedule.observe(&new), "{new:?}");
-            assert_eq!(schedule.wait(now + SHORTEST), Duration::ZERO);
+            assert_eq!(schedule.wait(now + MIN_INTERVAL), Duration::ZERO);
             assert!(!schedule.observe(&new));
         }
     }
 
     #[test]
-    fn two_collectors_that_differ_do_not_cause_a_fetch_each_time() {
+    fn two_collectors_that_differ_do_not_cause_a_fetch_per_answer() {
         let now = Instant::now();
         let mut schedule = loaded("a", "", now);
         assert!(schedule.observe(&tags("b", "")));
@@ -188,12 +191,12 @@ mod tests {
         for _ in 0..10 {
             schedule.observe(&tags("b", ""));
             schedule.observe(&tags("a", ""));
-            assert_eq!(schedule.wait(now), RETURN);
+            assert_eq!(schedule.wait(now), EARLIER_VERSION_INTERVAL);
         }
     }
 
     #[test]
-    fn a_version_that_returns_is_fetched() {
+    fn earlier_version_is_fetched_when_it_returns() {
         let mut now = Instant::now();
         let mut schedule = loaded("a", "", now);
         assert!(schedule.observe(&tags("b", "")));
@@ -202,11 +205,11 @@ mod tests {
         load(&mut schedule, &tags("b", ""));
         schedule.end(true, now);
         assert!(schedule.observe(&tags("a", "")) && !schedule.observe(&tags("a", "")));
-        assert_eq!(schedule.wait(now), RETURN);
+        assert_eq!(schedule.wait(now), EARLIER_VERSION_INTERVAL);
     }
 
     #[test]
-    fn a_collector_that_names_versions_only_with_events_is_not_asked_for_ever() {
+    fn version_that_only_answers_to_events_show_is_fetched_once() {
         let now = Instant::now();
         let mut schedule = loaded("", "", now);
         assert!(schedule.observe(&tags("b", "")));
@@ -218,21 +221,21 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seen_during_a_fetch_is_not_lost() {
+    fn version_seen_during_a_fetch_is_fetched_next() {
         let now = Instant::now();
         let mut schedule = loaded("a", "", now);
         schedule.begin();
         assert!(schedule.observe(&tags("b", "")));
         load(&mut schedule, &tags("a", ""));
         schedule.end(true, now);
-        assert_eq!(schedule.wait(now), SHORTEST);
-        // Unless it is what the fetch brings.
+        assert_eq!(schedule.wait(now), MIN_INTERVAL);
+        // But not if it is the fetched one.
         schedule.loaded(Document::Config, Some(&"b".to_owned()));
         assert_eq!(schedule.wait(now), PERIOD);
     }
 
     #[test]
-    fn failures_are_tried_again_less_and_less_often() {
+    fn failed_fetches_back_off() {
         let mut now = Instant::now();
         let mut schedule = Schedule::default();
         let mut waits = Vec::new();

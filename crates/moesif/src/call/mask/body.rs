@@ -1,59 +1,35 @@
-//! Removing what must not be recorded: keys of JSON bodies, headers, query parameters.
+//! Removes keys from JSON bodies.
 //!
-//! In: an entry list and what was captured. Out: the same without the entries. A body is rewritten as text, in one pass:
-//! what stays is byte for byte what it was, and nothing is parsed into a tree. Whatever cannot be understood well enough
-//! to be sure is removed (`docs/guarantees.md`, I-24).
+//! The document is rewritten as text in one pass and never parsed into a tree. What stays is the same byte for byte.
 
 use std::borrow::Cow;
 
-use moesif_wire::{Body, Headers};
+use moesif_wire::Body;
 use serde_json::value::RawValue;
-
-/// Everything that is removed from every event.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Masks {
-    /// Request headers, by name in any case.
-    pub request_headers: Vec<String>,
-    /// Response headers, by name in any case.
-    pub response_headers: Vec<String>,
-    /// Keys of request bodies.
-    pub request_body: BodyMask,
-    /// Keys of response bodies.
-    pub response_body: BodyMask,
-    /// Query parameters of the URI.
-    pub query: Vec<String>,
-}
-
-/// Removes headers by name in any case.
-pub(crate) fn mask_headers(headers: &mut Headers<'_>, names: &[String]) {
-    if !names.is_empty() {
-        headers.retain(|name| !names.iter().any(|masked| masked.eq_ignore_ascii_case(name)));
-    }
-}
 
 /// Keys to remove from JSON documents.
 ///
-/// An entry is a key at any depth (`password`), and is also tried as a path of keys from the root (`user.card.number`),
-/// arrays on the way being looked through. Keys are compared exactly, after their escapes are undone.
+/// An entry is a key at any depth (`password`) and also a path of keys from the root (`user.card.number`). A path goes
+/// through arrays. Keys are case-sensitive and are compared after JSON escapes are decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyMask {
     entries: Vec<String>,
 }
 
 impl BodyMask {
-    /// A mask of these entries; empty ones mask nothing.
+    /// Returns a mask of these entries. Empty entries are ignored.
     #[must_use]
     pub fn new(entries: Vec<String>) -> Self {
         Self { entries: entries.into_iter().filter(|entry| !entry.is_empty()).collect() }
     }
 
-    /// Whether nothing is masked.
+    /// Returns whether nothing is masked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The document without what is masked. `None` when it cannot be told.
+    /// Returns the document without masked members. `None` if it is nested too deeply or a key cannot be decoded.
     #[must_use]
     pub fn apply<'a>(&self, document: &'a RawValue) -> Option<Cow<'a, RawValue>> {
         if self.is_empty() {
@@ -69,8 +45,7 @@ impl BodyMask {
         RawValue::from_string(rewriter.out).ok().map(Cow::Owned)
     }
 
-    /// A recorded body without what is masked. `None` when it cannot be told what to remove: it is no JSON document, or
-    /// only the start of one.
+    /// Returns a recorded body without masked members. `None` if the body is not a whole JSON document.
     pub(crate) fn apply_to_body<'a>(&self, body: Body<'a>) -> Option<Body<'a>> {
         if self.is_empty() {
             return Some(body);
@@ -84,21 +59,21 @@ impl BodyMask {
         }
     }
 
-    fn hides(&self, key: &str, path: &str) -> bool {
+    fn masks(&self, key: &str, path: &str) -> bool {
         self.entries.iter().any(|entry| entry == key || entry == path)
     }
 }
 
-/// Deeper documents are not emitted as JSON in the first place. Each level takes stack, of which a thread of the
-/// application may have little.
+/// Maximum depth of a document. Each level takes stack, and a thread of the application may have little. Deeper bodies
+/// are sent as base64 anyway.
 const MAX_DEPTH: usize = 100;
 
-/// Copies a valid JSON text, leaving masked members out.
+/// Copies a valid JSON text without masked members.
 struct Rewriter<'a> {
     mask: &'a BodyMask,
     rest: &'a str,
     out: String,
-    /// The keys that lead here, joined by dots.
+    /// Keys that lead to the current value, joined by dots.
     path: String,
 }
 
@@ -138,13 +113,13 @@ impl<'a> Rewriter<'a> {
                 self.path.push('.');
             }
             self.path.push_str(&key);
-            let is_hidden = self.mask.hides(&key, &self.path);
+            let is_masked = self.mask.masks(&key, &self.path);
             self.out.push_str(name);
             self.copy_space();
             self.copy(1)?; // the colon
             self.value(depth + 1)?;
             self.path.truncate(outer);
-            if is_hidden {
+            if is_masked {
                 self.out.truncate(member);
             } else {
                 if is_first {
@@ -155,7 +130,7 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// The first member that stays has no comma before it, whichever went before.
+    /// Removes the comma before the first member that stays.
     fn drop_comma(&mut self, member: usize) {
         if let Some(comma) = self
             .out
@@ -189,11 +164,11 @@ impl<'a> Rewriter<'a> {
 
     fn copy_space(&mut self) {
         let space = self.rest.len() - self.rest.trim_start_matches([' ', '\t', '\n', '\r']).len();
-        // The position is a boundary: only single-byte characters were passed.
+        // Succeeds: white space consists of single-byte characters.
         let _ = self.copy(space);
     }
 
-    /// A string with its quotes, a number or a word.
+    /// Takes a string with its quotes, a number, `true`, `false` or `null`.
     fn take_scalar(&mut self) -> Option<&'a str> {
         let length = if self.rest.starts_with('"') {
             let mut escaped = false;
@@ -211,45 +186,6 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-/// Removes query parameters from a URI, by name in exact spelling; an escaped spelling of the name counts as the name.
-#[must_use]
-pub(super) fn mask_query(uri: &str, names: &[String]) -> String {
-    let Some((before, query)) = uri.split_once('?') else {
-        return uri.to_owned();
-    };
-    let is_separator = |character: char| matches!(character, '&' | ';');
-    let kept: String = query
-        .split_inclusive(is_separator)
-        .filter(|parameter| {
-            let parameter = parameter.trim_end_matches(is_separator);
-            let name = unescape(parameter.split_once('=').map_or(parameter, |(name, _)| name));
-            !names.iter().any(|masked| masked.as_bytes() == name)
-        })
-        .collect();
-    let kept = kept.trim_end_matches(is_separator);
-    if kept.is_empty() { before.to_owned() } else { format!("{before}?{kept}") }
-}
-
-fn unescape(name: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(name.len());
-    let mut rest = name.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        let escaped = after
-            .get(..2)
-            .filter(|_| byte == b'%')
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
-        match escaped {
-            Some(value) => {
-                bytes.push(value);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => bytes.push(if byte == b'+' { b' ' } else { byte }),
-        }
-    }
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -261,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_goes_at_every_depth_and_the_rest_stays_as_it_was() {
+    fn key_is_removed_at_every_depth_and_the_rest_is_unchanged() {
         for (document, kept) in [
             (r#"{"password":"x","a":1.50}"#, r#"{"a":1.50}"#),
             (r#"{"a":1,"password":{"b":[1,2]}}"#, r#"{"a":1}"#),
@@ -285,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_goes_from_the_root_through_arrays() {
+    fn path_starts_at_the_root_and_goes_through_arrays() {
         let document = r#"{"user":{"card":[{"number":1,"kind":"x"}],"number":2},"number":3}"#;
         assert_eq!(
             masked(document, &["user.card.number"]),
@@ -296,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_for_sure_is_not_let_through() {
+    fn document_that_cannot_be_read_is_refused() {
         let document: &RawValue = serde_json::from_str(r#"{"\ud800":1,"a":2}"#).unwrap();
         assert!(BodyMask::new(vec!["a".to_owned()]).apply(document).is_none());
         let deep = "[".repeat(2000) + &"]".repeat(2000);
@@ -304,23 +240,7 @@ mod tests {
         assert!(BodyMask::new(vec!["a".to_owned()]).apply(deep).is_none());
     }
 
-    #[test]
-    fn query_parameters_go_by_name() {
-        let names = ["token".to_owned(), "a b".to_owned()];
-        for (uri, kept) in [
-            ("http://h/p?token=1&x=2", "http://h/p?x=2"),
-            ("http://h/p?x=2&token=1&token=3", "http://h/p?x=2"),
-            ("http://h/p?token", "http://h/p"),
-            ("http://h/p?x=1;token=2", "http://h/p?x=1"),
-            ("http://h/p?%74oken=1&a+b=2&a%20b=3&y", "http://h/p?y"),
-            ("http://h/p", "http://h/p"),
-            ("http://h/p?tokens=1", "http://h/p?tokens=1"),
-        ] {
-            assert_eq!(mask_query(uri, &names), kept, "{uri}");
-        }
-    }
-
-    mod against_a_tree {
+    mod compared_with_a_parsed_tree {
         use super::*;
         use serde_json::{Value, json};
 
@@ -335,7 +255,7 @@ mod tests {
             }
         }
 
-        /// A document from a number, of every shape small numbers spell.
+        /// Returns a random document.
         fn document(seed: &mut u64, depth: usize) -> Value {
             *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let draw = *seed >> 33;
@@ -352,7 +272,7 @@ mod tests {
         }
 
         #[test]
-        fn the_text_without_a_key_is_the_tree_without_it() {
+        fn rewritten_text_equals_the_tree_without_the_key() {
             let mut seed = 7;
             for _ in 0..2000 {
                 let mut tree = document(&mut seed, 5);

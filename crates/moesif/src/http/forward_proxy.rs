@@ -1,16 +1,18 @@
-//! Plain HTTP through a proxy: the request goes to the proxy with the whole URI in its first line.
+//! Plain HTTP through a proxy: the request is sent to the proxy with the whole URI in its first line (RFC 9112, section
+//! 3.2.2).
 //!
-//! The HTTP library only knows tunnels (`CONNECT`), which proxies commonly allow to port 443 alone. An `http://` collector
-//! behind such a proxy is reached as every other HTTP client does it (RFC 9112, section 3.2.2).
+//! The HTTP library only supports tunnels (`CONNECT`), and proxies commonly allow those to port 443 only. So requests to
+//! an `http://` collector are forwarded by the proxy, as other HTTP clients do it.
 
 use std::fmt;
 
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
-/// Wraps a connection to a proxy. `origin` is what the first line lacks: `http://host:port`.
+/// Wraps a connection to a proxy.
 #[derive(Debug)]
 pub(super) struct ForwardConnector {
+    /// `http://host:port` of the collector, which is added to the first line. `None` leaves requests unchanged.
     pub(super) origin: Option<String>,
 }
 
@@ -25,7 +27,7 @@ impl<In: Transport> Connector<In> for ForwardConnector {
         Ok(connection.map(|connection| match &self.origin {
             None => connection.boxed(),
             Some(origin) => {
-                Forwarded { connection, origin: origin.clone().into_bytes(), at_head: true }.boxed()
+                Forwarded { connection, origin: origin.clone().into_bytes(), at_start: true }.boxed()
             }
         }))
     }
@@ -34,8 +36,8 @@ impl<In: Transport> Connector<In> for ForwardConnector {
 struct Forwarded<T> {
     connection: T,
     origin: Vec<u8>,
-    /// Whether the next bytes sent begin a request: the first ones, and those after an answer.
-    at_head: bool,
+    /// Whether the next bytes begin a request.
+    at_start: bool,
 }
 
 impl<T: Transport> fmt::Debug for Forwarded<T> {
@@ -50,15 +52,15 @@ impl<T: Transport> Transport for Forwarded<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        if !std::mem::replace(&mut self.at_head, false) {
+        if !std::mem::replace(&mut self.at_start, false) {
             return self.connection.transmit_output(amount, timeout);
         }
         let written = self.connection.buffers().output().get(..amount).unwrap_or_default();
         let verb = written.iter().position(|byte| *byte == b' ').map_or(0, |space| space + 1);
         let (verb, rest) = written.split_at(verb);
         let head = [verb, &self.origin, rest].concat();
-        let room = self.connection.buffers().output().len().max(1);
-        for part in head.chunks(room) {
+        let capacity = self.connection.buffers().output().len().max(1);
+        for part in head.chunks(capacity) {
             if let Some(output) = self.connection.buffers().output().get_mut(..part.len()) {
                 output.copy_from_slice(part);
             }
@@ -68,7 +70,8 @@ impl<T: Transport> Transport for Forwarded<T> {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.at_head = true;
+        // After the answer, a new request may begin.
+        self.at_start = true;
         self.connection.await_input(timeout)
     }
 

@@ -1,30 +1,35 @@
-//! The URI of a request, rebuilt from its parts so that it is always valid (PEP 3333, RFC 3986).
+//! Writes the URI of a request so that it is always valid (PEP 3333, RFC 3986).
+
+mod parts;
 
 use std::net::Ipv6Addr;
 
 use super::text::native_bytes;
+use parts::host_and_path;
 
-/// Where the URI of a request comes from: the CGI variables, unset ones empty. Text is in native strings.
+pub(crate) use parts::{host, is_under, route};
+
+/// CGI variables that make up the URI of a request. Texts are native strings; unset variables are empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UriParts<'a> {
     /// `wsgi.url_scheme`.
     pub scheme: &'a str,
-    /// `HTTP_HOST`; when empty, the server's own name and port stand in.
+    /// `HTTP_HOST`. If it is empty, `server_name` and `server_port` are used.
     pub host: &'a str,
     /// `SERVER_NAME`.
     pub server_name: &'a str,
-    /// `SERVER_PORT`; left out when it is the scheme's own.
+    /// `SERVER_PORT`. The default port of the scheme is left out.
     pub server_port: &'a str,
-    /// `SCRIPT_NAME`, decoded.
+    /// `SCRIPT_NAME`, percent-decoded.
     pub script_name: &'a str,
-    /// `PATH_INFO`, decoded.
+    /// `PATH_INFO`, percent-decoded.
     pub path_info: &'a str,
-    /// `QUERY_STRING`, still encoded.
+    /// `QUERY_STRING`, still percent-encoded.
     pub query: &'a str,
 }
 
 impl UriParts<'_> {
-    /// Appends the URI. Whatever may not stand in a URI is percent-encoded; what is encoded already stays.
+    /// Appends the URI. Percent-encodes what a URI may not contain. Escapes in host and query stay as they are.
     pub(crate) fn write(&self, out: &mut String) {
         let scheme_is_valid = self.scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && self.scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
@@ -44,8 +49,9 @@ impl UriParts<'_> {
             } else {
                 push_encoded(out, self.server_name, is_unreserved_or_sub_delim, Percent::Keep);
             }
-            let implied = matches!((scheme, self.server_port), ("http", "80") | ("https", "443") | (_, ""));
-            if !implied && is_port(self.server_port) {
+            let is_default_port =
+                matches!((scheme, self.server_port), ("http", "80") | ("https", "443") | (_, ""));
+            if !is_default_port && is_port(self.server_port) {
                 out.push(':');
                 out.push_str(self.server_port);
             }
@@ -63,8 +69,8 @@ impl UriParts<'_> {
     }
 }
 
-/// Appends the URL of a call as it is recorded: without the user and password it may hold and without its fragment, neither of
-/// which is sent as a part of it, and with whatever may not stand in a URI percent-encoded.
+/// Appends the URL of an outgoing call. Removes user, password and fragment, which are not sent as part of the URL.
+/// Percent-encodes what a URI may not contain.
 pub(crate) fn push_url(out: &mut String, url: &str) {
     let url = url.split('#').next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -81,57 +87,12 @@ pub(crate) fn push_url(out: &mut String, url: &str) {
     push_encoded_bytes(out, path.as_bytes(), is_query, Percent::Keep);
 }
 
-/// Whether a URL is this base or below it; both have a scheme and a host.
-pub(crate) fn is_under(base: &str, url: &str) -> bool {
-    let parts = |url: &str| {
-        let (scheme, rest) = url.split_once("://")?;
-        let (host, path) = host_and_path(rest);
-        let scheme = scheme.to_ascii_lowercase();
-        let host = host.to_ascii_lowercase();
-        let implied = if scheme == "https" { ":443" } else { ":80" };
-        let host = host.strip_suffix(implied).unwrap_or(&host).to_owned();
-        Some((scheme, host, path.to_owned()))
-    };
-    let (Some((base_scheme, base_host, base_path)), Some((scheme, host, path))) = (parts(base), parts(url))
-    else {
-        return false;
-    };
-    scheme == base_scheme
-        && host == base_host
-        && path.strip_prefix(&*base_path).is_some_and(|rest| {
-            base_path.ends_with('/') || rest.is_empty() || rest.starts_with(['/', '?', '#'])
-        })
-}
-
-/// The host of a URL, without its port.
-pub(crate) fn host(url: &str) -> &str {
-    let (host, _) = host_and_path(url.split_once("://").map_or(url, |(_, rest)| rest));
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.ends_with(']') => name,
-        _ => host,
-    }
-}
-
-/// Host and port, without a user before them, and all that follows.
-fn host_and_path(after_scheme: &str) -> (&str, &str) {
-    let end = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
-    let (authority, path) = after_scheme.split_at_checked(end).unwrap_or((after_scheme, ""));
-    (authority.rsplit_once('@').map_or(authority, |(_, host)| host), path)
-}
-
-/// The path of a URI, without its query; `/` when there is none.
-pub(crate) fn route(uri: &str) -> &str {
-    let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
-    let before_query = after_scheme.split(['?', '#']).next().unwrap_or_default();
-    before_query.find('/').and_then(|start| before_query.get(start..)).unwrap_or("/")
-}
-
-/// What a percent sign in the source means.
+/// Meaning of a percent sign in the source text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Percent {
-    /// Itself: the source is decoded text.
+    /// A character to encode: the source is decoded text.
     Encode,
-    /// An escape, where two hexadecimal digits follow.
+    /// The start of an escape if two hexadecimal digits follow.
     Keep,
 }
 
@@ -139,7 +100,7 @@ fn is_unreserved_or_sub_delim(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
 }
 
-/// Whether a `Host` header is a host, with or without a port, that may stand in a URI as it is.
+/// Returns whether a URI may contain this `Host` header unchanged: a host with or without a port.
 fn is_authority(host: &str) -> bool {
     let (name, port) = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
@@ -197,21 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_route_is_the_path_alone() {
-        for (uri, path) in [
-            ("http://h/a/b?q=/c", "/a/b"),
-            ("http://h", "/"),
-            ("http://h?q=a/b", "/"),
-            ("http://h/#/a", "/"),
-            ("/a?b", "/a"),
-            ("", "/"),
-        ] {
-            assert_eq!(route(uri), path, "{uri}");
-        }
-    }
-
-    #[test]
-    fn of_a_url_neither_user_nor_fragment_is_recorded() {
+    fn url_of_an_outgoing_call_loses_user_and_fragment() {
         for (url, recorded) in [
             ("https://h/a?b=c#d", "https://h/a?b=c"),
             ("http://ann:s@cret@h:8080/a", "http://h:8080/a"),
@@ -227,27 +174,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn what_is_under_a_base_is_told_by_its_parts() {
-        for (base, url) in [
-            ("http://h:9500", "http://h:9500/v1/events"),
-            ("http://h", "HTTP://u:p@H:80?q"),
-            ("https://h/moesif", "https://h:443/moesif/v1"),
-            ("https://h/moesif", "https://h/moesif"),
-        ] {
-            assert!(is_under(base, url), "{base} {url}");
-        }
-        for (base, url) in [
-            ("http://h:9500", "http://h:9501/v1/events"),
-            ("http://h", "https://h/"),
-            ("http://h", "http://h.example.com/"),
-            ("https://h/moesif", "https://h/moesifs"),
-            ("http://h", "nonsense"),
-        ] {
-            assert!(!is_under(base, url), "{base} {url}");
-        }
-    }
-
     fn uri(parts: UriParts<'_>) -> String {
         let mut out = String::new();
         parts.write(&mut out);
@@ -255,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_uri_is_the_one_the_client_asked_for() {
+    fn uri_is_the_one_that_the_client_requested() {
         let parts = UriParts {
             scheme: "https",
             host: "api.example.com:8443",
@@ -271,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_server_name_stands_in_for_a_missing_host() {
+    fn server_name_replaces_a_missing_host() {
         let parts = UriParts { scheme: "http", server_name: "srv", server_port: "80", ..UriParts::default() };
         assert_eq!(uri(parts), "http://srv/");
         assert_eq!(uri(UriParts { server_port: "8080", ..parts }), "http://srv:8080/");
@@ -281,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_none_is_escaped() {
+    fn invalid_host_is_escaped() {
         for (host, written) in [
             ("[::1]:8000", "[::1]:8000"),
             ("h:", "h:"),
@@ -297,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn no_byte_makes_an_invalid_uri() {
+    fn uri_is_valid_for_every_byte() {
         let every: String = (0..=255_u8).map(char::from).collect();
         let uri = uri(UriParts {
             scheme: "ht tp",

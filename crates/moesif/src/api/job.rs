@@ -1,0 +1,112 @@
+//! One API request: its attempts, and whether there is another one.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Completion, Outcome};
+use crate::delivery::Delivery;
+use crate::http::{Backoff, HttpTransport, Reply, TransportError, Verdict, cap_retry_after, gzip, verdict};
+
+/// Documents of at least so many bytes are compressed.
+const COMPRESSED: usize = 1024;
+
+/// A request and the state of its attempts.
+pub(super) struct Job {
+    pub(super) delivery: Arc<Delivery>,
+    pub(super) path: String,
+    pub(super) document: Option<Vec<u8>>,
+    pub(super) is_gzipped: bool,
+    /// Deadline of the caller.
+    pub(super) deadline: Instant,
+    /// Time of the next attempt.
+    pub(super) due: Instant,
+    /// Attempts that have failed.
+    pub(super) failures: u32,
+    pub(super) backoff: Backoff,
+    /// Result of the last failed attempt.
+    pub(super) last: Option<Result<Reply, TransportError>>,
+    pub(super) completion: Arc<Completion>,
+    pub(super) done: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Job {
+    /// Returns whether the caller no longer waits.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.deadline <= now || self.completion.is_abandoned()
+    }
+
+    /// Makes one attempt. Returns the request if there is to be another one, otherwise settles it.
+    pub(super) fn attempt(mut self, transport: &HttpTransport) -> Option<Self> {
+        if self.completion.is_abandoned() {
+            self.fail(TransportError::Cancelled);
+            return None;
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let timeout = left.min(self.delivery.endpoint.request_timeout());
+        if timeout.is_zero() {
+            if let Some(last) = self.last.take() {
+                self.end(last);
+            } else {
+                let outcome = Outcome::never_sent(self.delivery.endpoint.base_uri());
+                self.settle(outcome);
+            }
+            return None;
+        }
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| self.send(transport, timeout))) else {
+            self.fail(TransportError::Panicked);
+            return None;
+        };
+        if let Err(TransportError::Certificate(_)) = &result {
+            // Another attempt would fail in the same way.
+            self.end(result);
+            return None;
+        }
+        let Verdict::Retry { after, .. } = verdict(&result) else {
+            self.end(result);
+            return None;
+        };
+        let pause = self.backoff.pause(self.failures).max(cap_retry_after(after));
+        self.failures = self.failures.saturating_add(1);
+        match Instant::now().checked_add(pause).filter(|due| *due < self.deadline) {
+            // The next attempt would come after the deadline: the caller gets this result at once.
+            None => {
+                self.end(result);
+                None
+            }
+            Some(due) => {
+                (self.due, self.last) = (due, Some(result));
+                Some(self)
+            }
+        }
+    }
+
+    fn send(&mut self, transport: &HttpTransport, timeout: Duration) -> Result<Reply, TransportError> {
+        let Some(document) = &mut self.document else {
+            return transport.get(&self.path, timeout);
+        };
+        if !self.is_gzipped
+            && document.len() >= COMPRESSED
+            && let Some(gzipped) = gzip(document)
+        {
+            (*document, self.is_gzipped) = (gzipped, true);
+        }
+        transport.post(&self.path, document, self.is_gzipped, timeout)
+    }
+
+    pub(super) fn fail(self, error: TransportError) {
+        self.end(Err(error));
+    }
+
+    fn end(self, result: Result<Reply, TransportError>) {
+        let outcome = Outcome::of(self.delivery.endpoint.base_uri(), result);
+        self.settle(outcome);
+    }
+
+    fn settle(mut self, outcome: Outcome) {
+        self.completion.settle(outcome);
+        if let Some(done) = self.done.take() {
+            done();
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Response of a call: what was seen of it.
+
+use moesif_wire::Headers;
+
+use super::Exchange;
+use crate::call::arena::HeaderSpan;
+use crate::call::{BodyView, CapturedBody};
+
+/// What was seen of a response. The exchange's arena holds the text.
+pub(super) struct ResponseRecord {
+    pub(super) status: Option<u16>,
+    /// The application raised an exception.
+    pub(super) failed: bool,
+    pub(super) headers: Vec<HeaderSpan>,
+    pub(super) body: CapturedBody,
+    pub(super) body_source: BodySource,
+    /// The byte budget has refused a chunk that the adapter wanted to keep.
+    pub(super) chunk_refused: bool,
+}
+
+/// How the recorded bytes of a response body relate to the transferred bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodySource {
+    /// They are the transferred bytes.
+    Transferred,
+    /// They are the content without its `Content-Encoding`.
+    Decoded,
+    /// They are the transferred bytes, but the application did not read the rest.
+    PartlyRead,
+}
+
+impl ResponseRecord {
+    /// Returns an empty record that uses this memory.
+    pub(super) fn new(headers: Vec<HeaderSpan>, body: CapturedBody) -> Self {
+        Self {
+            status: None,
+            failed: false,
+            headers,
+            body,
+            body_source: BodySource::Transferred,
+            chunk_refused: false,
+        }
+    }
+}
+
+impl Exchange {
+    /// Sets the status code.
+    pub fn set_status(&mut self, status: u16) {
+        self.response.status = Some(status);
+    }
+
+    /// Adds a response header. The value is a native string (PEP 3333).
+    pub fn add_response_header(&mut self, name: &str, value: &str) {
+        let name = self.text.push(name);
+        let value = self.text.push_native(value);
+        self.response.headers.push(HeaderSpan { name, value });
+    }
+
+    /// Removes status and headers: the application replaces them.
+    pub fn clear_response_head(&mut self) {
+        self.response.headers.clear();
+        self.response.status = None;
+    }
+
+    /// Records that the application raised an exception. The event has status 500, even if another one was set.
+    ///
+    /// If no byte of the body was sent, the headers are removed: the server answers with headers of its own.
+    pub fn fail(&mut self) {
+        self.response.failed = true;
+        if self.response.body.passed() == 0 {
+            self.response.headers.clear();
+        }
+    }
+
+    /// Records the next part of the response body.
+    ///
+    /// Returns how many bytes of the chunk the adapter may keep for the application's functions: those within the size
+    /// limit, as long as the byte budget has room for a second copy.
+    pub fn record_response_body(&mut self, chunk: &[u8]) -> usize {
+        let before = self.response.body.passed();
+        let limit = self.policy.response_max_body_size;
+        self.append_response_body(chunk);
+        let below_limit = usize::try_from(before).map_or(0, |before| limit.saturating_sub(before));
+        let kept = chunk.len().min(below_limit);
+        self.response.chunk_refused |= !self.reservation.grow(kept);
+        if self.response.chunk_refused { 0 } else { kept }
+    }
+
+    /// Records the next part of the response body, for an adapter that keeps no copy.
+    pub fn append_response_body(&mut self, chunk: &[u8]) {
+        // The size is recorded even if bodies are not.
+        let limit = if self.policy.log_body { self.policy.response_max_body_size } else { 0 };
+        self.response.body.append(chunk, limit, &mut self.reservation);
+    }
+
+    /// Records that the response body was recorded without its `Content-Encoding`.
+    pub fn set_response_decoded(&mut self) {
+        self.response.body_source = BodySource::Decoded;
+    }
+
+    /// Records that the application did not read the rest of the response body.
+    pub fn mark_response_body_incomplete(&mut self) {
+        self.response.body_source = BodySource::PartlyRead;
+        self.response.body.mark_incomplete();
+    }
+
+    /// Returns the status of the event.
+    pub(crate) fn status(&self) -> Option<u16> {
+        if self.response.failed { Some(500) } else { self.response.status }
+    }
+
+    /// Returns the response headers. The values of a repeated header are joined.
+    pub(super) fn response_headers(&self) -> Headers<'_> {
+        let mut headers = Headers::with_capacity(self.response.headers.len() + 1);
+        for HeaderSpan { name, value } in &self.response.headers {
+            headers.append(self.text.get(*name), self.text.get(*value));
+        }
+        headers
+    }
+
+    /// Returns the response body in the form it is sent in. Its encoding and length are read from `headers`.
+    pub(super) fn response_body(&self, headers: &Headers<'_>) -> BodyView<'_> {
+        let encoding = headers.get("Content-Encoding");
+        let declared = || headers.get("Content-Length").and_then(|length| length.trim().parse().ok());
+        let limit = self.policy.response_max_body_size;
+        let body = &self.response.body;
+        match self.response.body_source {
+            BodySource::Transferred => body.view(encoding, None, limit),
+            // Truncated even if no byte was read.
+            BodySource::PartlyRead => BodyView { truncated: true, ..body.view(encoding, declared(), limit) },
+            BodySource::Decoded => {
+                let view = body.view(None, None, limit);
+                if encoding.is_some() { BodyView { content_length: declared(), ..view } } else { view }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::call::Policy;
+    use crate::call::testing::{begin, exchange};
+
+    #[test]
+    fn adapter_may_keep_chunks_up_to_the_size_limit() {
+        let mut exchange = exchange(Policy::default());
+        assert_eq!(exchange.record_response_body(&[0; 600]), 600);
+        assert_eq!(exchange.record_response_body(&[0; 600]), 400);
+        assert_eq!(exchange.record_response_body(&[0; 600]), 0);
+    }
+
+    #[test]
+    fn adapter_may_keep_no_chunk_after_the_budget_refused_one() {
+        let mut exchange = begin(Policy::default(), 1000);
+        assert_eq!(exchange.record_response_body(&[0; 500]), 0);
+        assert_eq!(exchange.record_response_body(&[0; 1]), 0);
+    }
+
+    #[test]
+    fn failure_replaces_the_status_and_headers_of_which_nothing_was_sent() {
+        let mut exchange = exchange(Policy::default());
+        exchange.set_status(200);
+        exchange.add_response_header("X-Name", "1");
+        exchange.fail();
+        assert_eq!(exchange.status(), Some(500));
+        assert!(exchange.response_headers().get("X-Name").is_none());
+
+        let mut sending = self::exchange(Policy::default());
+        sending.add_response_header("X-Name", "1");
+        sending.record_response_body(b"x");
+        sending.fail();
+        assert_eq!(sending.response_headers().get("X-Name"), Some("1"));
+    }
+}

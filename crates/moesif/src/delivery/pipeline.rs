@@ -1,0 +1,180 @@
+//! A queue, and the threads that deliver from it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use super::configuration::Delivery;
+use super::ledger::Limits;
+use super::notice::Notice;
+use super::queue::Queue;
+use super::stats::{DropReason, Stats};
+use super::worker;
+use crate::call::{Exchange, Spares};
+use crate::diagnostics::{Diagnostics, Severity};
+use crate::http::NameResolver;
+use crate::rules::{Governance, Remote, RemoteState};
+
+/// A queue and the threads that empty it.
+pub struct Pipeline {
+    context: Arc<PipelineContext>,
+    started: AtomicBool,
+    made: Instant,
+    /// Earliest second since `made` at which starting threads is tried again; 0 if it never failed.
+    retry_start_at: AtomicU64,
+}
+
+/// State shared by the application's threads and the workers of one pipeline.
+pub(super) struct PipelineContext {
+    pub(super) delivery: Arc<Delivery>,
+    pub(super) diagnostics: Arc<Diagnostics>,
+    pub(super) queue: Queue,
+    pub(super) names: NameResolver,
+    pub(super) remote: Arc<RemoteState>,
+    pub(super) spares: Spares,
+}
+
+impl Pipeline {
+    pub(crate) fn new(delivery: Arc<Delivery>, diagnostics: Arc<Diagnostics>) -> Self {
+        let queue = Queue::new(Limits {
+            capacity: delivery.queue_size,
+            batch_size: delivery.batch_size,
+            batch_bytes: delivery.batch_bytes,
+            batch_timeout: delivery.batch_timeout,
+        });
+        Self {
+            context: Arc::new(PipelineContext {
+                delivery,
+                diagnostics,
+                queue,
+                names: NameResolver::default(),
+                remote: Arc::default(),
+                spares: Spares::default(),
+            }),
+            started: AtomicBool::new(false),
+            made: Instant::now(),
+            retry_start_at: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn delivery(&self) -> &Delivery {
+        &self.context.delivery
+    }
+
+    /// Starts the threads, once. If no worker can be started, reports it and tries again with a later call, at most once a
+    /// second.
+    pub(crate) fn start(&self) {
+        if self.started.load(Ordering::Relaxed)
+            || self.is_too_early_to_start()
+            || self.started.swap(true, Ordering::AcqRel)
+        {
+            return;
+        }
+        let context = &self.context;
+        let workers = 0..context.delivery.workers;
+        let running = workers.filter(|number| worker::spawn(*number, context).is_ok()).count();
+        if running == 0 {
+            if self.retry_start_at.swap(self.made.elapsed().as_secs() + 1, Ordering::Relaxed) == 0 {
+                let message = "no thread could be started to deliver events: they wait in memory until one can be started";
+                context.diagnostics.report(Severity::Error, message.to_owned());
+            }
+            self.started.store(false, Ordering::Release);
+            return;
+        }
+        // The address is then known when the first batch is ready, and when the process ends.
+        if let Some(peer) = context.delivery.endpoint.peer() {
+            context.names.prepare(&peer);
+        }
+        let endpoint = &context.delivery.endpoint;
+        let refresh =
+            crate::rules::spawn_refresh(&context.remote, endpoint, &context.names, &context.diagnostics);
+        if refresh.is_err() {
+            let message = "no thread could be started to load the remote configuration: every call is kept and no rule \
+                           applies";
+            context.diagnostics.report(Severity::Error, message.to_owned());
+        }
+    }
+
+    fn is_too_early_to_start(&self) -> bool {
+        let retry_at = self.retry_start_at.load(Ordering::Relaxed);
+        retry_at > 0 && self.made.elapsed().as_secs() < retry_at
+    }
+
+    /// Queues an exchange. If the queue or the byte budget is full, drops and counts it. Never waits.
+    pub(crate) fn push(&self, mut exchange: Box<Exchange>) {
+        exchange.finish();
+        let notice = if exchange.reserve() {
+            self.context.queue.push(exchange)
+        } else {
+            // Free the memory before the event is counted as gone.
+            drop(exchange);
+            self.context.queue.count_dropped(DropReason::QueueBytes)
+        };
+        if let Some(notice) = notice {
+            self.context.report(notice, "");
+        }
+    }
+
+    /// Returns a settled record, to reuse its memory.
+    pub(crate) fn spare(&self) -> Option<Box<Exchange>> {
+        self.context.spares.take()
+    }
+
+    /// Returns the remote configuration that is in force.
+    pub(crate) fn remote(&self) -> Arc<Remote> {
+        self.context.remote.current()
+    }
+
+    /// Returns the governance rules that are in force, if there are any.
+    pub(crate) fn governance(&self) -> Option<Arc<Governance>> {
+        self.context.remote.governance()
+    }
+
+    pub(crate) fn count_sampled_out(&self) {
+        self.context.queue.count_sampled_out();
+    }
+
+    pub(crate) fn count_skipped(&self) {
+        self.context.queue.count_skipped();
+    }
+
+    pub(crate) fn count_lost(&self) {
+        self.context.queue.count_dropped(DropReason::Internal);
+    }
+
+    /// Requests delivery of everything queued so far. Returns the sequence number to wait for.
+    pub(crate) fn request_flush(&self) -> u64 {
+        self.context.queue.request_flush()
+    }
+
+    /// Waits until everything before `target` is settled, at most until `pause`.
+    ///
+    /// `Some` is final: whether everything was settled by `deadline`. `None`: `pause` came first. Without a deadline,
+    /// waiting may go on for ever.
+    pub(crate) fn wait_settled(
+        &self,
+        target: u64,
+        pause: Instant,
+        deadline: Option<Instant>,
+    ) -> Option<bool> {
+        self.context.queue.wait_settled(target, pause, deadline)
+    }
+
+    /// Returns whether the last flush, which ends at `deadline`, has nothing left to wait for. The first call begins the
+    /// flush. Never waits for a lock.
+    pub(crate) fn is_flushed(&self, deadline: Instant) -> bool {
+        self.context.queue.is_flushed(deadline)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.context.queue.stats()
+    }
+}
+
+impl PipelineContext {
+    /// Keeps a notice until a thread of the application logs it. `reason` describes the last upload.
+    pub(super) fn report(&self, notice: Notice, reason: &str) {
+        let message = notice.message(self.delivery.endpoint.base_uri(), reason);
+        self.diagnostics.report(notice.severity(), message);
+    }
+}

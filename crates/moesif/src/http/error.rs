@@ -1,0 +1,148 @@
+//! Why a request got no complete answer.
+
+use std::io;
+
+use super::resolver::LookupError;
+
+/// No complete answer came back.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The address of the collector or the proxy was not found.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// The connection was not made within `CONNECT_TIMEOUT`.
+    #[error("no connection within CONNECT_TIMEOUT")]
+    ConnectTimeout,
+    /// The connection was made, but the complete answer did not come in time. A smaller request might have been in time.
+    #[error("no complete answer in time")]
+    Timeout,
+    /// The connection could not be made, or broke.
+    #[error("connection failed: {0}")]
+    Connection(io::Error),
+    /// The certificate of the collector or the proxy is not accepted. Another attempt would fail in the same way.
+    #[error("the TLS certificate is not accepted: {0}")]
+    Certificate(String),
+    /// TLS failed for another reason.
+    #[error("TLS failed: {0}")]
+    Tls(String),
+    /// The proxy refused to open a tunnel.
+    #[error("the CONNECT proxy refused: {0}")]
+    Proxy(String),
+    /// The answer is not valid HTTP.
+    #[error("the answer is not valid HTTP: {0}")]
+    Protocol(String),
+    /// The answer to a request for a document is too long.
+    #[error("the answer is longer than {limit} bytes")]
+    ReplyTooLong {
+        /// Most bytes that are read.
+        limit: u64,
+    },
+    /// The HTTP library reports something else.
+    #[error("the request failed: {0}")]
+    Other(String),
+    /// There is no thread to make the request.
+    #[error("no thread could be started: {0}")]
+    NoThread(String),
+    /// Making the request panicked.
+    #[error("a fault in this package: please report it")]
+    Panicked,
+    /// The caller no longer waits.
+    #[error("the request was cancelled")]
+    Cancelled,
+    /// The request was begun in the parent process. A fork does not carry it over.
+    #[error("the request was begun by the process this one was forked from")]
+    Forked,
+    /// The outcome was taken by an earlier call.
+    #[error("the outcome has already been taken")]
+    OutcomeTaken,
+}
+
+impl From<ureq::Error> for TransportError {
+    fn from(error: ureq::Error) -> Self {
+        use ureq::{Error, Timeout};
+        match error {
+            Error::Timeout(Timeout::Connect | Timeout::Resolve) => Self::ConnectTimeout,
+            Error::Timeout(_) => Self::Timeout,
+            Error::Io(error) => Self::from_io(error),
+            Error::Rustls(error) => Self::from_tls(&error),
+            Error::Tls(reason) => Self::Tls(reason.to_owned()),
+            Error::ConnectProxyFailed(reason) => Self::Proxy(reason),
+            Error::BodyExceedsLimit(limit) => Self::ReplyTooLong { limit },
+            Error::Protocol(error) => Self::Protocol(error.to_string()),
+            Error::LargeResponseHeader(..) => Self::Protocol(error.to_string()),
+            // The resolver reports its errors in this variant.
+            Error::Other(error) => match error.downcast::<LookupError>() {
+                Ok(error) => Self::Lookup(*error),
+                Err(error) => Self::Other(error.to_string()),
+            },
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl TransportError {
+    /// Converts an I/O error. TLS errors that appear while reading or writing are wrapped in one.
+    fn from_io(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(tls) => Self::from_tls(tls),
+            None => Self::Connection(error),
+        }
+    }
+
+    fn from_tls(error: &rustls::Error) -> Self {
+        match error {
+            rustls::Error::InvalidCertificate(reason) => Self::Certificate(reason.to_string()),
+            other => Self::Tls(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_certificate_is_recognised_however_it_is_wrapped() {
+        let bad = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        for error in
+            [ureq::Error::Rustls(bad()), ureq::Error::Io(io::Error::new(io::ErrorKind::InvalidData, bad()))]
+        {
+            let error = TransportError::from(error);
+            assert!(matches!(error, TransportError::Certificate(_)), "{error:?}");
+            assert_eq!(error.to_string(), "the TLS certificate is not accepted: UnknownIssuer");
+        }
+    }
+
+    #[test]
+    fn only_a_timeout_after_connecting_is_about_the_request() {
+        use ureq::Timeout;
+        for (timeout, is_connecting) in [
+            (Timeout::Resolve, true),
+            (Timeout::Connect, true),
+            (Timeout::Global, false),
+            (Timeout::RecvBody, false),
+        ] {
+            let error = TransportError::from(ureq::Error::Timeout(timeout));
+            assert_eq!(matches!(error, TransportError::ConnectTimeout), is_connecting, "{timeout:?}");
+            assert_eq!(matches!(error, TransportError::Timeout), !is_connecting, "{timeout:?}");
+        }
+    }
+
+    #[test]
+    fn other_failures_keep_their_reason() {
+        for (error, expected) in [
+            (
+                ureq::Error::Io(io::Error::from(io::ErrorKind::ConnectionRefused)),
+                "connection failed: connection refused",
+            ),
+            (ureq::Error::ConnectProxyFailed("407".to_owned()), "the CONNECT proxy refused: 407"),
+            (
+                ureq::Error::Other(Box::new(LookupError::TimedOut { name: "h:1".to_owned() })),
+                "the address of h:1 was not found in time",
+            ),
+            (ureq::Error::TlsRequired, "the request failed: TLS required, but transport is unsecured"),
+        ] {
+            assert_eq!(TransportError::from(error).to_string(), expected);
+        }
+    }
+}

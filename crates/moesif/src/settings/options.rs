@@ -1,0 +1,140 @@
+//! The options that are set, each checked, and their typed values.
+
+use super::spec::{Key, Kind, OptionSpec, Status};
+use super::table::OPTIONS;
+use super::value::{Checked, FromChecked, expected};
+use super::{Integration, Origin, SettingsError, Value};
+
+/// Options that are set. Those that are not have their defaults.
+pub(super) struct Options {
+    pub(super) integration: Integration,
+    set: Vec<SetOption>,
+}
+
+struct SetOption {
+    spec: &'static OptionSpec,
+    value: Checked,
+    origin: Origin,
+}
+
+impl Options {
+    pub(super) fn new(integration: Integration) -> Self {
+        Self { integration, set: Vec::new() }
+    }
+
+    /// Sets the options that the application gives. Unknown keys become warnings.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Invalid`] for the first value that an option does not accept.
+    pub(super) fn read_settings<'a>(
+        &mut self,
+        given: impl IntoIterator<Item = (&'a str, Value)>,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), SettingsError> {
+        for (key, value) in given {
+            match find(key) {
+                Some(option) => self.set(option, &value, Origin::Settings)?,
+                None => warnings.push(match nearest(key) {
+                    Some(name) => format!("{key:?} is not an option and is ignored: did you mean {name}?"),
+                    None => format!("{key:?} is not an option and is ignored"),
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets an option. `None` and empty text leave it unset.
+    pub(super) fn set(
+        &mut self,
+        spec: &'static OptionSpec,
+        value: &Value,
+        origin: Origin,
+    ) -> Result<(), SettingsError> {
+        let is_unset = *value == Value::Unset || matches!(value, Value::Text(text) if text.trim().is_empty());
+        if is_unset || spec.kind == Kind::Ignored {
+            return Ok(());
+        }
+        let value = Checked::new(spec.kind, value).ok_or_else(|| SettingsError::Invalid {
+            name: spec.name,
+            origin,
+            value: value.to_string(),
+            expected: expected(spec.kind),
+        })?;
+        self.set.push(SetOption { spec, value, origin });
+        Ok(())
+    }
+
+    /// Adds a warning for each option that is set and does not work in this version.
+    pub(super) fn warn_of_missing_effects(&self, warnings: &mut Vec<String>) {
+        for option in self.set.iter().filter(|option| self.differs_from_default(option)) {
+            let name = option.spec.name;
+            match option.spec.status {
+                Status::Works => {}
+                Status::NotYet => warnings.push(format!("{name} has no effect in this version")),
+                Status::NotYetStripsContent => warnings.push(format!(
+                    "{name} is not applied in this version: to protect the data, events are sent without headers, bodies \
+                     and query"
+                )),
+            }
+        }
+    }
+
+    /// Returns whether an option is set that protects data but does not work in this version.
+    pub(super) fn strips_content(&self) -> bool {
+        self.set.iter().any(|option| {
+            option.spec.status == Status::NotYetStripsContent && self.differs_from_default(option)
+        })
+    }
+
+    fn differs_from_default(&self, option: &SetOption) -> bool {
+        let is_empty_list = matches!(&option.value, Checked::Names(names) if names.is_empty());
+        !is_empty_list && Checked::default_of(option.spec, self.integration).as_ref() != Some(&option.value)
+    }
+
+    /// Returns the value of an option, or its default.
+    #[expect(clippy::needless_pass_by_value, reason = "keys are constants")]
+    pub(super) fn get<T: FromChecked>(&self, key: Key<T>) -> T {
+        let set = self.find(key.spec.name).map(|option| option.value.clone());
+        T::from_checked(set.or_else(|| Checked::default_of(&key.spec, self.integration)))
+    }
+
+    /// Returns a number as a size in memory.
+    pub(super) fn size(&self, key: Key<u64>) -> usize {
+        usize::try_from(self.get(key)).unwrap_or(usize::MAX)
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "keys are constants")]
+    pub(super) fn is_set<T>(&self, key: Key<T>) -> bool {
+        self.has(key.spec.name)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// Returns an error about the value of an option.
+    #[expect(clippy::needless_pass_by_value, reason = "keys are constants")]
+    pub(super) fn invalid<T>(&self, key: Key<T>, value: String, expected: String) -> SettingsError {
+        let name = key.spec.name;
+        let origin = self.find(name).map_or(Origin::Settings, |option| option.origin);
+        SettingsError::Invalid { name, origin, value, expected }
+    }
+
+    fn find(&self, name: &str) -> Option<&SetOption> {
+        self.set.iter().find(|option| option.spec.name == name)
+    }
+}
+
+/// Returns the option with this name.
+pub(super) fn find(name: &str) -> Option<&'static OptionSpec> {
+    OPTIONS.iter().find(|option| option.name == name)
+}
+
+/// Returns the option that a misspelt key probably means.
+pub(super) fn nearest(key: &str) -> Option<&'static str> {
+    let key = key.to_ascii_uppercase();
+    let distances = OPTIONS.iter().map(|option| (strsim::levenshtein(&key, option.name), option.name));
+    let (distance, name) = distances.min()?;
+    (distance <= name.len() / 3).then_some(name)
+}
