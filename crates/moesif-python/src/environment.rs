@@ -1,4 +1,5 @@
-//! The one place that reads the environment. The core receives options, proxies and certificate authorities as values.
+//! The one place that reads the environment. The core receives options, proxies and certificate authorities
+//! as values.
 //!
 //! Reads go through Python's `os.environ`: `getenv` could race with changes made by the host.
 

@@ -1,7 +1,7 @@
 //! Shows Python's garbage collector which objects a class of ours refers to.
 //!
-//! A class lists its fields once, with [`traverse!`]. Its `__traverse__` calls [`Traverse::traverse`]: pyo3 wants that method in
-//! the class's own `#[pymethods]` block.
+//! A class lists its fields once, with [`traverse!`]. Its `__traverse__` calls [`Traverse::traverse`]: pyo3
+//! wants that method in the class's own `#[pymethods]` block.
 
 use std::sync::{Mutex, OnceLock};
 
@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 
 /// A value that may own references to Python objects.
 ///
-/// `Arc` does not implement it: the collector must see each reference once, and a shared value has several owners.
+/// `Arc` does not implement it: the collector must see each reference once, and a shared value has several
+/// owners.
 pub(crate) trait Traverse {
     /// Shows the collector every object that this value refers to.
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
@@ -47,7 +48,8 @@ impl<T: Traverse> Traverse for Mutex<T> {
     }
 }
 
-/// Implements [`Traverse`] for a struct: `traverse!(Type { field, field })` names the fields that refer to objects.
+/// Implements [`Traverse`] for a struct: `traverse!(Type { field, field })` names the fields that refer to
+/// objects.
 macro_rules! traverse {
     ($class:ty { $($field:ident),+ }) => {
         impl $crate::gc::Traverse for $class {

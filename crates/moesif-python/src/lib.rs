@@ -1,8 +1,10 @@
 //! `moesif._native`: the binding between Python and the core.
 //!
-//! In: Python objects, with the interpreter attached. Out: calls into the core, which holds all policy. Every class is
-//! frozen, with internal synchronisation; no lock is held while Python code runs, and no thread that is not Python's
-//! own ever runs Python. A panic in here or below becomes a counted loss, never an exception in the application.
+//! It reads Python objects and calls the core, which makes all decisions. Every class is frozen and
+//! synchronises itself. No lock is held while Python code runs, and native threads never run Python. A panic
+//! in this crate or in the core becomes a counted loss, never an exception in the application.
+//!
+//! Modules import only from lower layers; `tests/layers.rs` has the list.
 
 mod api;
 mod callbacks;

@@ -1,4 +1,4 @@
-//! A settings dictionary, checked by the core, and the functions in it.
+//! Reads a settings dictionary and has the core check it.
 
 use moesif::settings::{Parsed, keys};
 use moesif::{Integration, Settings, settings::Value};
@@ -8,9 +8,10 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PyMapping, PyString};
 
 use crate::{environment, log};
 
-/// Checks settings and the environment. Warnings go to the `moesif.settings` logger.
+/// Checks settings and the environment, and logs warnings to `moesif.settings`.
 ///
-/// Raises `ValueError` for a value an option cannot take and `TypeError` for settings that are no mapping.
+/// Raises `ValueError` for a value that an option cannot take, `TypeError` for settings that are not a
+/// mapping.
 pub(crate) fn parse(
     given: Option<&Bound<'_, PyAny>>,
     py: Python<'_>,
@@ -27,9 +28,7 @@ pub(crate) fn parse(
     Ok(settings)
 }
 
-/// The same, without a word.
-///
-/// Raises what [`parse`] raises.
+/// Does as [`parse`], but logs nothing.
 pub(crate) fn check(
     given: Option<&Bound<'_, PyAny>>,
     py: Python<'_>,
@@ -54,7 +53,7 @@ pub(crate) fn check(
     .map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-/// The function under a key. Whether it is one has been checked.
+/// Returns the function under a key. The core has checked that it is one.
 pub(crate) fn function(settings: Option<&Bound<'_, PyAny>>, key: &str) -> Option<Py<PyAny>> {
     let value = settings?.get_item(key).ok()?;
     value.is_callable().then(|| value.unbind())
@@ -71,7 +70,8 @@ pub(crate) struct ClientDefaults {
     environment_base_uri: Option<String>,
 }
 
-/// Returns the defaults of an API client next to a middleware with these settings. The settings are not checked.
+/// Returns the defaults of an API client next to a middleware with these settings. The settings are not
+/// checked.
 #[pyfunction]
 pub(crate) fn client_defaults(
     py: Python<'_>,
@@ -110,7 +110,7 @@ fn value_of(value: &Bound<'_, PyAny>) -> Value {
     }
 }
 
-/// The text in a list, tuple or set of text.
+/// Returns the names in a list, tuple or set of text.
 #[expect(clippy::disallowed_methods, reason = "a middleware is being made: nothing is being served")]
 fn names(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
     if value.cast::<PyMapping>().is_ok() {
@@ -119,7 +119,7 @@ fn names(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
     value.try_iter().ok()?.map(|item| item.ok()?.extract::<String>().ok()).collect()
 }
 
-/// How Python shows a value, cut to a line.
+/// Returns the `repr()` of a value, shortened to fit a message.
 fn shown(value: &Bound<'_, PyAny>) -> String {
     const LONGEST: usize = 80;
     let shown =

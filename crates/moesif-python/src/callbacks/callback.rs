@@ -55,7 +55,8 @@ impl Callback {
         Ok(())
     }
 
-    /// Whether the function takes a positional argument at this index (from 0). Assumes so if Python does not know.
+    /// Whether the function takes a positional argument at this index (from 0). Assumes so if Python does not
+    /// know.
     #[expect(clippy::disallowed_methods, reason = "a middleware is being made: nothing is being served")]
     pub(super) fn takes_argument(&self, py: Python<'_>, index: usize) -> bool {
         let count = || -> PyResult<bool> {

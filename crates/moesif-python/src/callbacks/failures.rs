@@ -49,8 +49,8 @@ impl Failures {
         let Self { name, lost, .. } = self;
         let message = match moment {
             Moment::Early => format!(
-                "{name} failed before the application was called: governance rules that need its result are not applied to \
-                 the call. Further failures of it are not logged"
+                "{name} failed before the application was called: governance rules that need its result are \
+                 not applied to the call. Further failures of it are not logged"
             ),
             Moment::Answered => {
                 format!(

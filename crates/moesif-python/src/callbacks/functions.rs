@@ -61,8 +61,8 @@ impl Functions {
         self.asked.iter().any(|callback| callback.step().is_needed_early(rules))
     }
 
-    /// Calls the functions whose answers governance rules need before the application, and stores the answers. `arguments` is
-    /// called before each function and returns its arguments.
+    /// Calls the functions whose answers governance rules need before the application, and stores the
+    /// answers. `arguments` is called before each function and returns its arguments.
     ///
     /// Raises what is not an `Exception`, and what `arguments` raises.
     pub(crate) fn ask_early<'py>(
@@ -80,8 +80,9 @@ impl Functions {
         Ok(())
     }
 
-    /// Calls the functions about a call that has been answered, or has failed, and stores the answers. `arguments` is called
-    /// before each function and returns its arguments. Returns `false` if the application wants the call left out.
+    /// Calls the functions about a call that has been answered, or has failed, and stores the answers.
+    /// `arguments` is called before each function and returns its arguments. Returns `false` if the
+    /// application wants the call left out.
     ///
     /// Raises what is not an `Exception`, and what `arguments` raises.
     pub(crate) fn ask<'py>(

@@ -1,8 +1,9 @@
 //! `MASK_EVENT_MODEL`: the application changes an event before it is queued.
 //!
-//! The function receives a `moesif.models` object and returns one. What it returns becomes the event. Until then the record is
-//! marked so that its content is not sent. If the function raises, returns nothing, or returns something that a collector would
-//! refuse, the event is sent without its content (`docs/guarantees.md`, I-24).
+//! The function receives a `moesif.models` object and returns one. What it returns becomes the event. Until
+//! then the record is marked so that its content is not sent. If the function raises, returns nothing, or
+//! returns something that a collector would refuse, the event is sent without its content
+//! (`docs/guarantees.md`, I-24).
 
 use moesif::Exchange;
 use moesif_wire::{Event, Problem, ValidationError, limits};
@@ -49,7 +50,8 @@ pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange
     Ok(())
 }
 
-/// Returns the event as the function receives it. `None` if a fault in this package keeps it from being written.
+/// Returns the event as the function receives it. `None` if a fault in this package keeps it from being
+/// written.
 pub(crate) fn model<'py>(py: Python<'py>, exchange: &Exchange) -> PyResult<Option<Bound<'py, PyAny>>> {
     let Some(document) = guarded(|| exchange.document()).flatten() else {
         return Ok(None);
@@ -61,7 +63,8 @@ pub(crate) fn model<'py>(py: Python<'py>, exchange: &Exchange) -> PyResult<Optio
 
 /// Returns the event that the function returned, as JSON text.
 ///
-/// Raises `TypeError` or `ValueError` if it is not an event that a collector would accept, and whatever its values raise.
+/// Raises `TypeError` or `ValueError` if it is not an event that a collector would accept, and whatever its
+/// values raise.
 pub(super) fn masked(result: &Bound<'_, PyAny>, kept: &Kept) -> PyResult<Box<RawValue>> {
     let py = result.py();
     let mut fields = result.clone();

@@ -102,7 +102,8 @@ impl Step {
         self.early().is_some_and(|early| (early.is_needed)(rules))
     }
 
-    /// Notes that asking failed before the application was called: rules that need the answer are not applied.
+    /// Notes that asking failed before the application was called: rules that need the answer are not
+    /// applied.
     pub(crate) fn mark_unknown(self, exchange: &mut Exchange) {
         if let Some(early) = self.early() {
             (early.mark_unknown)(exchange);

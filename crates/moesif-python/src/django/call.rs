@@ -45,13 +45,15 @@ impl DjangoCall {
         self.rules.is_some()
     }
 
-    /// Starts a span in which the call is being served, so that the project's outgoing calls are linked to it. Returns the token
-    /// that ends the span, or `None` if outgoing calls are not captured. The span ends everywhere when the record is handed over.
+    /// Starts a span in which the call is being served, so that the project's outgoing calls are linked to
+    /// it. Returns the token that ends the span, or `None` if outgoing calls are not captured. The span ends
+    /// everywhere when the record is handed over.
     fn enter<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.served.enter(py, &self.shared.client, &self.record).token()
     }
 
-    /// Whether a step is to be asked: before the view, if governance rules need the answer; after it, unless it is known.
+    /// Whether a step is to be asked: before the view, if governance rules need the answer; after it, unless
+    /// it is known.
     fn needs(&self, step: &Bound<'_, Step>, is_early: bool) -> bool {
         let step = *step.get();
         if is_early {
@@ -64,10 +66,11 @@ impl DjangoCall {
         }
     }
 
-    /// Stores the answer to a step. Returns whether there is one. `is_default` marks an answer that Django gives in place of a
-    /// function of the application.
+    /// Stores the answer to a step. Returns whether there is one. `is_default` marks an answer that Django
+    /// gives in place of a function of the application.
     ///
-    /// Raises `TypeError` or `ValueError` for an answer that is not valid, and whatever its own methods raise.
+    /// Raises `TypeError` or `ValueError` for an answer that is not valid, and whatever its own methods
+    /// raise.
     fn take(&self, step: &Bound<'_, Step>, answer: &Bound<'_, PyAny>, is_default: bool) -> PyResult<bool> {
         let step = *step.get();
         let Some(answer) = raising(|| step.read(answer, &mut &self.record))? else {
@@ -85,7 +88,8 @@ impl DjangoCall {
         self.record.update(|exchange| step.get().mark_unknown(exchange));
     }
 
-    /// Makes the request read its body from the start. Called before each function that is called before the view.
+    /// Makes the request read its body from the start. Called before each function that is called before the
+    /// view.
     fn rewind_body(&self, request: &Bound<'_, PyAny>) -> PyResult<()> {
         let body = self.early_body().clone();
         raising(|| match &body {
@@ -123,8 +127,8 @@ impl DjangoCall {
         answer
     }
 
-    /// Records the head of the response, and its content if it is known. Adds the transaction id and the headers of rules to the
-    /// response.
+    /// Records the head of the response, and its content if it is known. Adds the transaction id and the
+    /// headers of rules to the response.
     fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<()> {
         raising(|| {
             request::record_kept_body(request, &self.record);
@@ -158,8 +162,8 @@ impl DjangoCall {
         }
     }
 
-    /// Ends the record. Returns `true` if the mask must be called before [`DjangoCall::deliver`]. Otherwise the record has been
-    /// handed over.
+    /// Ends the record. Returns `true` if the mask must be called before [`DjangoCall::deliver`]. Otherwise
+    /// the record has been handed over.
     fn end(&self) -> bool {
         let Some(mut exchange) = self.record.take() else {
             return false;

@@ -26,7 +26,8 @@ pub(crate) struct DjangoCapture {
 /// What every call needs of the settings.
 pub(super) struct Shared {
     pub(super) client: Client,
-    /// Whether the settings have a `MASK_EVENT_MODEL`. An event is then sent without its content unless the mask has seen it.
+    /// Whether the settings have a `MASK_EVENT_MODEL`. An event is then sent without its content unless the
+    /// mask has seen it.
     pub(super) is_masked: bool,
     read_request_body_first: bool,
     user: DjangoUser,
@@ -71,8 +72,8 @@ impl DjangoCapture {
         self.shared.captures_outgoing
     }
 
-    /// Begins to post JSON text to the collector.
-    fn post(&self, path: &str, document: &str) -> PyResult<ApiCall> {
+    /// Returns a POST of JSON text to the collector.
+    fn post(&self, path: &str, document: &str) -> ApiCall {
         api::post(&self.shared.client, path, document)
     }
 
@@ -105,8 +106,8 @@ impl DjangoCapture {
 }
 
 impl DjangoCapture {
-    /// Arranges that the body is recorded as the view reads it. Reads it now if the settings or governance rules want that and it
-    /// may be read.
+    /// Arranges that the body is recorded as the view reads it. Reads it now if the settings or governance
+    /// rules want that and it may be read.
     ///
     /// Raises only what is not an `Exception`, met while reading.
     fn record_body(

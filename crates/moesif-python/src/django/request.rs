@@ -1,4 +1,5 @@
-//! Reads a Django request without causing effects: never calls `get_host()`, never touches the session or the user.
+//! Reads a Django request without causing effects: never calls `get_host()`, never touches the session or the
+//! user.
 
 use moesif::Exchange;
 use pyo3::intern;
@@ -14,12 +15,13 @@ use crate::request::{ReadAhead, Record, RecordedStream};
 #[derive(Clone, Copy)]
 pub(super) struct Head {
     pub(super) request: RequestHead,
-    /// Whether the whole body has arrived before any middleware is called: under ASGI, Django keeps it in a file.
+    /// Whether the whole body has arrived before any middleware is called: under ASGI, Django keeps it in a
+    /// file.
     pub(super) is_spooled: bool,
 }
 
-/// Copies the head of a request from `request.META`, which is `environ` under WSGI, and which Django makes under ASGI. `settings` is
-/// `django.conf.settings`.
+/// Copies the head of a request from `request.META`, which is `environ` under WSGI, and which Django makes
+/// under ASGI. `settings` is `django.conf.settings`.
 ///
 /// Raises only what is not an `Exception`.
 pub(super) fn read(
@@ -117,8 +119,8 @@ pub(super) fn set_stream(request: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) 
     request.setattr(intern!(py, "_read_started"), false)
 }
 
-/// Replaces the stream that the request reads its body from, so that what is read is recorded. With `read_first`, reads that many
-/// bytes now and returns them. Records a body that has been read already.
+/// Replaces the stream that the request reads its body from, so that what is read is recorded. With
+/// `read_first`, reads that many bytes now and returns them. Records a body that has been read already.
 ///
 /// Raises only what is not an `Exception`, met while reading.
 pub(super) fn record_body(

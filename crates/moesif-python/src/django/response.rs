@@ -14,8 +14,9 @@ const TRANSACTION_KEY: &str = "x-moesif-transaction-id";
 /// Attribute of a response that holds what we have added.
 const ADDED: &str = "_moesif_added";
 
-/// Adds our headers to a response, then records its status, headers, cookies and content. A streaming response has no content yet.
-/// `rule_headers` are the headers that rules set; `None` if no rules are in force.
+/// Adds our headers to a response, then records its status, headers, cookies and content. A streaming
+/// response has no content yet. `rule_headers` are the headers that rules set; `None` if no rules are in
+/// force.
 ///
 /// Raises only what is not an `Exception`.
 pub(super) fn record(
@@ -89,8 +90,8 @@ fn items<'py>(response: &Bound<'py, PyAny>) -> PyResult<Vec<Field<'py>>> {
     python::list(&items)?.iter().map(|field| field.extract()).collect()
 }
 
-/// Returns the dictionary in which Django keeps the headers: from names in lower case to name and value as they are sent. Django's own
-/// mapping is slower than everything else we do for a request.
+/// Returns the dictionary in which Django keeps the headers: from names in lower case to name and value as
+/// they are sent. Django's own mapping is slower than everything else we do for a request.
 fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     let py = response.py();
     let store = match python::optional_attribute(response, intern!(py, "headers")).ok()? {
@@ -101,8 +102,8 @@ fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     store.ok()?.cast_into().ok()
 }
 
-/// Adds headers to a response. A view may answer every call with the same object, and a cache with one that it has kept. So what an
-/// earlier call has added is removed first: it must not reach another client.
+/// Adds headers to a response. A view may answer every call with the same object, and a cache with one that
+/// it has kept. So what an earlier call has added is removed first: it must not reach another client.
 struct Additions<'a, 'py> {
     response: &'a Bound<'py, PyAny>,
     store: Option<Bound<'py, PyDict>>,
@@ -111,8 +112,9 @@ struct Additions<'a, 'py> {
 }
 
 impl<'a, 'py> Additions<'a, 'py> {
-    /// `is_plain` says that no rules are in force and that every response gets an id. Then a response without an id is new, and is
-    /// not asked for earlier additions: looking up an attribute that an object does not have is slow.
+    /// `is_plain` says that no rules are in force and that every response gets an id. Then a response without
+    /// an id is new, and is not asked for earlier additions: looking up an attribute that an object does not
+    /// have is slow.
     fn to(response: &'a Bound<'py, PyAny>, is_plain: bool) -> PyResult<Self> {
         let py = response.py();
         let additions = Self { response, store: store(response), added: PyDict::new(py) };

@@ -43,8 +43,8 @@ impl OutgoingCall {
         self.record.update(Exchange::mark_request_body_incomplete);
     }
 
-    /// Records the head of the response and calls the application's functions. Returns `false` if the application wants the call
-    /// left out: it has then been counted, and is over.
+    /// Records the head of the response and calls the application's functions. Returns `false` if the
+    /// application wants the call left out: it has then been counted, and is over.
     ///
     /// Raises only what is not an `Exception`, met in one of the functions.
     fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -93,8 +93,8 @@ impl OutgoingCall {
         });
     }
 
-    /// Notes that the response was freed before it was read: it ends here, even if the record ends later. Returns whether the settings have a
-    /// `MASK_EVENT_MODEL`, which must then see the event.
+    /// Notes that the response was freed before it was read: it ends here, even if the record ends later.
+    /// Returns whether the settings have a `MASK_EVENT_MODEL`, which must then see the event.
     fn abandon_response(&self) -> bool {
         self.record.update(Exchange::finish);
         self.capture.get().functions.mask().is_some()
@@ -129,8 +129,9 @@ impl OutgoingCall {
         &self.capture.get().client
     }
 
-    /// Calls the application's functions. The record stays where it is: a function may read the response, which records it. Returns
-    /// whether the call is wanted. If it is not, or if a function exits, the record is over.
+    /// Calls the application's functions. The record stays where it is: a function may read the response,
+    /// which records it. Returns whether the call is wanted. If it is not, or if a function exits, the record
+    /// is over.
     fn ask(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = request.py();
         let both = PyTuple::new(py, [request, response])?;

@@ -13,8 +13,9 @@ use crate::guard::guarded;
 use crate::request::Destination;
 use crate::{log, settings};
 
-/// How outgoing calls are captured: `OutgoingCapture(settings, integration)`. `integration` is `wsgi` or `django` for the settings of
-/// a middleware, whose pipeline is then shared, and `outgoing` for settings of their own.
+/// How outgoing calls are captured: `OutgoingCapture(settings, integration)`. `integration` is `wsgi` or
+/// `django` for the settings of a middleware, whose pipeline is then shared, and `outgoing` for settings of
+/// their own.
 ///
 /// Raises `ValueError` for a value an option cannot take, `TypeError` for settings that are not a mapping.
 #[pyclass(frozen, module = "moesif._native")]
@@ -58,8 +59,9 @@ impl OutgoingCapture {
         policy.log_body.then_some(policy.request_max_body_size)
     }
 
-    /// Starts the record of a call. `incoming` is the transaction id of the call that is being served, if there is one. Returns
-    /// `None` for a call that is not recorded: one to the collector, or one that cannot be read.
+    /// Starts the record of a call. `incoming` is the transaction id of the call that is being served, if
+    /// there is one. Returns `None` for a call that is not recorded: one to the collector, or one that cannot
+    /// be read.
     ///
     /// Raises only what is not an `Exception`.
     fn begin(

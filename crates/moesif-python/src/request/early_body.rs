@@ -10,8 +10,8 @@ use super::{ReadAhead, Record, bytes_io};
 use crate::gc::{Traverse, traverse};
 use crate::python;
 
-/// Gives each function the body from its start, and the application all of it afterwards, whatever they have read. Functions get an
-/// empty body if it may not be read before the application asks for it.
+/// Gives each function the body from its start, and the application all of it afterwards, whatever they have
+/// read. Functions get an empty body if it may not be read before the application asks for it.
 pub(crate) struct EarlyBody {
     /// What the application reads from if no function reads.
     input: Py<PyAny>,
@@ -28,7 +28,8 @@ enum Source {
 }
 
 impl EarlyBody {
-    /// `input` is the stream that has the body, `known` what has been read of it, `length` how much may be read.
+    /// `input` is the stream that has the body, `known` what has been read of it, `length` how much may be
+    /// read.
     pub(crate) fn new(
         input: &Bound<'_, PyAny>,
         record: &Record,

@@ -19,8 +19,8 @@ impl FaultLog {
     /// Logs the first fault.
     pub(crate) fn report(&self, py: Python<'_>, cause: Option<&PyErr>) {
         if !self.is_logged.swap(true, Ordering::Relaxed) {
-            let message = "governance rules are not applied to a call because of a fault in this package: please report it. \
-                           Further faults are not logged";
+            let message = "governance rules are not applied to a call because of a fault in this package: \
+                           please report it. Further faults are not logged";
             log::warn(py, log::GOVERNANCE, message, cause);
         }
     }

@@ -30,8 +30,9 @@ impl RequestHead {
         self.expects_continue = false;
     }
 
-    /// Returns the length of the body if it may be read before the application asks for it: the length is announced and within
-    /// the limit, and the client does not wait for a `100 Continue`, which only the application should cause.
+    /// Returns the length of the body if it may be read before the application asks for it: the length is
+    /// announced and within the limit, and the client does not wait for a `100 Continue`, which only the
+    /// application should cause.
     pub(crate) fn length_to_read_first(&self, policy: &Policy) -> Option<u64> {
         let fits = |length: &u64| {
             usize::try_from(*length).is_ok_and(|length| length <= policy.request_max_body_size)

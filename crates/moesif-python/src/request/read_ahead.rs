@@ -20,8 +20,8 @@ pub(crate) struct ReadAhead {
 traverse!(ReadAhead { body, failure });
 
 impl ReadAhead {
-    /// Reads `length` bytes from a stream and records them. An `Exception` while reading is kept: the application meets it
-    /// where it reads that far.
+    /// Reads `length` bytes from a stream and records them. An `Exception` while reading is kept: the
+    /// application meets it where it reads that far.
     ///
     /// Raises only what is not an `Exception`.
     pub(crate) fn read(stream: &Bound<'_, PyAny>, record: &Record, length: u64) -> PyResult<Self> {
@@ -85,7 +85,8 @@ pub(crate) fn bytes_io<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, 
 #[pyclass(frozen, module = "moesif._native")]
 struct InterruptedStream {
     replay: Py<PyAny>,
-    /// The exception. Its traceback refers to `environ`, which refers to this stream: the collector must see the cycle.
+    /// The exception. Its traceback refers to `environ`, which refers to this stream: the collector must see
+    /// the cycle.
     failure: Py<PyAny>,
 }
 

@@ -29,7 +29,8 @@ impl RecordedStream {
         Ok(Bound::new(py, Self::new(stream, record))?.into_any())
     }
 
-    /// Wraps a stream that will be closed. [`RecordedStream::wrap`] would do, but each forwarded attribute costs more.
+    /// Wraps a stream that will be closed. [`RecordedStream::wrap`] would do, but each forwarded attribute
+    /// costs more.
     pub(crate) fn wrap_closable<'py>(
         stream: Bound<'py, PyAny>,
         record: &Record,

@@ -1,8 +1,8 @@
 //! Links outgoing calls to the call that the application is serving.
 //!
-//! The call being served is in a context variable of `moesif.serving`, so threads, tasks and greenlets do not mix. The variable
-//! is set only while outgoing calls are captured. A context is copied into what is started meanwhile, and the copy may outlive
-//! the call, so [`ServedCall`] says whether it has ended.
+//! The call being served is in a context variable of `moesif.serving`, so threads, tasks and greenlets do not
+//! mix. The variable is set only while outgoing calls are captured. A context is copied into what is started
+//! meanwhile, and the copy may outlive the call, so [`ServedCall`] says whether it has ended.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,7 +97,8 @@ impl Served {
         }
     }
 
-    /// Sets the variable. Returns the token that resets it, or `None` if the record has been handed over before.
+    /// Sets the variable. Returns the token that resets it, or `None` if the record has been handed over
+    /// before.
     fn set<'py>(
         &self,
         py: Python<'py>,

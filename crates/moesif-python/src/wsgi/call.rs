@@ -40,8 +40,8 @@ impl Call {
     }
 }
 
-/// Returns the exception to raise after the application raised `error` and the record was ended: `error`, or an exit that a
-/// function raised meanwhile, with `error` as its context, as from a `finally` block.
+/// Returns the exception to raise after the application raised `error` and the record was ended: `error`, or
+/// an exit that a function raised meanwhile, with `error` as its context, as from a `finally` block.
 pub(super) fn with_exit(py: Python<'_>, error: PyErr, ended: PyResult<()>) -> PyErr {
     match ended {
         Ok(()) => error,

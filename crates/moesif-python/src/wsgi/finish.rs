@@ -64,7 +64,8 @@ pub(super) fn publish_request_body(record: &Record, environ: &Bound<'_, PyDict>)
     }
 }
 
-/// Sets `environ['moesif.request_body']`: to the parsed JSON document, or to the body in base64, or to `None` if none was read.
+/// Sets `environ['moesif.request_body']`: to the parsed JSON document, or to the body in base64, or to `None`
+/// if none was read.
 fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
     let py = environ.py();
     let key = intern!(py, "moesif.request_body");

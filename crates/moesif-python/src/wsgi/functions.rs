@@ -33,7 +33,8 @@ impl Functions {
         self.callbacks.is_empty()
     }
 
-    /// Calls the functions whose answers governance rules need before the application. Calls `rewind` before each of them.
+    /// Calls the functions whose answers governance rules need before the application. Calls `rewind` before
+    /// each of them.
     ///
     /// Raises what is not an `Exception`.
     pub(super) fn ask_early<'py>(
@@ -51,8 +52,9 @@ impl Functions {
         })
     }
 
-    /// Calls the functions about a call that has ended. Each finds in `wsgi.input` what the application has read of the body, from
-    /// its start. What the application has not read is not read now: the client may never send it.
+    /// Calls the functions about a call that has ended. Each finds in `wsgi.input` what the application has
+    /// read of the body, from its start. What the application has not read is not read now: the client may
+    /// never send it.
     ///
     /// Returns `false` if the application wants the call left out. Raises what is not an `Exception`.
     pub(super) fn ask<'py>(

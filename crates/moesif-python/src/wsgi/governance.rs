@@ -16,8 +16,8 @@ use crate::convert::native;
 use crate::python;
 use crate::request::{EarlyBody, ReadAhead, governance};
 
-/// Identifies the caller as far as the rules need it, and returns their decision. `known` is the request body if it has been
-/// read already. A fault costs the rules, never the request.
+/// Identifies the caller as far as the rules need it, and returns their decision. `known` is the request body
+/// if it has been read already. A fault costs the rules, never the request.
 ///
 /// Raises only what is not an `Exception`.
 pub(super) fn decide(

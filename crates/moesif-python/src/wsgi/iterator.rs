@@ -13,8 +13,8 @@ use super::call::{Call, with_exit};
 use crate::gc::{Traverse, traverse};
 use crate::python;
 
-/// Passes chunks on as they come, and records what fits the limit. Nothing else of ours refers to the application's iterable, so it
-/// is freed as early as without us.
+/// Passes chunks on as they come, and records what fits the limit. Nothing else of ours refers to the
+/// application's iterable, so it is freed as early as without us.
 #[pyclass(frozen, subclass, module = "moesif._native")]
 pub(super) struct ResponseIterator {
     call: Call,
@@ -117,7 +117,8 @@ impl SizedResponseIterator {
 }
 
 impl Drop for ResponseIterator {
-    /// Ends the record if the server never calls `close`. The application's iterable is only released, as without us.
+    /// Ends the record if the server never calls `close`. The application's iterable is only released, as
+    /// without us.
     fn drop(&mut self) {
         if self.is_closed.load(Ordering::Acquire) {
             return;

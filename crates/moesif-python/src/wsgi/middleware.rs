@@ -17,8 +17,8 @@ use crate::{python, settings};
 
 /// Wraps a WSGI application: `WsgiMiddleware(app, settings)` is an application too.
 ///
-/// Made in two steps, so that subclasses may have constructors of their own: the constructor takes any arguments, and
-/// `_configure(app, settings)` does the work.
+/// Made in two steps, so that subclasses may have constructors of their own: the constructor takes any
+/// arguments, and `_configure(app, settings)` does the work.
 #[pyclass(frozen, subclass, module = "moesif._native")]
 pub(crate) struct WsgiMiddleware {
     configured: OnceLock<Configured>,
@@ -59,8 +59,8 @@ impl WsgiMiddleware {
 
     /// Checks the settings and takes the application. Makes no network call and starts no thread.
     ///
-    /// Raises `ValueError` for a bad value, naming the option, the value and what is expected; `RuntimeError` when
-    /// called twice.
+    /// Raises `ValueError` for a bad value, naming the option, the value and what is expected; `RuntimeError`
+    /// when called twice.
     fn _configure(
         &self,
         py: Python<'_>,
@@ -88,9 +88,9 @@ impl WsgiMiddleware {
             .map_err(|_| PyRuntimeError::new_err("this middleware is configured already"))
     }
 
-    /// Begins to post JSON text to the collector of these settings.
+    /// Returns a POST of JSON text to the collector of these settings.
     fn _post(&self, path: &str, json: &str) -> PyResult<ApiCall> {
-        api::post(&self.configured()?.client, path, json)
+        Ok(api::post(&self.configured()?.client, path, json))
     }
 
     /// Returns the API of the collector of these settings.

@@ -10,8 +10,8 @@ use super::call::Call;
 use super::iterator::{ResponseIterator, SizedResponseIterator};
 use crate::gc::traverse;
 
-/// Passes on the application's result, and records it: a list, a tuple or bytes now, anything else as the server iterates it. A file
-/// wrapper is passed on unrecorded.
+/// Passes on the application's result, and records it: a list, a tuple or bytes now, anything else as the
+/// server iterates it. A file wrapper is passed on unrecorded.
 pub(super) fn respond<'py>(
     call: Call,
     result: Bound<'py, PyAny>,
@@ -49,8 +49,9 @@ fn record_all<'py>(call: &Call, chunks: impl Iterator<Item = Bound<'py, PyAny>>)
     }
 }
 
-/// Whether the server sends this result by other means than iterating it. It recognises the object: an instance of the
-/// `wsgi.file_wrapper` class. If that is a function: anything with `fileno`, and anything that can be read but not iterated.
+/// Whether the server sends this result by other means than iterating it. It recognises the object: an
+/// instance of the `wsgi.file_wrapper` class. If that is a function: anything with `fileno`, and anything
+/// that can be read but not iterated.
 fn is_file_wrapper(environ: &Bound<'_, PyDict>, result: &Bound<'_, PyAny>) -> bool {
     let py = environ.py();
     let Ok(Some(wrapper)) = environ.get_item(intern!(py, "wsgi.file_wrapper")) else {
@@ -63,8 +64,8 @@ fn is_file_wrapper(environ: &Bound<'_, PyDict>, result: &Bound<'_, PyAny>) -> bo
     has(intern!(py, "fileno")) || (has(intern!(py, "read")) && !has(intern!(py, "__iter__")))
 }
 
-/// Which classes of iterables have a length. Remembers the last class that has none: most responses of an application are of
-/// one class.
+/// Which classes of iterables have a length. Remembers the last class that has none: most responses of an
+/// application are of one class.
 #[derive(Default)]
 pub(super) struct SizedClasses {
     without_length: Mutex<Option<Py<PyType>>>,

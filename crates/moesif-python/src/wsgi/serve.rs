@@ -112,8 +112,8 @@ impl Configured {
         governance::decide(call, self, rules, environ, known)
     }
 
-    /// Replaces `wsgi.input`, so that the body is recorded as the application reads it. With `read_first`, reads the body now if
-    /// it may be read, and returns it.
+    /// Replaces `wsgi.input`, so that the body is recorded as the application reads it. With `read_first`,
+    /// reads the body now if it may be read, and returns it.
     ///
     /// Raises only what is not an `Exception`, met while reading.
     fn record_body(

@@ -16,8 +16,8 @@ use crate::request::Record;
 
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
 
-/// Stands in for the server's `start_response`. Passes everything on, with the transaction id and the headers of governance rules
-/// added to a copy of the list.
+/// Stands in for the server's `start_response`. Passes everything on, with the transaction id and the headers
+/// of governance rules added to a copy of the list.
 #[pyclass(frozen, module = "moesif._native")]
 pub(super) struct StartResponse {
     inner: Py<PyAny>,
@@ -69,7 +69,8 @@ impl StartResponse {
         Ok(())
     }
 
-    /// Sets the headers of rules. Each replaces those of the application with its name, but cookies are added.
+    /// Sets the headers of rules. Each replaces those of the application with its name, but cookies are
+    /// added.
     fn set_rule_headers(&self, headers: &Bound<'_, PyList>) -> PyResult<()> {
         for index in (0..headers.len()).rev() {
             let field = headers.get_item(index)?;
@@ -118,7 +119,8 @@ fn is_named(field: &Bound<'_, PyAny>, name: &str) -> bool {
     })
 }
 
-/// Returns a copy of the headers. `None` if they are not a sequence of headers: the server then refuses them itself.
+/// Returns a copy of the headers. `None` if they are not a sequence of headers: the server then refuses them
+/// itself.
 fn copy_of<'py>(headers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyList>> {
     if let Ok(list) = headers.cast::<PyList>() {
         return Some(list.get_slice(0, list.len()));
