@@ -4,7 +4,7 @@
 //! synchronises itself. No lock is held while Python code runs, and native threads never run Python. A panic
 //! in this crate or in the core becomes a counted loss, never an exception in the application.
 //!
-//! Modules import only from lower layers; `tests/layers.rs` has the list.
+//! Modules import only from lower layers; `crates/xtask/tests/layers.rs` checks that.
 
 mod api;
 mod callbacks;
