@@ -10,7 +10,8 @@ use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use moesif::api::{Outcome, PendingRequest, Request};
+use moesif::api::{Outcome, PendingRequest, Problem, Request};
+use moesif::http::TransportError;
 use moesif::{Api, Client, Integration};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::intern;
@@ -148,9 +149,10 @@ impl ApiCall {
         };
         let answer = answer.unwrap_or_default();
         let body = PyBytes::new(py, &answer.body);
+        let cause = problem.as_ref().and_then(cause);
         let problem = problem.map(|problem| problem.to_string());
         let transport = python::import(intern!(py, "moesif.client.transport"))?;
-        let fields = (answer.status, answer.headers, body, problem).into_pyobject(py)?;
+        let fields = (answer.status, answer.headers, body, problem, cause).into_pyobject(py)?;
         python::call_method(&transport, intern!(py, "Outcome"), &fields).map(Some)
     }
 
@@ -165,6 +167,15 @@ impl ApiCall {
 impl ApiCall {
     fn new(api: Api, request: Request, timeout: Duration) -> Self {
         Self { api, request, timeout, pending: OnceLock::new() }
+    }
+}
+
+/// Returns the name of a cause that Python gives advice for: `certificate` or `proxy`.
+fn cause(problem: &Problem) -> Option<&'static str> {
+    match problem {
+        Problem::Unanswered { cause: TransportError::Certificate(_), .. } => Some("certificate"),
+        Problem::Unanswered { cause: TransportError::Proxy(_), .. } => Some("proxy"),
+        _ => None,
     }
 }
 

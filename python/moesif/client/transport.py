@@ -12,7 +12,7 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from moesif.client.semaphores import task_semaphore, thread_semaphore
 
@@ -30,13 +30,15 @@ class Outcome(NamedTuple):
     """The outcome of a request.
 
     ``status`` is 0 if no answer came. ``problem`` is a sentence if something went wrong. ``fields`` are the
-    header fields of the answer.
+    header fields of the answer. ``cause`` is set if no answer came because the TLS certificate was not accepted
+    or the proxy refused the connection.
     """
 
     status: int
     fields: list[tuple[str, str]]
     body: bytes
     problem: str | None
+    cause: Literal["certificate", "proxy"] | None = None
 
 
 class _NotSentError(Exception):
