@@ -58,6 +58,11 @@ pub fn be_verbose() {
     VERBOSE.store(true, Ordering::Relaxed);
 }
 
+/// Returns whether debug messages are kept. Only reads a flag, because it is called for every request.
+pub(crate) fn is_verbose() -> bool {
+    VERBOSE.load(Ordering::Relaxed)
+}
+
 static DIAGNOSTICS: ProcessLocal<Diagnostics> = ProcessLocal::new();
 
 /// Returns the messages of this process.
@@ -99,7 +104,7 @@ impl Diagnostics {
 
     /// Adds a debug message about delivery, if those are kept.
     pub(crate) fn debug(&self, message: impl FnOnce() -> String) {
-        if VERBOSE.load(Ordering::Relaxed) {
+        if is_verbose() {
             self.report(Severity::Debug, message());
         }
     }

@@ -25,8 +25,8 @@
 //! # Ok::<(), moesif::SettingsError>(())
 //! ```
 //!
-//! Modules, lowest layer first. A module imports only modules listed before it (`tests/layers.rs` checks
-//! this):
+//! Modules, lowest layer first. A module imports only modules listed before it
+//! (`crates/xtask/tests/layers.rs` checks this):
 //!
 //! | Module | Does |
 //! |---|---|

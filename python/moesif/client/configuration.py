@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import os
 from typing import TYPE_CHECKING, Any, Final
 
+from moesif import _native
 from moesif.version import __version__
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Configuration:
     #: The address of the collector. If no program has set it, the first of these applies: ``MOESIF_BASE_URI`` in
     #: the environment, the settings of the middleware with the same application id, the settings of the newest
     #: middleware, the default.
-    BASE_URI: str = Unset("https://api.moesif.net")
+    BASE_URI: str = Unset(_native.DEFAULT_BASE_URI)
     #: The application id of controllers that are created without a client.
     application_id: str = "SET_ME"
     #: The value of the ``User-Agent`` header.
@@ -73,28 +73,28 @@ class Configuration:
         vars(self).update({name: value for name, value in given.items() if value is not None})
 
 
-#: What middlewares were told of their collectors, by application id, the last one last. Replaced as a whole.
-_followed: dict[object, dict[str, Any]] = {}
+#: The collector that the settings of each middleware name (``None`` if they name none), by application id. The newest
+#: middleware comes last. The dictionary is replaced as a whole, never changed.
+_followed: dict[object, str | None] = {}
 
 
 def follow(settings: Mapping[str, Any] | None) -> None:
-    """Let clients that are told nothing else send where a middleware with these settings sends, as with moesifapi."""
-    global _followed  # noqa: PLW0603 - read by other threads meanwhile
-    settings = settings or {}
-    told = {name: settings[name] for name in ("BASE_URI", "LOCAL_MOESIF_BASEURL") if settings.get(name)}
-    application_id = settings.get("APPLICATION_ID") or os.environ.get("MOESIF_APPLICATION_ID")
-    others = {key: value for key, value in _followed.items() if key != application_id}
-    _followed = {**others, application_id: told}
+    """Send requests of clients without an own address to the collector of a middleware, as moesifapi does."""
+    global _followed  # noqa: PLW0603 - other threads read it at the same time
+    defaults = _native.client_defaults(settings)
+    others = {key: value for key, value in _followed.items() if key != defaults.application_id}
+    _followed = {**others, defaults.application_id: defaults.base_uri}
 
 
 def base_uri_for(configuration: Configuration) -> dict[str, Any]:
-    """Return the settings that say where a client sends; none where the environment or the default does."""
+    """Return the settings that name the collector of a client. Empty if the environment or the default decides."""
     if not isinstance(configuration.BASE_URI, Unset):
         return {"BASE_URI": configuration.BASE_URI}
     followed = _followed
-    if os.environ.get("MOESIF_BASE_URI") or not followed:
+    if not followed or _native.client_defaults(None).environment_base_uri is not None:
         return {}
-    return followed.get(configuration.application_id, next(reversed(followed.values())))
+    base_uri = followed.get(configuration.application_id, next(reversed(followed.values())))
+    return {} if base_uri is None else {"BASE_URI": base_uri}
 
 
 def copy_for_client(configuration: Configuration | None, application_id: str) -> Configuration:
