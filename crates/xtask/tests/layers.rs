@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The top-level modules of a crate in layers, lowest layer first. A module may import itself and modules of lower
-/// layers, but no other module of its own layer.
+/// The top-level modules of a crate in layers, lowest layer first. A module may import itself and modules of
+/// lower layers, but no other module of its own layer.
 type Layers = [&'static [&'static str]];
 
 const MOESIF: &Layers = &[
@@ -70,7 +70,8 @@ fn first_name(path: &str) -> String {
     path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-/// Fails if a module of the crate imports from its own layer or a higher one. Returns how many imports it found.
+/// Fails if a module of the crate imports from its own layer or a higher one. Returns how many imports it
+/// found.
 fn check(crate_name: &str, layers: &Layers) -> usize {
     let layer_of = |module: &str| {
         let layer = layers.iter().position(|layer| layer.contains(&module));
