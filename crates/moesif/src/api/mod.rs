@@ -164,7 +164,7 @@ impl PendingRequest {
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         if self.pid != process_id() {
-            // The lock belongs to the parent and may be held for ever here.
+            // The lock belongs to the parent and may never be released here.
             return Some(self.failed(TransportError::Forked));
         }
         self.completion.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()

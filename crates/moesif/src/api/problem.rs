@@ -19,7 +19,7 @@ pub enum Problem {
         /// Base URI of the collector.
         base_uri: String,
     },
-    /// The collector does not accept the application id, or the base URI is not that of a collector.
+    /// The collector does not accept the application id, or the base URI is wrong.
     #[error("{base_uri} does not accept this APPLICATION_ID or BASE_URI: it answered {status}")]
     Unauthorized {
         /// Base URI of the collector.

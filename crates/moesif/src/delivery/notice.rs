@@ -33,7 +33,7 @@ impl Notice {
             }
             Self::Fails(Cause::Refusing) => format!(
                 "{base_uri} does not accept this APPLICATION_ID or BASE_URI ({reason}): events wait in memory and are sent \
-                 again, after longer and longer pauses"
+                 again, after increasing pauses"
             ),
             Self::Works => format!("delivery to {base_uri} works again"),
             Self::Refused(events) => {

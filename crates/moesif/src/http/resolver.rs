@@ -124,7 +124,7 @@ impl NameResolver {
         }
     }
 
-    /// Adds a name to the pending ones. Starts the thread if needed.
+    /// Adds a name to the pending names. Starts the thread if it does not run.
     fn request(&self, names: &mut CachedNames, name: &str) -> io::Result<()> {
         if !names.pending.iter().any(|pending| pending == name) {
             names.pending.push(name.to_owned());

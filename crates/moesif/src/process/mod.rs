@@ -63,7 +63,7 @@ impl<T> ProcessLocal<T> {
         match before {
             Some(there) if there.pid == pid => Arc::clone(&there.value),
             inherited => {
-                // Not dropped: a thread of the parent may have been using it at the moment of the fork.
+                // Not dropped: a thread of the parent may have used it during the fork.
                 std::mem::forget(inherited);
                 Arc::clone(&entry.value)
             }

@@ -4,7 +4,7 @@
 //! is left out. The order of rates is the one that the hosted service documents:
 //!
 //! 1. The rate of the user, else that of the company.
-//! 2. The rate of the first entry with conditions that are met. If step 1 gives a rate too, the smaller one is used.
+//! 2. The rate of the first entry with conditions that are met. If step 1 gives a rate too, the smaller one.
 //! 3. The global rate.
 
 use std::collections::HashMap;

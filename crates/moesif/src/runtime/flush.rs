@@ -74,7 +74,7 @@ pub fn flush(timeout: Option<Duration>) -> bool {
     }
 }
 
-/// Returns the longest `FLUSH_TIMEOUT` of this process's pipelines; zero if there are none. Takes no lock.
+/// Returns the longest `FLUSH_TIMEOUT` of this process's pipelines. Zero without pipelines. Takes no lock.
 pub(super) fn flush_timeout() -> Duration {
     let micros = RUNTIME.get().map(|runtime| runtime.flush_micros.load(Ordering::Relaxed));
     Duration::from_micros(micros.unwrap_or_default())

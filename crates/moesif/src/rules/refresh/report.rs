@@ -66,7 +66,7 @@ impl Reporter {
                     Document::Rules => "rules",
                 };
                 let message = format!(
-                    "cannot load remote configuration from {base}{path}: {error}; {unchanged} stay as they are"
+                    "cannot load remote configuration from {base}{path}: {error}; {unchanged} do not change"
                 );
                 (Severity::Warning, message)
             }
