@@ -154,8 +154,9 @@ impl Batch<Box<Exchange>> {
 }
 
 impl<E> Batch<E> {
-    /// Does the same with `write`, which returns the number of bodies left out of the event, or `None` if it
-    /// cannot write the event. Removes an event that cannot be written or makes `write` panic.
+    /// Implements [`Batch::encode`] for any type of event. `write` returns the number of bodies left out of
+    /// the event, or `None` if it cannot write the event. Removes an event that cannot be written or makes
+    /// `write` panic.
     fn encode_with(
         &mut self,
         json: &mut Vec<u8>,

@@ -3,7 +3,7 @@
 use super::breaker::Cause;
 use crate::diagnostics::Severity;
 
-/// An occasion for a log message.
+/// A log message about delivery, with its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     /// The collector began to fail or to refuse this client.
