@@ -174,10 +174,16 @@ impl Client {
                 .any(|name| exchange.request_header(name).is_some())
     }
 
-    /// Returns the base URI of the collector and the application id.
+    /// Returns the base URI of the collector.
     #[must_use]
-    pub fn destination(&self) -> (&str, &str) {
-        (self.delivery.endpoint.base_uri(), self.delivery.endpoint.application_id())
+    pub fn base_uri(&self) -> &str {
+        self.delivery.endpoint.base_uri()
+    }
+
+    /// Returns the application id that events are sent with.
+    #[must_use]
+    pub fn application_id(&self) -> &str {
+        self.delivery.endpoint.application_id()
     }
 
     /// Returns the configuration of the recording.

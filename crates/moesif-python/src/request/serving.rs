@@ -37,8 +37,7 @@ pub(crate) struct Destination {
 
 impl Destination {
     pub(crate) fn of(client: &Client) -> Self {
-        let (base_uri, application_id) = client.destination();
-        Self { base_uri: base_uri.to_owned(), application_id: application_id.to_owned() }
+        Self { base_uri: client.base_uri().to_owned(), application_id: client.application_id().to_owned() }
     }
 }
 
