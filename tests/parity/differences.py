@@ -175,7 +175,7 @@ DIFFERENCES = [
     Difference(
         "Bytes after the announced length",
         (GUARANTEES, "I-10"),
-        "What can be read is the server's decision.",
+        "The server decides where a body ends.",
         bodies.reads_beyond_the_length,
     ),
     Difference(
