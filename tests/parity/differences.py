@@ -180,7 +180,7 @@ DIFFERENCES = [
     ),
     Difference(
         "Request bodies shorter than announced",
-        (CONTRACT, "less came than was announced"),
+        (CONTRACT, "shorter than announced"),
         "The record shows that the body is incomplete.",
         bodies.shorter_than_announced,
     ),
