@@ -141,8 +141,8 @@ options! {
         SPOOL_MAX_BYTES: u64 = integer(MIB, TIB, "bytes", 268_435_456).status(Status::NotYet);
     }
     Limits {
-        /// Longest recorded request body, in its recorded form (base64 included). Of a longer body, the beginning and
-        /// the true size are recorded.
+        /// Longest recorded request body, in its recorded form (base64 included). If a body is longer, its beginning
+        /// and its true size are recorded.
         REQUEST_MAX_BODY_SIZE: u64 = integer(0, LONGEST_BODY, "bytes", 460_800);
 
         /// Longest recorded response body, counted in the same way.
