@@ -73,28 +73,29 @@ class Configuration:
         vars(self).update({name: value for name, value in given.items() if value is not None})
 
 
-#: What middlewares were told of their collectors, by application id, the last one last. Replaced as a whole.
-_followed: dict[object, dict[str, Any]] = {}
+#: The address settings of each middleware, by application id. The newest middleware is the last entry. The
+#: dictionary is never changed, only replaced, because other threads read it.
+_middleware_addresses: dict[object, dict[str, Any]] = {}
 
 
 def follow(settings: Mapping[str, Any] | None) -> None:
-    """Let clients that are told nothing else send where a middleware with these settings sends, as with moesifapi."""
-    global _followed  # noqa: PLW0603 - read by other threads meanwhile
+    """Remember the address of a middleware. Clients without an address use it, as with moesifapi."""
+    global _middleware_addresses  # noqa: PLW0603 - replaced as a whole
     settings = settings or {}
-    told = {name: settings[name] for name in ("BASE_URI", "LOCAL_MOESIF_BASEURL") if settings.get(name)}
+    address = {name: settings[name] for name in ("BASE_URI", "LOCAL_MOESIF_BASEURL") if settings.get(name)}
     application_id = settings.get("APPLICATION_ID") or os.environ.get("MOESIF_APPLICATION_ID")
-    others = {key: value for key, value in _followed.items() if key != application_id}
-    _followed = {**others, application_id: told}
+    others = {key: value for key, value in _middleware_addresses.items() if key != application_id}
+    _middleware_addresses = {**others, application_id: address}
 
 
 def base_uri_for(configuration: Configuration) -> dict[str, Any]:
-    """Return the settings that say where a client sends; none where the environment or the default does."""
+    """Return the address settings of a client. They are empty if the environment or the default applies."""
     if not isinstance(configuration.BASE_URI, Unset):
         return {"BASE_URI": configuration.BASE_URI}
-    followed = _followed
-    if os.environ.get("MOESIF_BASE_URI") or not followed:
+    addresses = _middleware_addresses
+    if os.environ.get("MOESIF_BASE_URI") or not addresses:
         return {}
-    return followed.get(configuration.application_id, next(reversed(followed.values())))
+    return addresses.get(configuration.application_id, next(reversed(addresses.values())))
 
 
 def copy_for_client(configuration: Configuration | None, application_id: str) -> Configuration:
