@@ -111,8 +111,8 @@ def send_batch(kind: Kind, batch: Documents) -> Operation[Headers]:
 def send_json_batch(kind: Kind, json_texts: list[str]) -> Operation[Headers]:
     """Send documents that are JSON text already. Returns the headers of the last answer.
 
-    A part that the collector stores only partly does not stop the other parts. Its exception is raised at the
-    end.
+    If the collector stores only some documents of a part, the other parts are still sent. The exception is raised
+    at the end.
     """
     parts = deque(documents.split_batch(json_texts))
     headers = Headers()
