@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from email.message import Message
 
 Event = dict[str, Any]
+#: Options of a middleware in this process, so that its events arrive soon and in order.
+FAST = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
 
 
 class Fault(enum.Enum):
