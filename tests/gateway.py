@@ -102,3 +102,14 @@ def hello(_environ: Environ, start_response: Any) -> list[bytes]:
     """Answer 200 with a list of one chunk."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"hello"]
+
+
+def answering(response: object, *headers: tuple[str, str]) -> Application:
+    """Return an application that reads the request body and returns ``response``."""
+
+    def application(environ: Environ, start_response: Any) -> object:
+        environ["wsgi.input"].read()
+        start_response("200 OK", list(headers))
+        return response
+
+    return application
