@@ -1,7 +1,7 @@
 """Lists the differences from the replaced packages that no recorded exchange can show.
 
-Each has a row of the same name in docs/migrating.md. Next to it stands the test, anywhere in tests/, that checks our
-behaviour. tests/parity/test_migrating.py checks both.
+Each entry has a row of the same name in docs/migrating.md, and names the test that checks our behaviour. The test may
+be anywhere in tests/. tests/parity/test_migrating.py checks that both exist.
 """
 
 from __future__ import annotations
