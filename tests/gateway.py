@@ -17,8 +17,7 @@ Application = Any
 def make_environ(method: str = "GET", path: str = "/", body: bytes | None = None, **variables: object) -> Environ:
     """Return an ``environ`` as a server makes it.
 
-    ``variables`` are added to it; ``None`` removes a variable. A name such as ``wsgi_input`` stands for
-    ``wsgi.input``.
+    ``variables`` are added to it; ``None`` removes a variable. A name such as ``wsgi_input`` means ``wsgi.input``.
     """
     environ: Environ = {
         "REQUEST_METHOD": method,

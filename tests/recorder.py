@@ -261,7 +261,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def do_CONNECT(self) -> None:
-        """Act as a proxy whose tunnels lead back to this server."""
+        """Act as a proxy. Its tunnels lead to this server itself."""
         self.server.recorder.tunnels.append(self.path)
         self.send_response(200)
         self.end_headers()

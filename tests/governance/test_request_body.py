@@ -32,7 +32,7 @@ class Watched(io.BytesIO):
 
 def unread(_environ: Environ, start_response: Any) -> list[bytes]:
     start_response("401 Unauthorized", [])
-    return [b"who are you"]
+    return [b"unauthorized"]
 
 
 def echo(environ: Environ, start_response: Any) -> list[bytes]:
