@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from moesif.client import ApiController
     from moesif.options import MoesifSettings
 
-    # Frameworks declare what they call start_response with; none declares all that PEP 3333 allows.
+    # ``Any``, because each framework declares its own type of start_response, narrower than PEP 3333.
     WSGIApplication: TypeAlias = Callable[[WSGIEnvironment, Any], Iterable[bytes]]
 
 __all__ = ["MoesifMiddleware"]
@@ -30,16 +30,17 @@ __all__ = ["MoesifMiddleware"]
 class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
     """Captures the calls a WSGI application serves: ``MoesifMiddleware(app, settings)`` is an application too.
 
-    ``settings`` is a dictionary of options (docs/options.md has them all); each may come from the environment as
-    ``MOESIF_<OPTION>`` instead. Only ``APPLICATION_ID`` is required. Making the middleware opens no connection and
-    starts no thread: both happen with the first request a process serves.
+    ``settings`` is a dictionary of options; ``moesif.options.MoesifSettings`` has their names and types. Every option
+    that is not a function can also be set in the environment, as ``MOESIF_<OPTION>``. Only ``APPLICATION_ID`` is
+    required. Making the middleware opens no connection and starts no thread: both happen with the first request that a
+    process serves.
 
-    Raises ``ValueError`` when ``APPLICATION_ID`` is missing or a value is one the option cannot take, ``TypeError``
-    when ``settings`` is no mapping. Serving a request raises only what the application raises.
+    Raises ``ValueError`` if ``APPLICATION_ID`` is missing or an option cannot take its value, ``TypeError`` if
+    ``settings`` is not a mapping. Serving a request raises only what the application raises.
 
-    The attributes ``app``, ``settings``, ``DEBUG`` and ``LOG_BODY`` tell what it was made with; setting them changes
-    nothing. ``update_user`` and the other helpers tell the collector about users, companies and subscriptions; they
-    wait for its answer (moesif.profiles says how long).
+    The attributes ``app``, ``settings``, ``DEBUG`` and ``LOG_BODY`` show what the middleware was made with. Setting
+    them changes nothing. ``update_user`` and the other helpers send profiles of users, companies and subscriptions to
+    the collector and wait for its answer, at most ``REQUEST_TIMEOUT`` seconds.
     """
 
     def __init__(self, app: WSGIApplication, settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
@@ -47,22 +48,23 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         super().__init__()
         self.app = app
         self.settings = settings
-        self.DEBUG, self.LOG_BODY, captures_outgoing = self._configure(app, settings)
+        options = self._configure(app, settings)
+        self.DEBUG, self.LOG_BODY = options.debug, options.log_body
         follow(settings)
-        if captures_outgoing:
+        if options.captures_outgoing:
             start_for_middleware(settings, "wsgi")
 
     @property
     def dropped_events(self) -> int:
-        """How many calls this process has lost so far; ``moesif.stats()`` says to what."""
+        """How many events this process has dropped so far. ``moesif.stats()["dropped"]`` has the reasons."""
         return sum(stats()["dropped"].values())
 
     @lazy_property
     def client(self) -> MoesifAPIClient:
-        """The API of the collector of these settings, whose calls raise where the helpers log."""
+        """API client for the collector of these settings. Its calls raise what ``update_user`` and others log."""
         return MoesifAPIClient.from_native(self._api())
 
     @property
     def api_client(self) -> ApiController:
-        """The calls of ``client``."""
+        """The methods of ``client``, in one object."""
         return self.client.api

@@ -1,6 +1,8 @@
-//! Requests to the collector's API. Whoever makes one waits in Python, on a socket that becomes readable when there is an
-//! outcome: so other greenlets run meanwhile, an event loop can wait, and signals are heard. The native threads that make the
-//! requests know of nothing but the other end of that socket.
+//! Single requests to the collector's API, which a caller waits for.
+//!
+//! The caller waits in Python, on a socket that becomes readable when there is an outcome. So other greenlets
+//! run meanwhile, an event loop can wait, and signal handlers run. The native threads that make the requests
+//! know only the other end of that socket.
 
 use std::net::Shutdown;
 use std::os::fd::IntoRawFd;
@@ -8,18 +10,20 @@ use std::os::unix::net::UnixStream;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use moesif::api::{Outcome, PendingRequest, Request};
+use moesif::api::{Outcome, PendingRequest, Problem, Request};
+use moesif::http::TransportError;
 use moesif::{Api, Client, Integration};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::guard::raising;
-use crate::{json, settings};
+use crate::{json, python, settings};
 
-/// The way to a collector's API: `ApiClient(settings, user_agent)`.
+/// Client for a collector's API: `ApiClient(settings, user_agent)`.
 ///
-/// Raises `ValueError` for a bad value in the settings, and for a user agent that no header can hold.
+/// Raises `ValueError` for a bad value in the settings, and for a user agent that a header cannot hold.
 #[pyclass(frozen, module = "moesif._native")]
 pub(crate) struct ApiClient {
     api: Api,
@@ -35,7 +39,9 @@ impl ApiClient {
         let api = match user_agent {
             None => api,
             Some(text) => api.with_user_agent(text).ok_or_else(|| {
-                PyValueError::new_err(format!("version is {text:?}: expected text for the header User-Agent"))
+                PyValueError::new_err(format!(
+                    "version is {text:?}: expected text that the header User-Agent can hold"
+                ))
             })?,
         };
         Ok(Self { api })
@@ -46,13 +52,13 @@ impl ApiClient {
         self.api.base_uri()
     }
 
-    /// The `host:port` that connections are opened to: the collector's, or its proxy's.
+    /// The `host:port` of the collector, or of the proxy if there is one. Connections are opened to it.
     #[getter]
     fn peer(&self) -> String {
         self.api.peer().unwrap_or_default()
     }
 
-    /// The `host:port` of the proxy on the way; `None` without one.
+    /// The `host:port` of the proxy. `None` without a proxy.
     #[getter]
     fn proxy(&self) -> Option<String> {
         self.api.proxy()
@@ -69,107 +75,121 @@ impl ApiClient {
         self.api.application_id()
     }
 
-    /// A post of JSON text, which takes `patience` seconds at most.
-    fn post(&self, path: &str, json: &str, patience: f64) -> PyResult<ApiCall> {
-        Ok(ApiCall::new(self.api.clone(), Request::post(path, json), seconds(patience)?))
+    /// Returns a POST of JSON text. It takes at most `timeout` seconds, retries included.
+    fn post(&self, path: &str, json: &str, timeout: f64) -> PyResult<ApiCall> {
+        Ok(ApiCall::new(self.api.clone(), Request::post(path, json), seconds(timeout)?))
     }
 
-    /// A request for a document.
-    fn get(&self, path: &str, patience: f64) -> PyResult<ApiCall> {
-        Ok(ApiCall::new(self.api.clone(), Request::get(path), seconds(patience)?))
+    /// Returns a GET of a document. It takes at most `timeout` seconds, retries included.
+    fn get(&self, path: &str, timeout: f64) -> PyResult<ApiCall> {
+        Ok(ApiCall::new(self.api.clone(), Request::get(path), seconds(timeout)?))
     }
 }
 
 impl ApiClient {
-    /// The way to the collector of a middleware.
+    /// Returns a client for the collector of a middleware.
     pub(crate) fn of(client: &Client) -> Self {
         Self { api: client.api() }
     }
 }
 
-/// A post of JSON text for a middleware: it takes `REQUEST_TIMEOUT` in all, because a request of the application waits for it.
-#[expect(clippy::unnecessary_wraps, reason = "it is what a method of Python's returns")]
-pub(crate) fn post(client: &Client, path: &str, json: &str) -> PyResult<ApiCall> {
+/// Returns a POST of JSON text for a middleware. It takes at most `REQUEST_TIMEOUT`, retries included,
+/// because a request of the application waits for it.
+pub(crate) fn post(client: &Client, path: &str, json: &str) -> ApiCall {
     let api = client.api();
-    let patience = api.request_timeout();
-    Ok(ApiCall::new(api, Request::post(path, json), patience))
+    let timeout = api.request_timeout();
+    ApiCall::new(api, Request::post(path, json), timeout)
 }
 
-/// A request, which is begun once.
+/// A request. It can be begun once.
 #[pyclass(frozen, module = "moesif._native")]
 pub(crate) struct ApiCall {
     api: Api,
     request: Request,
-    patience: Duration,
-    call: OnceLock<PendingRequest>,
+    timeout: Duration,
+    pending: OnceLock<PendingRequest>,
 }
-
-/// Status, header fields and body of an answer; status 0 where there is none. What is wrong, as a sentence.
-type Told<'py> = (u16, Vec<(String, String)>, Bound<'py, PyBytes>, Option<String>);
 
 #[pymethods]
 impl ApiCall {
-    /// The collector it is made to.
+    /// Base URI of the collector that it goes to.
     #[getter]
     fn base_uri(&self) -> &str {
         self.api.base_uri()
     }
 
-    /// How many seconds it may take in all, the time before it is begun included.
+    /// How many seconds it may take, including the time before it is begun.
     #[getter]
-    fn patience(&self) -> f64 {
-        self.patience.as_secs_f64()
+    fn timeout(&self) -> f64 {
+        self.timeout.as_secs_f64()
     }
 
-    /// Begins it: there is an outcome within so many seconds. Returns the descriptor of a socket that becomes readable then,
-    /// and stays so, in a child as well. It is the caller's to close.
+    /// Begins the request: there is an outcome within `timeout` seconds. Returns the descriptor of a socket
+    /// that becomes readable then, and stays readable, in a forked child too. The caller closes it.
     ///
-    /// Raises `OSError` where there can be no socket, `RuntimeError` the second time.
-    fn begin(&self, patience: f64) -> PyResult<i32> {
-        let patience = seconds(patience)?;
-        if self.call.get().is_some() {
-            return Err(PyRuntimeError::new_err("the request has been begun before"));
+    /// Raises `OSError` if there can be no socket, `RuntimeError` the second time.
+    fn begin(&self, timeout: f64) -> PyResult<i32> {
+        let timeout = seconds(timeout)?;
+        if self.pending.get().is_some() {
+            return Err(PyRuntimeError::new_err("this request has been begun already: make a new one"));
         }
-        let (hammer, bell) = UnixStream::pair()?;
-        // The end of what can be read: no byte that a child could take, and no signal where nobody listens any more.
-        let ring = move || drop(hammer.shutdown(Shutdown::Both));
-        let call = raising(|| Ok(self.api.begin(self.request.clone(), patience, ring)))?;
-        self.call.get_or_init(|| call);
-        Ok(bell.into_raw_fd())
+        let (notifier, waiter) = UnixStream::pair()?;
+        // A shutdown makes the other end readable for ever. A byte could be read by a forked child, and
+        // writing one could raise a signal after the caller has closed its end.
+        let notify = move || drop(notifier.shutdown(Shutdown::Both));
+        let pending = raising(|| Ok(self.api.begin(self.request.clone(), timeout, notify)))?;
+        self.pending.get_or_init(|| pending);
+        Ok(waiter.into_raw_fd())
     }
 
-    /// What came of it, once; `None` while nothing has.
-    fn outcome<'py>(&self, py: Python<'py>) -> Option<Told<'py>> {
-        let Outcome { answer, problem } = self.call.get()?.outcome()?;
+    /// Returns the outcome as a `moesif.client.transport.Outcome`, once. `None` while there is none.
+    fn outcome<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(Outcome { answer, problem }) = self.pending.get().and_then(PendingRequest::outcome) else {
+            return Ok(None);
+        };
         let answer = answer.unwrap_or_default();
         let body = PyBytes::new(py, &answer.body);
-        Some((answer.status, answer.headers, body, problem.map(|problem| problem.to_string())))
+        let cause = problem.as_ref().and_then(cause);
+        let problem = problem.map(|problem| problem.to_string());
+        let transport = python::import(intern!(py, "moesif.client.transport"))?;
+        let fields = (answer.status, answer.headers, body, problem, cause).into_pyobject(py)?;
+        python::call_method(&transport, intern!(py, "Outcome"), &fields).map(Some)
     }
 
-    /// Nobody waits any more: there is no further attempt.
+    /// Makes no further attempt: the caller no longer waits.
     fn abandon(&self) {
-        if let Some(call) = self.call.get() {
-            call.abandon();
+        if let Some(pending) = self.pending.get() {
+            pending.abandon();
         }
     }
 }
 
 impl ApiCall {
-    fn new(api: Api, request: Request, patience: Duration) -> Self {
-        Self { api, request, patience, call: OnceLock::new() }
+    fn new(api: Api, request: Request, timeout: Duration) -> Self {
+        Self { api, request, timeout, pending: OnceLock::new() }
+    }
+}
+
+/// Returns the name of a cause that Python gives advice for: `certificate` or `proxy`.
+fn cause(problem: &Problem) -> Option<&'static str> {
+    match problem {
+        Problem::Unanswered { cause: TransportError::Certificate(_), .. } => Some("certificate"),
+        Problem::Unanswered { cause: TransportError::Proxy(_), .. } => Some("proxy"),
+        _ => None,
     }
 }
 
 fn seconds(seconds: f64) -> PyResult<Duration> {
-    let patience = Duration::try_from_secs_f64(seconds).ok().filter(|patience| !patience.is_zero());
-    patience.ok_or_else(|| {
+    let timeout = Duration::try_from_secs_f64(seconds).ok().filter(|timeout| !timeout.is_zero());
+    timeout.ok_or_else(|| {
         PyValueError::new_err(format!("timeout is {seconds}: expected a number of seconds above 0"))
     })
 }
 
-/// The JSON text of a document.
+/// Returns the JSON text of a document.
 ///
-/// Raises `ValueError` when it is no dictionary or longer than `max_bytes`, and whatever the values' own methods raise.
+/// Raises `ValueError` if it is not a dictionary or is longer than `max_bytes`, and whatever the methods of
+/// its values raise.
 #[pyfunction]
 pub(crate) fn document_json(document: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<String> {
     Ok(Box::<str>::from(json::object(document, max_bytes)?).into())

@@ -1,4 +1,4 @@
-//! Small conversions from Python values.
+//! Conversions between Python values and text.
 
 use std::borrow::Cow;
 
@@ -12,13 +12,15 @@ use crate::python;
 /// Longest session token in bytes.
 const MAX_TOKEN_BYTES: usize = moesif_wire::limits::TOKEN;
 
-/// The text of an id: text as it is, anything else as `str()` gives it. `None` for what Python takes as false. Raises
-/// `ValueError` for a text longer than an id can be.
+/// Returns the text of an id: text as it is, any other value as its `str()`. `None` for a value that is false
+/// in Python.
+///
+/// Raises `ValueError` for a text that is too long for an id.
 pub(crate) fn id_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     short_text(value, MAX_ID_BYTES)
 }
 
-/// The text of a session token, the same way.
+/// Returns the text of a session token, as [`id_text`] does.
 pub(crate) fn token_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     short_text(value, MAX_TOKEN_BYTES)
 }
@@ -40,12 +42,14 @@ fn short_text(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Option<Str
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
-/// A header's value as the "native string" of PEP 3333: each character stands for a byte of its UTF-8.
+/// Returns a header's value as the "native string" of PEP 3333: each character stands for a byte of its
+/// UTF-8.
 pub(crate) fn native(text: &str) -> Cow<'_, str> {
     if text.is_ascii() { Cow::Borrowed(text) } else { text.bytes().map(char::from).collect() }
 }
 
-/// Calls `read` with the text of a Python string; what is no string reads as nothing. A lone surrogate becomes U+FFFD.
+/// Calls `read` with the text of a Python string. Returns `None` for other objects. A lone surrogate becomes
+/// U+FFFD.
 pub(crate) fn with_text<T, R>(value: &Bound<'_, T>, read: impl FnOnce(&str) -> R) -> Option<R> {
     let text = value.as_any().cast::<PyString>().ok()?;
     Some(match text.to_str() {

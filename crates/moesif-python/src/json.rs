@@ -1,8 +1,8 @@
-//! Python data as JSON text, and JSON text as Python data.
+//! Writes Python data as JSON text, and reads JSON text as Python data.
 //!
-//! Writing never fails for an odd value and always ends: depth and size are limited, and what JSON cannot hold is
-//! written as the nearest thing it can (`docs/guarantees.md`, I-28): NaN and infinities as null, dates in ISO form,
-//! bytes as text where they are text and base64 where not, sets as arrays, anything else as its `str()`.
+//! Writing always ends, and accepts every kind of value (`docs/guarantees.md`, I-28). Depth and size are
+//! limited. NaN and infinities become null, dates their ISO form, bytes text if they are UTF-8 and else
+//! base64, sets arrays, and every other value its `str()`.
 
 use std::fmt::Write;
 
@@ -16,20 +16,20 @@ use serde_json::value::RawValue;
 
 use crate::python;
 
-/// Values nested deeper than this are written as null. Above what a recorded body may have (100).
+/// Values nested deeper than this are written as null. More than a recorded body may have (100).
 const MAX_DEPTH: usize = 200;
 /// Longest metadata in bytes.
 pub(crate) const METADATA_BYTES: usize = 450 * 1024;
-/// Longest document of a whole event in bytes: both bodies, metadata, and as much again for headers.
+/// Longest document of an event in bytes: enough for both bodies, metadata and headers.
 pub(crate) const EVENT_BYTES: usize = 4 * 1024 * 1024;
 
-/// What a number starts with.
+/// Characters that a number in JSON can start with.
 const NUMBER: [char; 11] = ['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'];
 
-/// The JSON text of a dictionary.
+/// Returns the JSON text of a dictionary.
 ///
-/// Raises `ValueError` when it is no dictionary or its text is longer than `max_bytes`, and whatever the values' own
-/// methods raise.
+/// Raises `ValueError` if it is not a dictionary or its text is longer than `max_bytes`, and whatever the
+/// methods of its values raise.
 pub(crate) fn object(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Box<RawValue>> {
     if !python::is_mapping(value)? {
         return Err(PyValueError::new_err(format!(
@@ -42,18 +42,18 @@ pub(crate) fn object(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Box
     RawValue::from_string(json.text).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-/// Metadata as a function returned it: a dictionary, or `None`. Raises what [`object`] raises.
+/// Returns the JSON text of metadata: a dictionary, or `None`. Raises what [`object`] raises.
 pub(crate) fn metadata(result: &Bound<'_, PyAny>) -> PyResult<Option<Box<RawValue>>> {
     if result.is_none() { Ok(None) } else { object(result, METADATA_BYTES).map(Some) }
 }
 
-/// The Python value of a JSON document, by Python's own parser.
+/// Parses a JSON document with Python's own parser.
 pub(crate) fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyAny>> {
     let arguments = (json,).into_pyobject(py)?;
     python::call_method(&python::import(intern!(py, "json"))?, intern!(py, "loads"), &arguments)
 }
 
-/// Bytes in base64.
+/// Encodes bytes in base64.
 pub(crate) fn base64<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyString>> {
     let py = bytes.py();
     let base64 = python::import(intern!(py, "base64"))?;
@@ -61,8 +61,8 @@ pub(crate) fn base64<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, Py
     PyString::from_bytes(py, encoded.cast::<PyBytes>()?.as_bytes())
 }
 
-/// The text so far, how long it may become, and the containers that are open. They are kept here and not on the stack:
-/// a thread of the application may have little of that.
+/// Writes one document. Open containers are in a list, not on the stack: a thread of the application may have
+/// a small stack.
 struct Writer<'py> {
     text: String,
     max_bytes: usize,
@@ -71,7 +71,7 @@ struct Writer<'py> {
 
 /// An object or array that is being written.
 struct Container<'py> {
-    /// Its values, or pairs of key and value.
+    /// The values of an array, or the pairs of key and value of an object.
     items: Bound<'py, PyIterator>,
     is_object: bool,
     is_empty: bool,
@@ -113,7 +113,7 @@ impl<'py> Writer<'py> {
         Err(PyValueError::new_err(format!("it is longer than {} bytes as JSON", self.max_bytes)))
     }
 
-    /// Writes a scalar, or the start of a container whose items [`Writer::document`] goes through.
+    /// Writes a scalar, or opens a container. [`Writer::document`] then writes its items.
     fn value(&mut self, value: &Bound<'py, PyAny>) -> PyResult<()> {
         if value.is_none() {
             self.text.push_str("null");
@@ -126,7 +126,7 @@ impl<'py> Writer<'py> {
         } else if let Ok(number) = value.cast::<PyFloat>() {
             self.float(number)?;
         } else if let Ok(map) = value.cast::<PyDict>() {
-            // A copy, because `str()` of a value may change the dictionary.
+            // A copy of the items, because `str()` of a value may change the dictionary.
             self.container(map.items().as_any(), true)?;
         } else if value.is_instance_of::<PyList>()
             || value.is_instance_of::<PyTuple>()
@@ -160,7 +160,7 @@ impl<'py> Writer<'py> {
         Ok(())
     }
 
-    /// Keys become text the way Python's own encoder does it: `True` is "true", 1 is "1", the rest is `str()`.
+    /// Writes a key as Python's own encoder does: `True` as "true", 1 as "1", other keys as their `str()`.
     fn key(&mut self, key: &Bound<'py, PyAny>) -> PyResult<()> {
         if let Ok(text) = key.cast::<PyString>() {
             return self.string(text);
@@ -174,7 +174,7 @@ impl<'py> Writer<'py> {
         self.string(&python::text(key)?)
     }
 
-    /// A subclass of int may print itself differently (an enum does): the plain number is what JSON holds.
+    /// Writes the plain number, even if a subclass of int has another `str()`, as an enum has.
     fn int(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(number) = value.extract::<i64>() {
             // Writing to a String cannot fail.
@@ -186,7 +186,7 @@ impl<'py> Writer<'py> {
         if let Ok(digits) = number.str() {
             self.text.push_str(&digits.to_string_lossy());
         } else {
-            // Python refuses to print a number of thousands of digits in decimal.
+            // Python refuses to print a number with thousands of digits in decimal.
             let format = PyTuple::new(py, ["#x"])?;
             let digits = python::call_method(&number, intern!(py, "__format__"), &format)?;
             self.string(digits.cast()?)?;
@@ -222,7 +222,7 @@ impl<'py> Writer<'py> {
         Ok(())
     }
 
-    /// Python text may hold lone surrogates, which UTF-8 cannot; JSON can, as an escape.
+    /// Writes text. Lone surrogates, which UTF-8 cannot hold, are escaped.
     fn string(&mut self, text: &Bound<'_, PyString>) -> PyResult<()> {
         self.check(text.len()?)?;
         if let Ok(text) = text.to_str() {

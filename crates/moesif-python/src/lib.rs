@@ -1,23 +1,24 @@
 //! `moesif._native`: the binding between Python and the core.
 //!
-//! In: Python objects, with the interpreter attached. Out: calls into the core, which holds all policy. Every class is
-//! frozen, with internal synchronisation; no lock is held while Python code runs, and no thread that is not Python's
-//! own ever runs Python. A panic in here or below becomes a counted loss, never an exception in the application.
+//! It reads Python objects and calls the core, which makes all decisions. Every class is frozen and
+//! synchronises itself. No lock is held while Python code runs, and native threads never run Python. A panic
+//! in this crate or in the core becomes a counted loss, never an exception in the application.
+//!
+//! Modules import only from lower layers; `crates/xtask/tests/layers.rs` checks that.
 
 mod api;
 mod callbacks;
 mod convert;
 mod django;
 mod environment;
+mod gc;
 mod guard;
 mod json;
 mod lifecycle;
 mod log;
-mod mask;
 mod outgoing;
 mod python;
-mod record;
-mod serving;
+mod request;
 mod settings;
 mod wsgi;
 
@@ -29,16 +30,23 @@ mod _native {
     #[pymodule_export]
     use crate::api::{ApiCall, ApiClient, document_json};
     #[pymodule_export]
-    use crate::django::{DjangoCall, DjangoCapture};
+    use crate::callbacks::{FailureLog, Step};
     #[pymodule_export]
-    use crate::lifecycle::{after_fork_in_child, callback_failed, finish, flush, stats};
+    use crate::django::{DjangoCall, DjangoCapture, RuleAnswer};
+    #[pymodule_export]
+    use crate::lifecycle::{after_fork_in_child, finish, flush, stats};
     #[pymodule_export]
     use crate::outgoing::{OutgoingCall, OutgoingCapture};
     #[pymodule_export]
-    use crate::serving::{ServedCall, link_outgoing_calls};
+    use crate::request::{Destination, ServedCall, link_outgoing_calls};
     #[pymodule_export]
-    use crate::wsgi::WsgiMiddleware;
+    use crate::settings::{ClientDefaults, client_defaults};
+    #[pymodule_export]
+    use crate::wsgi::{MiddlewareOptions, WsgiMiddleware};
 
+    /// Base URI of the hosted collector, the default of `BASE_URI`.
+    #[pymodule_export]
+    const DEFAULT_BASE_URI: &str = moesif::settings::DEFAULT_BASE_URI;
     /// Version of the package.
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");

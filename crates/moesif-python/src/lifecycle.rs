@@ -1,4 +1,4 @@
-//! Waiting for delivery, and the accounts.
+//! Flush, statistics, and what happens at exit and after a fork.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,16 +7,17 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-/// How long a wait goes on before signals are looked at.
+/// How often a wait checks for signals.
 const SIGNAL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Waits, without holding the interpreter, until everything recorded so far is settled.
+/// Waits, with the interpreter detached, until every event recorded so far is sent or dropped. Returns
+/// `false` if `timeout` seconds pass before that.
 #[pyfunction]
 #[pyo3(signature = (timeout=None))]
 pub(crate) fn flush(py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
     let timeout = timeout.map(|seconds| {
         Duration::try_from_secs_f64(seconds).map_err(|_| {
-            PyValueError::new_err(format!("timeout is {seconds}: expected a number of seconds from 0"))
+            PyValueError::new_err(format!("timeout is {seconds}: expected a number of seconds, 0 or more"))
         })
     });
     let flush = Flush::request(timeout.transpose()?);
@@ -30,7 +31,7 @@ pub(crate) fn flush(py: Python<'_>, timeout: Option<f64>) -> PyResult<bool> {
     Ok(settled)
 }
 
-/// The last flush of a process: says in one line what it could not deliver.
+/// Flushes for the last time in a process, and logs in one line how many events could not be delivered.
 #[pyfunction]
 pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
     let Some(flush) = LastFlush::begin() else {
@@ -41,7 +42,7 @@ pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
         interrupted = py.check_signals();
     }
     if interrupted.is_err() {
-        // Whoever interrupts an end wants it now.
+        // An interrupt means that the process is to end now.
         flush.abandon();
     }
     crate::log::drain(py);
@@ -58,19 +59,13 @@ pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
     interrupted
 }
 
-/// In the child of a fork: leaves what the parent had, at once instead of when the first request comes.
+/// Called in a forked child: drops the parent's state now, not only when the first request comes.
 #[pyfunction]
 pub(crate) fn after_fork_in_child() {
     moesif::runtime::after_fork_in_child();
 }
 
-/// Counts a failure of a function of the settings that Python has called.
-#[pyfunction]
-pub(crate) fn callback_failed() {
-    moesif::runtime::callback_failed();
-}
-
-/// What became of every event, as a dictionary.
+/// Returns the statistics of the process as a dictionary.
 #[pyfunction]
 pub(crate) fn stats(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let stats = moesif::runtime::stats();

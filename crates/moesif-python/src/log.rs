@@ -1,8 +1,9 @@
-//! Messages to the application's own logging, on the application's own threads.
+//! Logs messages through Python's `logging`, on threads of the application.
 //!
-//! Loggers are `moesif.settings`, `moesif.callbacks`, `moesif.delivery` and `moesif.governance`; the facade has `moesif.client`,
-//! `moesif.outgoing` and `moesif`. The root logger, its
-//! handlers and levels are never touched (`docs/guarantees.md`, I-17). Logging that fails is nobody's problem: the message is gone.
+//! The loggers are `moesif.settings`, `moesif.callbacks`, `moesif.delivery` and `moesif.governance`. The
+//! Python part has `moesif.client`, `moesif.outgoing`, `moesif.django` and `moesif`. The root logger is never
+//! changed, nor are its handlers and levels (`docs/guarantees.md`, I-17). If logging fails, the message is
+//! lost.
 
 use moesif::diagnostics::{Severity, Topic, drain_diagnostics};
 use pyo3::intern;
@@ -11,10 +12,10 @@ use pyo3::types::PyDict;
 
 use crate::python;
 
-/// The logger of what keeps governance rules from being applied.
+/// Logger of messages about governance rules.
 pub(crate) const GOVERNANCE: &str = "moesif.governance";
 
-/// Logs a warning, with the traceback of `cause` where there is one.
+/// Logs a warning, with the traceback of `cause`.
 pub(crate) fn warn(py: Python<'_>, logger: &str, message: &str, cause: Option<&PyErr>) {
     log(py, logger, "warning", message, cause);
 }
@@ -26,19 +27,19 @@ fn log(py: Python<'_>, logger: &str, level: &str, message: &str, cause: Option<&
         let logger = python::call_method(&logging, intern!(py, "getLogger"), &name)?;
         let extra = PyDict::new(py);
         if let Some(cause) = cause {
-            // Its parts: before Python 3.12, the traceback is not with the value.
+            // Before Python 3.12 the value does not have the traceback, so pass all three parts.
             let traceback = cause.traceback(py);
             extra.set_item("exc_info", (cause.get_type(py), cause.value(py), traceback))?;
         }
         let method = logger.getattr(level)?;
-        // The message is an argument, so that a percent sign in it is a percent sign.
+        // The message is an argument, because it may have percent signs.
         let arguments = ("%s", message).into_pyobject(py)?;
         python::call(&method, &arguments, Some(&extra)).map(drop)
     };
     drop(attempt());
 }
 
-/// Logs what the worker threads had to say.
+/// Logs the messages of native threads.
 pub(crate) fn drain(py: Python<'_>) {
     for diagnostic in drain_diagnostics() {
         let level = match diagnostic.severity {
@@ -56,7 +57,7 @@ pub(crate) fn drain(py: Python<'_>) {
     }
 }
 
-/// `DEBUG`: the `moesif` logger lets everything through, and writes to stderr if nobody else would.
+/// Sets the `moesif` logger to DEBUG. Adds a handler for stderr if there is no handler.
 #[expect(clippy::disallowed_methods, reason = "a middleware is being made: nothing is being served")]
 pub(crate) fn enable_debug(py: Python<'_>) -> PyResult<()> {
     let logging = py.import("logging")?;

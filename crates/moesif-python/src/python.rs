@@ -1,15 +1,15 @@
-//! Calls that may run Python code: the application's, a server's, a library's.
+//! Calls that may run Python code of the application, a server or a library.
 //!
-//! Before 3.14, an interpreter that is being finalised ends a thread that asks for it by unwinding the thread's whole stack. A
-//! daemon thread of the application may well be below a frame of ours then, and frames of Rust cannot take part in that: the
-//! process would be aborted. So the thread stops here for good, as it does from 3.14 on anyway, and the process ends as it would
-//! without us.
+//! Before Python 3.14, a finalising interpreter ends a daemon thread by unwinding its whole stack, when the
+//! thread next asks for the interpreter. If frames of ours are on that stack, the process aborts, because
+//! Rust frames cannot be unwound this way. So the thread stops here for good, as it does from 3.14 on, and
+//! the process ends as without us.
 //!
-//! Python's functions are declared to the compiler as never unwinding. A frame between one of them and [`stopping`] must
-//! therefore have nothing to clean up, or the unwinding ends in it, and the process with it: each function here is one such
-//! frame, never inlined, that owns nothing. What is passed on is made, and dropped, by the caller.
+//! Rust assumes that Python's functions never unwind. So a frame between one of them and [`stopping`] must
+//! have nothing to clean up, or unwinding aborts the process there. Each function here has one such frame: it
+//! is never inlined and owns nothing. The caller makes and drops what is passed to it.
 
-#![expect(clippy::disallowed_methods, reason = "this is the module others are to use instead")]
+#![expect(clippy::disallowed_methods, reason = "other modules use this one instead")]
 
 use std::thread;
 
@@ -89,7 +89,7 @@ pub(crate) fn iterate<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Py
     stopping(|| enter(object))
 }
 
-/// `next(iterator)`; nothing at its end.
+/// `next(iterator)`, or `None` at its end
 pub(crate) fn next<'py>(iterator: &mut Bound<'py, PyIterator>) -> PyResult<Option<Bound<'py, PyAny>>> {
     #[inline(never)]
     fn enter<'py>(iterator: &mut Bound<'py, PyIterator>) -> Option<PyResult<Bound<'py, PyAny>>> {
@@ -113,7 +113,7 @@ pub(crate) fn text<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyStr
     stopping(|| enter(object))
 }
 
-/// `isinstance(object, collections.abc.Mapping)`: of a class that is no dictionary, the answer comes from Python code.
+/// `isinstance(object, collections.abc.Mapping)`, which may run Python code unless the object is a dictionary
 pub(crate) fn is_mapping(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     #[inline(never)]
     fn enter(object: &Bound<'_, PyAny>, class: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -136,8 +136,8 @@ pub(crate) fn truth(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     stopping(|| enter(object))
 }
 
-/// Nothing in the place of an `Exception`. What is none (an exit, an interrupt that arrives meanwhile) is the host's, and travels
-/// on (`docs/guarantees.md`, I-19).
+/// Returns `None` instead of an `Exception`. Raises anything else: an exit, or an interrupt that arrives
+/// meanwhile, belongs to the host (`docs/guarantees.md`, I-19).
 pub(crate) fn if_possible<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -146,7 +146,7 @@ pub(crate) fn if_possible<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Op
     }
 }
 
-/// Runs one of the frames above; an unwinding that is not a panic of ours goes no further.
+/// Runs one of the frames above. Parks the thread for ever if it is unwound by anything but a panic of ours.
 fn stopping<T>(enter: impl FnOnce() -> T) -> T {
     let stop = StopUnwinding;
     let result = enter();
@@ -158,7 +158,7 @@ struct StopUnwinding;
 
 impl Drop for StopUnwinding {
     fn drop(&mut self) {
-        // A panic may pass: pyo3 turns it into an exception.
+        // A panic goes on: pyo3 turns it into an exception.
         while !thread::panicking() {
             thread::park();
         }

@@ -1,6 +1,6 @@
-//! A settings dictionary, checked by the core, and the functions in it.
+//! Reads a settings dictionary and has the core check it.
 
-use moesif::settings::Parsed;
+use moesif::settings::{Parsed, keys};
 use moesif::{Integration, Settings, settings::Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -8,9 +8,10 @@ use pyo3::types::{PyBool, PyFloat, PyInt, PyMapping, PyString};
 
 use crate::{environment, log};
 
-/// Checks settings and the environment. Warnings go to the `moesif.settings` logger.
+/// Checks settings and the environment, and logs warnings to `moesif.settings`.
 ///
-/// Raises `ValueError` for a value an option cannot take and `TypeError` for settings that are no mapping.
+/// Raises `ValueError` for a value that an option cannot take, `TypeError` for settings that are not a
+/// mapping.
 pub(crate) fn parse(
     given: Option<&Bound<'_, PyAny>>,
     py: Python<'_>,
@@ -27,9 +28,7 @@ pub(crate) fn parse(
     Ok(settings)
 }
 
-/// The same, without a word.
-///
-/// Raises what [`parse`] raises.
+/// Does as [`parse`], but logs nothing.
 pub(crate) fn check(
     given: Option<&Bound<'_, PyAny>>,
     py: Python<'_>,
@@ -54,10 +53,43 @@ pub(crate) fn check(
     .map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-/// The function under a key. Whether it is one has been checked.
+/// Returns the function under a key. The core has checked that it is one.
 pub(crate) fn function(settings: Option<&Bound<'_, PyAny>>, key: &str) -> Option<Py<PyAny>> {
     let value = settings?.get_item(key).ok()?;
     value.is_callable().then(|| value.unbind())
+}
+
+/// What an API client uses where its own configuration sets nothing.
+#[pyclass(frozen, get_all, module = "moesif._native")]
+pub(crate) struct ClientDefaults {
+    /// `APPLICATION_ID` of the settings, or else of the environment.
+    application_id: Option<String>,
+    /// The collector that the settings name: `BASE_URI`, or else `LOCAL_MOESIF_BASEURL`.
+    base_uri: Option<String>,
+    /// The collector that the environment names: `MOESIF_BASE_URI`.
+    environment_base_uri: Option<String>,
+}
+
+/// Returns the defaults of an API client next to a middleware with these settings. The settings are not
+/// checked.
+#[pyfunction]
+pub(crate) fn client_defaults(
+    py: Python<'_>,
+    settings: Option<&Bound<'_, PyAny>>,
+) -> PyResult<ClientDefaults> {
+    let text = |key| {
+        let value = settings?.get_item(key).ok()?;
+        value.extract::<String>().ok().filter(|text| !text.trim().is_empty())
+    };
+    let application_id = match text(keys::APPLICATION_ID.name()) {
+        Some(id) => Some(id),
+        None => environment::option(py, keys::APPLICATION_ID.name())?,
+    };
+    Ok(ClientDefaults {
+        application_id,
+        base_uri: text(keys::BASE_URI.name()).or_else(|| text(keys::LOCAL_MOESIF_BASEURL.name())),
+        environment_base_uri: environment::option(py, keys::BASE_URI.name())?,
+    })
 }
 
 fn value_of(value: &Bound<'_, PyAny>) -> Value {
@@ -78,7 +110,7 @@ fn value_of(value: &Bound<'_, PyAny>) -> Value {
     }
 }
 
-/// The text in a list, tuple or set of text.
+/// Returns the names in a list, tuple or set of text.
 #[expect(clippy::disallowed_methods, reason = "a middleware is being made: nothing is being served")]
 fn names(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
     if value.cast::<PyMapping>().is_ok() {
@@ -87,7 +119,7 @@ fn names(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
     value.try_iter().ok()?.map(|item| item.ok()?.extract::<String>().ok()).collect()
 }
 
-/// How Python shows a value, cut to a line.
+/// Returns the `repr()` of a value, shortened to fit a message.
 fn shown(value: &Bound<'_, PyAny>) -> String {
     const LONGEST: usize = 80;
     let shown =

@@ -8,7 +8,7 @@ use moesif_wire::{Direction, header};
 use crate::api::Api;
 use crate::call::{Exchange, Policy, host, is_under};
 use crate::delivery::{Delivery, Pipeline};
-use crate::diagnostics::{Severity, Topic, diagnostics};
+use crate::diagnostics::{Severity, Topic, diagnostics, is_verbose};
 use crate::process::{ProcessLocal, process_id};
 use crate::rules::Governance;
 use crate::runtime::{self, Runtime, runtime};
@@ -38,6 +38,9 @@ static ANNOUNCED: AtomicU32 = AtomicU32::new(0);
 
 /// Logs under `DEBUG` what happened to the record of a call. Leaves out the query of its URI.
 fn log_outcome(exchange: &Exchange, outcome: &str) {
+    if !is_verbose() {
+        return;
+    }
     diagnostics().debug(|| {
         let uri = exchange.uri().split(['?', '#']).next().unwrap_or_default();
         let status = exchange.status().map_or_else(|| "no response".to_owned(), |status| status.to_string());

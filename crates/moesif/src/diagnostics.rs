@@ -57,6 +57,11 @@ pub fn be_verbose() {
     VERBOSE.store(true, Ordering::Relaxed);
 }
 
+/// Returns whether debug messages are kept. One load of a flag, for code that runs with every request.
+pub(crate) fn is_verbose() -> bool {
+    VERBOSE.load(Ordering::Relaxed)
+}
+
 static DIAGNOSTICS: ProcessLocal<Diagnostics> = ProcessLocal::new();
 
 /// Returns the messages of this process.
@@ -98,7 +103,7 @@ impl Diagnostics {
 
     /// Adds a debug message about delivery, if those are kept.
     pub(crate) fn debug(&self, message: impl FnOnce() -> String) {
-        if VERBOSE.load(Ordering::Relaxed) {
+        if is_verbose() {
             self.report(Severity::Debug, message());
         }
     }

@@ -24,7 +24,7 @@
 //! # Ok::<(), moesif::SettingsError>(())
 //! ```
 //!
-//! Modules, from the bottom up. Each may import only those above it in this list (`tests/layers.rs` checks that):
+//! Modules, from the bottom up. Each may import only those above it in this list (`crates/xtask/tests/layers.rs` checks that):
 //!
 //! | Module | Does |
 //! |---|---|

@@ -22,11 +22,11 @@ def for_name(host: str) -> str:
     return f"check the spelling of BASE_URI, or of the proxy's variable. To try the lookup, run: getent hosts {host}"
 
 
-def for_no_answer(client: _native.ApiClient, problem: str, *, is_tls: bool) -> str:
+def for_no_answer(client: _native.ApiClient, outcome: Outcome, *, is_tls: bool) -> str:
     """Return the advice for a server that accepts connections but sends no HTTP answer."""
-    if "CONNECT proxy" in problem:
+    if outcome.cause == "proxy":
         return _for_proxy(client)
-    if "certificate" in problem:
+    if outcome.cause == "certificate":
         return (
             "if your own authority issued the certificate, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to the PEM file of "
             "that authority. If the certificate is for another name, set BASE_URI to that name"

@@ -81,7 +81,7 @@ def _get_configuration(client: _native.ApiClient, *, is_tls: bool) -> Verdict:
     outcome = execute(client.get("/v1/config", client.request_timeout))
     problem = outcome.problem or "no answer"
     if outcome.status == 0:
-        return Verdict(step, is_good=False, found=problem, advice=advice.for_no_answer(client, problem, is_tls=is_tls))
+        return Verdict(step, is_good=False, found=problem, advice=advice.for_no_answer(client, outcome, is_tls=is_tls))
     if outcome.problem is not None:
         return Verdict("answer", is_good=False, found=problem, advice=advice.for_answer(client, outcome))
     if outcome.status != 200 or not _is_json_object(outcome.body):  # noqa: PLR2004 - a collector's answer

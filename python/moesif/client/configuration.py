@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import os
 from typing import TYPE_CHECKING, Any, Final
 
+from moesif import _native
 from moesif.version import __version__
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Configuration:
     #: The address of the collector. If no program has set it, the first of these applies: ``MOESIF_BASE_URI`` in
     #: the environment, the settings of the middleware with the same application id, the settings of the newest
     #: middleware, the default.
-    BASE_URI: str = Unset("https://api.moesif.net")
+    BASE_URI: str = Unset(_native.DEFAULT_BASE_URI)
     #: The application id of controllers that are created without a client.
     application_id: str = "SET_ME"
     #: The value of the ``User-Agent`` header.
@@ -73,19 +73,17 @@ class Configuration:
         vars(self).update({name: value for name, value in given.items() if value is not None})
 
 
-#: The address settings of each middleware, by application id. The newest middleware is the last entry. The
-#: dictionary is never changed, only replaced, because other threads read it.
-_middleware_addresses: dict[object, dict[str, Any]] = {}
+#: The collector in the settings of each middleware (``None`` if they have no address), by application id. The newest
+#: middleware is the last entry. The dictionary is never changed, only replaced, because other threads read it.
+_middleware_addresses: dict[object, str | None] = {}
 
 
 def follow(settings: Mapping[str, Any] | None) -> None:
-    """Remember the address of a middleware. Clients without an address use it, as with moesifapi."""
+    """Remember the collector of a middleware. Clients without an address use it, as with moesifapi."""
     global _middleware_addresses  # noqa: PLW0603 - replaced as a whole
-    settings = settings or {}
-    address = {name: settings[name] for name in ("BASE_URI", "LOCAL_MOESIF_BASEURL") if settings.get(name)}
-    application_id = settings.get("APPLICATION_ID") or os.environ.get("MOESIF_APPLICATION_ID")
-    others = {key: value for key, value in _middleware_addresses.items() if key != application_id}
-    _middleware_addresses = {**others, application_id: address}
+    defaults = _native.client_defaults(settings)
+    others = {key: value for key, value in _middleware_addresses.items() if key != defaults.application_id}
+    _middleware_addresses = {**others, defaults.application_id: defaults.base_uri}
 
 
 def base_uri_for(configuration: Configuration) -> dict[str, Any]:
@@ -93,9 +91,10 @@ def base_uri_for(configuration: Configuration) -> dict[str, Any]:
     if not isinstance(configuration.BASE_URI, Unset):
         return {"BASE_URI": configuration.BASE_URI}
     addresses = _middleware_addresses
-    if os.environ.get("MOESIF_BASE_URI") or not addresses:
+    if not addresses or _native.client_defaults(None).environment_base_uri is not None:
         return {}
-    return addresses.get(configuration.application_id, next(reversed(addresses.values())))
+    base_uri = addresses.get(configuration.application_id, next(reversed(addresses.values())))
+    return {} if base_uri is None else {"BASE_URI": base_uri}
 
 
 def copy_for_client(configuration: Configuration | None, application_id: str) -> Configuration:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import socket
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from moesif.client.semaphores import task_semaphore, thread_semaphore
 
@@ -30,13 +30,15 @@ class Outcome(NamedTuple):
     """The outcome of a request.
 
     ``status`` is 0 if no answer came. ``problem`` is a sentence if something went wrong. ``fields`` are the
-    header fields of the answer.
+    header fields of the answer. ``cause`` is set if no answer came because the TLS certificate was not accepted
+    or the proxy refused the connection.
     """
 
     status: int
     fields: list[tuple[str, str]]
     body: bytes
     problem: str | None
+    cause: Literal["certificate", "proxy"] | None = None
 
 
 class _NotSentError(Exception):
@@ -48,9 +50,9 @@ _NO_PERMIT = "other requests were under way"
 
 def execute(call: _native.ApiCall) -> Outcome:
     """Send a request and wait for its outcome. If the wait is interrupted, no further attempt is made."""
-    deadline = time.monotonic() + call.patience
+    deadline = time.monotonic() + call.timeout
     semaphore = thread_semaphore(call.base_uri)
-    if not semaphore.acquire(call.patience):
+    if not semaphore.acquire(call.timeout):
         return _not_sent(_NO_PERMIT)
     try:
         with _started(call, deadline) as (readable, timeout):
@@ -74,8 +76,8 @@ async def execute_async(call: _native.ApiCall) -> Outcome:
 
     loop = asyncio.get_running_loop()
     semaphore = task_semaphore(loop, call.base_uri)
-    deadline = time.monotonic() + call.patience
-    if not await semaphore.acquire(loop, call.patience):
+    deadline = time.monotonic() + call.timeout
+    if not await semaphore.acquire(loop, call.timeout):
         return _not_sent(_NO_PERMIT)
     try:
         with _started(call, deadline) as (readable, timeout):
@@ -114,10 +116,7 @@ def _started(call: _native.ApiCall, deadline: float) -> Iterator[tuple[socket.so
 
 
 def _outcome(call: _native.ApiCall) -> Outcome:
-    outcome = call.outcome()
-    if outcome is None:
-        return Outcome(0, [], b"", f"no answer came within {call.patience:g} s")
-    return Outcome(*outcome)
+    return call.outcome() or Outcome(0, [], b"", f"no answer came within {call.timeout:g} s")
 
 
 def _not_sent(reason: str) -> Outcome:

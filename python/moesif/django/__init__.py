@@ -1,4 +1,4 @@
-"""The Django middleware, for every Django from 1.9 on. Only importing this module imports Django."""
+"""The Django middleware, for Django 1.9 and later. The rest of the package does not import Django."""
 
 from moesif.django.masks import MaskData
 from moesif.django.middleware import MoesifMiddleware

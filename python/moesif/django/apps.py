@@ -1,4 +1,4 @@
-"""What being listed in ``INSTALLED_APPS`` adds: ``manage.py check`` looks at ``MOESIF_MIDDLEWARE``."""
+"""The Django application. Listed in ``INSTALLED_APPS``, it makes ``manage.py check`` check ``MOESIF_MIDDLEWARE``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["MoesifConfig"]
 
 
 class MoesifConfig(AppConfig):  # type: ignore[misc]
-    """The application ``moesifdjango``. It has no models; listing it is optional."""
+    """The application ``moesifdjango``. It has no models, and listing it is optional."""
 
     name = "moesifdjango"
     verbose_name = "Moesif"
@@ -26,7 +26,7 @@ class MoesifConfig(AppConfig):  # type: ignore[misc]
 
 
 def check_settings(**_keywords: Any) -> list[Any]:
-    """Report settings that the middleware would refuse, in a project that has them or the middleware."""
+    """Report settings that the middleware would refuse, in a project that has the settings or the middleware."""
     given = middleware_settings()
     listed = getattr(settings, "MIDDLEWARE", None)
     if listed is None:
@@ -37,5 +37,11 @@ def check_settings(**_keywords: Any) -> list[Any]:
     try:
         capture_of(given)
     except ImproperlyConfigured as error:
-        return [Error(str(error), hint="docs/options.md tells what each option can be.", id="moesif.E001")]
+        return [
+            Error(
+                str(error),
+                hint="Set the option in MOESIF_MIDDLEWARE, or as MOESIF_<OPTION> in the environment.",
+                id="moesif.E001",
+            )
+        ]
     return []

@@ -1,4 +1,4 @@
-"""Masking by hand, as existing code and tests call it. Events are masked by the core, which keeps header names."""
+"""Masking functions for existing code that calls them. Events are masked by the core, which keeps header names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["MaskData"]
 
 
 class MaskData:
-    """Removes headers and keys. What it is given stays as it is; ``None`` for the masks asks for nothing."""
+    """Removes headers and keys from copies. The arguments stay unchanged. Masks of ``None`` remove nothing."""
 
     @staticmethod
     def mask_headers(headers: Mapping[str, Any] | None, masks: Iterable[str] | None) -> Mapping[str, Any] | None:
@@ -21,12 +21,12 @@ class MaskData:
 
     @staticmethod
     def mask_body(body: Any, masks: Iterable[str] | None) -> Any:
-        """Return JSON-like data without the keys in ``masks``, at any depth. What is no container stays as it is."""
+        """Return JSON-like data without the keys in ``masks``, at any depth. Other data is returned as it is."""
         return body if masks is None else _without(body, frozenset(_names(masks)))
 
 
 def _names(masks: Iterable[str]) -> Iterable[str]:
-    """Return the names in a list of them, or in a text with commas, as the settings take it."""
+    """Return the names in a list, or in a text with commas. The settings allow both."""
     return [name.strip() for name in masks.split(",")] if isinstance(masks, str) else masks
 
 

@@ -1,7 +1,7 @@
-"""The middleware: where a request passes on its way to the view and its response on the way back.
+"""The middleware, which sees each request on its way to the view and each response on its way back.
 
-What is recorded, and how, is the native core's; which functions of the settings are asked is decided in
-``moesif.django.functions``. A fault in here costs the record, never the request.
+The native module records them. ``moesif.django.sequence`` decides which functions of the settings are called. A fault
+in this module costs the record, never the request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from django.http import HttpResponse
 from moesif import _native
 from moesif.client import MoesifAPIClient
 from moesif.client.configuration import follow
-from moesif.django.functions import Functions, iscoroutinefunction, run, run_async, run_without_waiting
+from moesif.django.functions import iscoroutinefunction
+from moesif.django.invocations import run, run_async, run_without_awaiting
+from moesif.django.sequence import Functions
 from moesif.django.streams import record_stream
 from moesif.lazy import lazy_property
 from moesif.outgoing.capturing import start_for_middleware
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from moesif.client import ApiController
-    from moesif.django.functions import Steps
+    from moesif.django.invocations import Invocations
 
     Request: TypeAlias = Any
     Response: TypeAlias = Any
@@ -38,21 +40,21 @@ if TYPE_CHECKING:
 __all__ = ["MoesifMiddleware"]
 
 _SETTINGS = "MOESIF_MIDDLEWARE"
-#: The options that say where requests go. What is said about the others has been said when the middleware was made.
-_OF_COLLECTOR = ("APPLICATION_ID", "BASE_URI", "LOCAL_MOESIF_BASEURL", "CONNECT_TIMEOUT", "REQUEST_TIMEOUT")
+#: The options of an API client. Warnings about all options were logged when the middleware was made.
+_CLIENT_OPTIONS = ("APPLICATION_ID", "BASE_URI", "LOCAL_MOESIF_BASEURL", "CONNECT_TIMEOUT", "REQUEST_TIMEOUT")
 _logger = logging.getLogger("moesif.django")
 
 
 class MoesifMiddleware(ProfileUpdates):
-    """Captures the calls a Django project serves: list it in ``MIDDLEWARE``, its options in ``MOESIF_MIDDLEWARE``.
+    """Captures the calls a Django project serves. List it in ``MIDDLEWARE``, and its options in ``MOESIF_MIDDLEWARE``.
 
-    It serves synchronous and asynchronous stacks, each in its own way. docs/options.md has the options; each that is
-    no function may come from the environment as ``MOESIF_<OPTION>`` instead. Only ``APPLICATION_ID`` is required.
-    Making the middleware opens no connection and starts no thread: both happen with the first request of a process.
+    It works in synchronous and asynchronous stacks. Only the option ``APPLICATION_ID`` is required. Every option that
+    is not a function can also be set in the environment, as ``MOESIF_<OPTION>``. Making the middleware opens no
+    connection and starts no thread: both happen with the first request of a process.
 
     Raises ``ImproperlyConfigured`` for settings that cannot be used, naming the option, the value and what is expected.
     Serving a request raises only what the rest of the stack raises. ``get_response`` may be ``None`` for an object that
-    serves nothing.
+    serves no requests.
     """
 
     sync_capable = True
@@ -76,19 +78,19 @@ class MoesifMiddleware(ProfileUpdates):
 
     @lazy_property
     def client(self) -> MoesifAPIClient:
-        """The API of the collector of these settings, whose calls raise where the helpers log."""
+        """API client for the collector of these settings. Its calls raise what ``update_user`` and others log."""
         settings = self.settings or {}
         return MoesifAPIClient.from_native(
-            _native.ApiClient({name: settings[name] for name in _OF_COLLECTOR if name in settings})
+            _native.ApiClient({name: settings[name] for name in _CLIENT_OPTIONS if name in settings})
         )
 
     @property
     def api_client(self) -> ApiController:
-        """The calls of ``client``."""
+        """The methods of ``client``, in one object."""
         return self.client.api
 
     def __call__(self, request: Request) -> Response:
-        """Serve one request; in an asynchronous stack, return the coroutine that does."""
+        """Serve one request. In an asynchronous stack, return the coroutine that serves it."""
         if self._is_async:
             return self._serve(request)
         call = self._begin(request)
@@ -98,7 +100,7 @@ class MoesifMiddleware(ProfileUpdates):
         try:
             response = None
             if call.is_governed:
-                self._guarded(self._functions.identify_early(call, request))
+                self._guarded(self._functions.ask_early(call, request))
                 response = answer_of_rules(call, request)
             if response is None:
                 response = self.get_response(request)  # type: ignore[misc]
@@ -120,17 +122,17 @@ class MoesifMiddleware(ProfileUpdates):
         try:
             response = None
             if call.is_governed:
-                await self._guarded_async(self._functions.identify_early(call, request))
+                await self._guarded_async(self._functions.ask_early(call, request))
                 response = answer_of_rules(call, request)
             if response is None:
                 response = await self.get_response(request)  # type: ignore[misc]
         except asyncio.CancelledError:
-            # The client has gone: there is no response, not even a failed one.
+            # The client has disconnected: there is no response, not even a failed one.
             await self._guarded_async(self._failed(call, request))
             raise
         except GeneratorExit:
-            # The same, and nothing can be awaited any more.
-            self._guarded(self._failed(call, request), run_without_waiting)
+            # The client has disconnected, and nothing can be awaited any more.
+            self._guarded(self._failed(call, request), run_without_awaiting)
             raise
         except BaseException:
             call.fail()
@@ -142,24 +144,24 @@ class MoesifMiddleware(ProfileUpdates):
             leave(serving)
         return response
 
-    # What belongs to a request is kept on that request: the object is shared by all threads.
+    # The state of a request is kept on that request: all threads share the middleware.
 
     def process_request(self, request: Request) -> Response | None:
-        """Begin the record of a request, in ``MIDDLEWARE_CLASSES``. Return the answer of a rule, where one answers."""
+        """Start the record of a request, in ``MIDDLEWARE_CLASSES``. Return the answer of a rule, if one blocks it."""
         call = self._begin(request)
         setattr(request, self._attribute, call)
         if call is None:
             return None
-        # Whoever answers, the end of its record ends that too: nothing has to be kept that would.
+        # The token is not needed: the end of the record also ends the span.
         call.enter()
         if not call.is_governed:
             return None
-        self._guarded(self._functions.identify_early(call, request))
+        self._guarded(self._functions.ask_early(call, request))
         return answer_of_rules(call, request)
 
     def process_response(self, request: Request, response: Response) -> Response:
-        """End it with the response, whoever has made that."""
-        # A middleware before this one may have answered, so that the request never got here.
+        """Record the response and end the record, in ``MIDDLEWARE_CLASSES``."""
+        # If a middleware before this one has answered, process_request was not called.
         call = request.__dict__.pop(self._attribute, None) or self._begin(request)
         if call is not None:
             self._guarded(self._respond(call, request, response))
@@ -176,8 +178,8 @@ class MoesifMiddleware(ProfileUpdates):
             self._report(error)
             return None
 
-    def _respond(self, call: _native.DjangoCall, request: Request, response: Response) -> Steps:
-        """Record an answer. Functions are asked now, while all they may look at is there."""
+    def _respond(self, call: _native.DjangoCall, request: Request, response: Response) -> Invocations:
+        """Record a response. Functions are called now, while the request and the response still have everything."""
         call.respond(request, response)
         if not (yield from self._functions.ask(call, request, response)):
             call.skip()
@@ -186,29 +188,29 @@ class MoesifMiddleware(ProfileUpdates):
         else:
             yield from self._functions.end(call)
 
-    def _failed(self, call: _native.DjangoCall, request: Request) -> Steps:
-        """End the record of a call that no response came of: functions are asked all the same."""
+    def _failed(self, call: _native.DjangoCall, request: Request) -> Invocations:
+        """End the record of a call without a response. Functions are called all the same."""
         if (yield from self._functions.ask(call, request, None)):
             yield from self._functions.end(call)
         else:
             call.skip()
 
     def _ended(self, call: _native.DjangoCall) -> None:
-        """End the record of a stream that is over, or was given up."""
+        """End the record of a stream that has ended or was closed early."""
         self._guarded(self._functions.end(call))
 
     async def _ended_async(self, call: _native.DjangoCall) -> None:
         await self._guarded_async(self._functions.end(call))
 
-    def _guarded(self, steps: Steps, take: Callable[[Steps], None] = run) -> None:
+    def _guarded(self, invocations: Invocations, run: Callable[[Invocations], None] = run) -> None:
         try:
-            take(steps)
+            run(invocations)
         except Exception as error:
             self._report(error)
 
-    async def _guarded_async(self, steps: Steps) -> None:
+    async def _guarded_async(self, invocations: Invocations) -> None:
         try:
-            await run_async(steps)
+            await run_async(invocations)
         except Exception as error:
             self._report(error)
 
@@ -223,25 +225,24 @@ class MoesifMiddleware(ProfileUpdates):
 
 
 def answer_of_rules(call: _native.DjangoCall, request: Request) -> Response | None:
-    """Return the answer of a governance rule, where one answers."""
+    """Return the answer of a governance rule, if one blocks the call."""
     answer = call.decide(request)
     if answer is None:
         return None
-    status, body = answer
-    # As the core has written it: the project's charset is not asked.
-    response = HttpResponse(body.encode(), status=status)
-    # Its headers are the rule's, all of them.
+    # Bytes, because text would be encoded in the project's charset.
+    response = HttpResponse(answer.body.encode(), status=answer.status)
+    # The response has the headers of the rule and no others.
     del response["Content-Type"]
     return response
 
 
 def middleware_settings() -> Mapping[str, Any] | None:
-    """Return ``MOESIF_MIDDLEWARE``, where the project has it."""
+    """Return ``MOESIF_MIDDLEWARE``, or ``None`` if the project does not have it."""
     return getattr(django_settings, _SETTINGS, None)
 
 
 def capture_of(settings: Mapping[str, Any] | None) -> _native.DjangoCapture:
-    """Check settings. Raises ``ImproperlyConfigured`` for what cannot be used."""
+    """Check settings. Raises ``ImproperlyConfigured`` if they cannot be used."""
     try:
         return _native.DjangoCapture(settings, django_settings)
     except (TypeError, ValueError) as error:
@@ -254,7 +255,7 @@ def _mark_coroutine_function(middleware: MoesifMiddleware) -> None:
     try:
         from asgiref.sync import markcoroutinefunction
     except ImportError:
-        # Django 3.1 to 4.1, in the way Django's own middlewares did it.
+        # Django 3.1 to 4.1: as Django's own middlewares did it.
         middleware._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]  # noqa: SLF001
     else:
         markcoroutinefunction(middleware)

@@ -8,4 +8,4 @@ __all__ = ["MoesifMiddlewarePre19"]
 
 
 class MoesifMiddlewarePre19(MoesifMiddleware):
-    """``MoesifMiddleware`` under the name it has had for ``MIDDLEWARE_CLASSES``: any name works there."""
+    """``MoesifMiddleware`` under its older name. Either works in ``MIDDLEWARE_CLASSES``."""

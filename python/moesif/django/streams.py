@@ -1,4 +1,4 @@
-"""Streaming responses: each chunk is recorded as it passes, and the call ends with the stream."""
+"""Streaming responses: each chunk is recorded as it passes, and the record ends with the stream."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def record_stream(
     end: Callable[[], None],
     end_async: Callable[[], Awaitable[None]],
 ) -> None:
-    """Put a recording iterator in the place of a response's content; one of ``end`` and ``end_async`` is called, once.
+    """Replace a response's content by a recording iterator. It calls one of ``end`` and ``end_async``, once.
 
-    Django closes the iterator with the response, whether or not all of it was sent.
+    Django closes the iterator with the response, even if not all of it was sent.
     """
     if getattr(response, "is_async", False):
         response.streaming_content = _AsyncStream(aiter(response.streaming_content), call, end, end_async)
@@ -32,7 +32,7 @@ def record_stream(
 
 
 class _Ending:
-    """The end of a stream, which comes once."""
+    """Ends the record of a stream once."""
 
     def __init__(self, call: _native.DjangoCall, end: Callable[[], None]) -> None:
         self._call = call
@@ -59,7 +59,7 @@ class _Stream(_Ending):
         return self
 
     def close(self) -> None:
-        # What it was made of leads back to the response.
+        # The iterator may refer to the response: drop it, so that there is no cycle.
         self._chunks = iter(())
         super().close()
 
@@ -103,7 +103,7 @@ class _AsyncStream(_Ending):
         try:
             chunk = await anext(self._chunks)
         except StopAsyncIteration:
-            # Functions can be awaited here, and no longer when the response is closed.
+            # Functions can be awaited here, but not when the response is closed.
             if not self._has_ended:
                 self._has_ended = True
                 await self._end_async()

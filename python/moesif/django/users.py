@@ -1,9 +1,9 @@
-"""Whose request it is, without leaving a trace.
+"""Finds the user of a request without side effects.
 
-``request.user`` is looked up when somebody asks for it, and asking has effects: the session is loaded and counts as
-accessed, so that the response varies by cookie, and a session that is not in order is deleted. None of that may happen
-because a call is recorded (``docs/guarantees.md``, I-12). So a user who is known already is read where Django keeps
-them, and one who is not is looked up in a copy of the session that cannot be changed, and forgotten afterwards.
+Django looks ``request.user`` up when it is first used. That loads the session and marks it as accessed, so the response
+varies by cookie; and it deletes an invalid session. Recording a call must not do that (``docs/guarantees.md``, I-12).
+So a user who is known already is read from where Django keeps them. Another is looked up with a copy of the session
+that cannot be changed.
 """
 
 from __future__ import annotations
@@ -19,33 +19,34 @@ try:
 except ImportError:
     sync_to_async: Any = None  # type: ignore[no-redef]
 
-#: Nobody has asked for the user yet.
+#: The user has not been looked up yet.
 UNKNOWN = object()
-#: The request knows of no users.
+#: The request has no user.
 NOBODY = object()
 
-#: Under which a session keeps its user: ``django.contrib.auth.SESSION_KEY``, which only projects with users can import.
+#: The key of the user in a session: ``django.contrib.auth.SESSION_KEY``, which only projects with users can import.
 SESSION_KEY = "_auth_user_id"
 
 _AUTH_MIDDLEWARE = "django.contrib.auth.middleware"
 
 
 def carried_user(request: Any) -> object:
-    """Return the user the request has been found to be of; ``UNKNOWN`` or ``NOBODY`` without one."""
+    """Return the user of a request if Django has looked them up, else ``UNKNOWN`` or ``NOBODY``."""
     attributes = request.__dict__
     user = attributes.get("user", NOBODY)
     if isinstance(user, LazyObject):
         lazy = user.__dict__
         user = lazy.get("_wrapped", empty)
         if user is empty:
-            # What we have found ourselves; but an asynchronous view asks auser(), which keeps its answer elsewhere.
+            # Not looked up as request.user. An asynchronous view uses auser(), which keeps the user elsewhere; or we
+            # have found the user ourselves.
             found = getattr(lazy.get("_setupfunc"), "found", UNKNOWN)
             user = attributes.get("_acached_user", attributes.get("_cached_user", found))
     return NOBODY if user is None else user
 
 
 def username(user: Any) -> str | None:
-    """Return the name of a user who is logged in."""
+    """Return the name of a user, or ``None`` if they are not logged in."""
     is_authenticated = user.is_authenticated
     # A method before Django 1.10.
     if not (is_authenticated() if callable(is_authenticated) else is_authenticated):
@@ -55,21 +56,21 @@ def username(user: Any) -> str | None:
 
 
 def session_key(request: Any) -> str | None:
-    """Return the key of the request's session, which is there without loading it."""
+    """Return the key of the request's session. This does not load the session."""
     return getattr(request.__dict__.get("session"), "session_key", None)
 
 
 def has_session(request: Any) -> bool:
-    """Whether there is anything to look a user up in."""
+    """Whether the request has a session to look a user up in."""
     try:
         return bool(session_key(request))
     except Exception:
-        # A session of the project's own: who asks for its key finds out.
+        # The project's own kind of session raises here: whoever reads the key next reports that.
         return True
 
 
 def look_up(request: Any) -> str | None:
-    """Return the name of the user of a request nobody has asked for it. Who asks later finds what was found here."""
+    """Look up the user of a request and return their name. A view that uses ``request.user`` later gets that user."""
     user = request.__dict__["user"]
     if _is_djangos(user):
         from django.contrib.auth import get_user
@@ -78,7 +79,7 @@ def look_up(request: Any) -> str | None:
         found = get_user(shadow)
         _share(request, shadow.session, found)
         return username(found)
-    # Somebody else's way of finding users can only be asked as it is.
+    # A lazy user that Django did not make: only using it finds the user.
     session = request.__dict__["session"]
     accessed = getattr(session, "accessed", None)
     try:
@@ -89,7 +90,7 @@ def look_up(request: Any) -> str | None:
 
 
 async def look_up_async(request: Any) -> str | None:
-    """Look it up as ``look_up`` does, in an asynchronous stack: without a thread where Django needs none."""
+    """Do as ``look_up`` in an asynchronous stack. From Django 5.0 on this needs no thread."""
     user = request.__dict__["user"]
     if _is_djangos(user):
         try:
@@ -110,7 +111,7 @@ def _is_djangos(user: Any) -> bool:
 
 
 def _shadow(request: Any) -> Any:
-    """Make what Django needs of a request to find its user, with a session that cannot be changed."""
+    """Return a stand-in for a request that Django can find the user of, with a session that cannot be changed."""
     session = copy.copy(request.session)
     loaded = session.__dict__.get("_session_cache")
     if loaded is not None:
@@ -122,9 +123,10 @@ def _shadow(request: Any) -> Any:
 
 
 def _share(request: Any, found: Any, user: Any) -> None:
-    """Leave the session and the user that were found where Django will look for them.
+    """Store the session and the user that were found where Django will look for them.
 
-    Nobody has accessed the session before somebody asks. What would change the session is left for Django to find out.
+    The session does not count as accessed until the user is used. If looking the user up would change the session,
+    nothing is stored, and Django looks them up itself.
     """
     session = request.session
     loaded = found.__dict__.get("_session_cache")

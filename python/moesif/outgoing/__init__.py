@@ -1,7 +1,6 @@
-"""The calls an application makes with `requests <https://requests.readthedocs.io>`_, captured.
+"""Captures the calls that an application makes with `requests <https://requests.readthedocs.io>`_.
 
-A middleware whose settings have ``CAPTURE_OUTGOING_REQUESTS`` starts this by itself; a program without one calls
-``start``.
+A middleware with the option ``CAPTURE_OUTGOING_REQUESTS`` starts this. A program without a middleware calls ``start``.
 """
 
 from moesif.outgoing.capturing import StartCapture, start, stop

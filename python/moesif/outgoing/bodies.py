@@ -1,8 +1,8 @@
-"""Bodies that are read by and by: recorded as they pass, and otherwise what they are.
+"""Records bodies that are read in chunks.
 
-A request body that is a file or an iterable is replaced, for the time it is sent, by an object that passes everything
-on. Of a response it is the innermost object, the one that reads from the connection, that records: what the application
-holds, and whatever it reads with, stays as it is.
+A request body that is a file or an iterable is replaced while it is sent, by an object that passes everything on. A
+response is recorded by its innermost object, the one that reads from the connection: every object that the application
+holds stays the same.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from moesif import _native
 
-    #: Called with the call, ``is_whole``: whether all of its response has been read, and ``is_let_go``: whether this
-    #: may be in a finaliser.
+    #: Called with the call; with ``is_whole``, whether all of its response has been read; and with ``is_abandoned``,
+    #: whether a finaliser may be calling.
     Ended = Callable[..., None]
 
 __all__ = ["RecordedRequest", "record_response"]
@@ -30,7 +30,7 @@ __all__ = ["RecordedRequest", "record_response"]
 class RecordedRequest:
     """A ``PreparedRequest`` whose body is recorded while it is sent.
 
-    ``body_limit`` is how many bytes of it are kept, ``None`` where bodies are not recorded.
+    ``body_limit`` is how many bytes of it are recorded, ``None`` if bodies are not recorded.
     """
 
     def __init__(self, call: _native.OutgoingCall, request: Any, *, body_limit: int | None) -> None:
@@ -38,14 +38,14 @@ class RecordedRequest:
         self.request = request
         if body_limit is None:
             return
-        # One that is being sent already, by another thread, has something in the place of its body.
-        body = _without_standing_in(getattr(request, "body", None))
-        standing_in = _standing_in(call, body, body_limit)
-        if standing_in is not None:
-            request.body = standing_in
+        # If another thread is sending the same request, its body is replaced already.
+        body = _original(getattr(request, "body", None))
+        replacement = _replacement(call, body, body_limit)
+        if replacement is not None:
+            request.body = replacement
 
     def restore(self, outcome: Any) -> None:
-        """Give the body back to the request, and to the copies of it in a response or in an exception."""
+        """Put the original body back: into the request, and into its copies in a response or an exception."""
         known = [self.request]
         for one in (outcome, getattr(outcome, "response", None)):
             history = getattr(one, "history", None)
@@ -54,17 +54,17 @@ class RecordedRequest:
         for request in known:
             body = getattr(request, "body", None)
             if issubclass(type(body), _RecordedBody):
-                request.body = _without_standing_in(body)
+                request.body = _original(body)
 
 
-def _without_standing_in(body: Any) -> Any:
+def _original(body: Any) -> Any:
     while issubclass(type(body), _RecordedBody):
         body = body._moesif_body  # noqa: SLF001 - ours
     return body
 
 
-def _standing_in(call: _native.OutgoingCall, body: Any, limit: int) -> Any:
-    """Return what to send in the place of a body, if not the body itself."""
+def _replacement(call: _native.OutgoingCall, body: Any, limit: int) -> Any:
+    """Return what to send instead of a body. ``None`` if the body itself is sent."""
     if body is None or isinstance(body, (bytes, str)):
         return None
     if not hasattr(body, "read"):
@@ -75,7 +75,7 @@ def _standing_in(call: _native.OutgoingCall, body: Any, limit: int) -> Any:
 
 
 def _record_buffer(call: _native.OutgoingCall, buffer: memoryview, limit: int) -> None:
-    """Record the start of a buffer, which is sent as it is, and how large it is."""
+    """Record the start of a buffer and its size. The buffer itself is sent."""
     if buffer.c_contiguous:
         content = buffer.cast("B")
         call.request_chunk(0, bytes(content[:limit]))
@@ -83,7 +83,7 @@ def _record_buffer(call: _native.OutgoingCall, buffer: memoryview, limit: int) -
 
 
 class _RecordedBody:
-    """A file or an iterable, as the library that sends it sees it: with the attributes it has, and none it has not."""
+    """Stands in for a file or an iterable while it is sent. Has the attributes that the body has, and no others."""
 
     def __init__(self, call: _native.OutgoingCall, body: Any) -> None:
         self._moesif_call = call
@@ -102,7 +102,7 @@ class _RecordedBody:
         return functools.partial(self._moesif_seek, found) if name == "seek" else found
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        # What is copied or pickled is the body.
+        # A copy or a pickle is one of the body.
         return self._moesif_body.__reduce_ex__(protocol)
 
     def _moesif_read(self, read: Callable[..., Any], *arguments: Any, **keywords: Any) -> Any:
@@ -120,14 +120,14 @@ class _RecordedBody:
         return result
 
     def _moesif_record(self, chunk: Any) -> None:
-        with suppress(Exception):  # whatever it is, it is sent
+        with suppress(Exception):  # what cannot be recorded is sent all the same
             chunk = chunk.encode(errors="replace") if isinstance(chunk, str) else bytes(chunk or b"")
             self._moesif_call.request_chunk(self._moesif_position, chunk)
             self._moesif_position += len(chunk)
 
 
 def _iterate(self: _RecordedBody) -> Iterator[Any]:
-    # A second iteration begins where the first did: only an object that is its own iterator goes on.
+    # A second iteration starts again, unless the body is its own iterator.
     chunks = iter(self._moesif_body)
     if chunks is not self._moesif_body:
         self._moesif_position = 0
@@ -150,18 +150,18 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
 }
 
 
-#: Those made so far. They know nothing of the classes they stand in for, which may be forgotten.
+#: The classes made so far. They do not refer to the classes they stand in for, which can be freed.
 _recording_bodies: weakref.WeakKeyDictionary[type, type[_RecordedBody]] = weakref.WeakKeyDictionary()
 
 
 def _recording_body(kind: type) -> type[_RecordedBody]:
-    """Return the class that stands in for such bodies: Python looks for special methods on classes only."""
+    """Return the class that stands in for bodies of a class. Python looks special methods up on the class."""
     made = _recording_bodies.get(kind)
     if made is not None:
         return made
     methods = {name: method for name, method in _SPECIAL.items() if hasattr(kind, name)}
     if hasattr(kind, "__getitem__"):
-        # Python iterates a sequence without asking for more.
+        # Python can iterate anything that has __getitem__.
         methods["__iter__"] = _iterate
     return _recording_bodies.setdefault(kind, type(kind.__name__, (_RecordedBody,), methods))
 
@@ -175,16 +175,16 @@ def _position(body: Any) -> int | None:
 
 
 def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> Recording:
-    """Record the body of a ``Response`` as it is read. ``ended`` is called once: it is read, or closed, or let go."""
+    """Record the body of a ``Response`` as it is read. ``ended`` is called once: when it is read, closed or freed."""
     recording = Recording(call, response, ended)
     source = getattr(response.raw, "_fp", None)
-    if response._content_consumed:  # noqa: SLF001 - nothing else tells
+    if response._content_consumed:  # noqa: SLF001 - nothing else shows it
         call.content(response.content if isinstance(response._content, bytes) else b"")  # noqa: SLF001
         recording.end(is_whole=True)
     elif source is None or _is_closed(source) or getattr(source, "length", None) == 0:
         recording.end(is_whole=True)
     elif _position(response.raw):
-        # A hook of the application has read its start, which is gone.
+        # A hook of the application has read its start, which cannot be recorded any more.
         recording.end(is_whole=False)
     else:
         recording.watch(source, response.raw)
@@ -192,7 +192,7 @@ def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> 
 
 
 class Recording:
-    """Records what is read from a source, and notices its end, of which nobody is told before it is released."""
+    """Records what is read from a source, and notices its end. Does not report the end before ``release``."""
 
     def __init__(self, call: _native.OutgoingCall, response: Any, ended: Ended) -> None:
         self._call = call
@@ -212,18 +212,18 @@ class Recording:
             source._moesif_recording = self  # noqa: SLF001 - ours
             source.__class__ = _recording_source(type(source))  # type: ignore[arg-type] # the same
         except (AttributeError, TypeError):
-            # An object of a kind that cannot be watched, as some libraries for tests put there.
+            # Some test libraries use a kind of object whose class cannot be changed.
             self.end(is_whole=True)
 
     def release(self, *, is_wanted: bool) -> None:
-        """Go on by itself, or not at all."""
+        """Report the end when it comes, or now if it has come. Stop recording if the call is not wanted."""
         self._is_held = False
         if self._has_ended and is_wanted:
-            self._ended(self._call, is_whole=self._is_whole, is_let_go=False)
+            self._ended(self._call, is_whole=self._is_whole, is_abandoned=False)
         self._has_ended = self._has_ended or not is_wanted
 
     def read(self, source: Any, name: str, read: Callable[..., Any], arguments: Any, keywords: Any) -> Any:
-        # Methods of a source read with others of its methods.
+        # A method of the source may call another one: record only the outer one.
         if self._is_reading or self._has_ended:
             return read(*arguments, **keywords)
         self._is_reading = True
@@ -231,7 +231,7 @@ class Recording:
             result = read(*arguments, **keywords)
         finally:
             self._is_reading = False
-        with suppress(Exception):  # whatever it is, it has been read
+        with suppress(Exception):  # what cannot be recorded has been read all the same
             chunk = bytes(memoryview(arguments[0])[:result]) if name == "readinto" else result
             if name != "_safe_read" or self._is_content(chunk):
                 self._call.chunk(chunk)
@@ -240,45 +240,45 @@ class Recording:
         return result
 
     def _is_content(self, chunk: bytes) -> bool:
-        """Tell what is in a chunk of a chunked body from the end of the line behind it: urllib3 reads both alike."""
+        """Return whether a read is a chunk of a chunked body, not the line end after it: urllib3 reads both alike."""
         is_content = not self._is_chunk_read
         self._is_chunk_read = is_content and len(chunk) == getattr(self._raw(), "chunk_left", None)
         return is_content
 
     def close(self, source: Any) -> None:
-        """Notice that a source is about to be closed, and whether anything is left in it."""
+        """Handle that a source is about to be closed, possibly before its end."""
         if self._is_reading or self._has_ended:
             return
         error = sys.exc_info()[1]
         if type(error).__module__ == "urllib3.exceptions":
-            self._call.name_error(error)  # type: ignore[arg-type] # of that module
+            self._call.set_error(error)  # type: ignore[arg-type] # of that module
         elif _is_closed(source):
-            # The connection ended before the body did: urllib3 raises, and closes it once more.
+            # The connection ended before the body did. urllib3 raises, and closes the source once more.
             return
-        # urllib3 takes the chunks of a chunked body apart by itself, and closes the source behind the last one.
+        # urllib3 splits a chunked body itself, and closes the source after the last chunk.
         raw = self._raw()
         is_whole = getattr(raw, "chunk_left", None) == 0 or getattr(source, "length", None) == 0
-        # Whoever closes it may be a finaliser: of what it is a part of, or of a generator that reads it.
-        is_let_go = self._response() is None or raw is None or gc.is_finalized(raw) or type(error) is GeneratorExit
-        self.end(is_whole=is_whole, is_let_go=is_let_go and not is_whole)
+        # The caller may be a finaliser: of the response, of its raw object, or of a generator that reads it.
+        is_abandoned = self._response() is None or raw is None or gc.is_finalized(raw) or type(error) is GeneratorExit
+        self.end(is_whole=is_whole, is_abandoned=is_abandoned and not is_whole)
 
-    def let_go(self) -> None:
-        """Notice that a source is about to be freed."""
-        # When an interpreter ends, the call is recorded as it is let go.
+    def abandon(self) -> None:
+        """Handle that a source is about to be freed."""
+        # When the interpreter ends, the native call records itself as it is freed.
         if not sys.is_finalizing():
-            self.end(is_whole=False, is_let_go=True)
+            self.end(is_whole=False, is_abandoned=True)
 
-    def end(self, *, is_whole: bool, is_let_go: bool = False) -> None:
-        """End the record, if it has not ended."""
+    def end(self, *, is_whole: bool, is_abandoned: bool = False) -> None:
+        """End the record, unless it has ended."""
         if self._has_ended:
             return
         self._has_ended = True
         self._is_whole = is_whole
         if not self._is_held:
-            self._ended(self._call, is_whole=is_whole, is_let_go=is_let_go)
+            self._ended(self._call, is_whole=is_whole, is_abandoned=is_abandoned)
 
     def __del__(self) -> None:
-        self.let_go()
+        self.abandon()
 
 
 def _recording_method(kind: type, name: str) -> Callable[..., Any]:
@@ -293,24 +293,24 @@ def _recording_method(kind: type, name: str) -> Callable[..., Any]:
 
 @functools.lru_cache(64)
 def _recording_source(kind: type) -> type:
-    """Return the class of such sources that record."""
+    """Return the subclass of a source's class that records."""
 
     def close(self: Any) -> None:
         self._moesif_recording.close(self)
         kind.close(self)  # type: ignore[attr-defined]
 
-    def let_go(self: Any) -> None:
-        self._moesif_recording.let_go()
+    def abandon(self: Any) -> None:
+        self._moesif_recording.abandon()
         kind.__del__(self)  # type: ignore[attr-defined]
 
     names = ("read", "read1", "readinto", "readline", "_safe_read")
     methods = {name: _recording_method(kind, name) for name in names if hasattr(kind, name)}
     if hasattr(kind, "close"):
-        # Others, which wrap a source, find it in what they wrap.
+        # A class without close wraps another source and takes close from it.
         methods["close"] = close
     if hasattr(kind, "__del__"):
-        # What it does is to close.
-        methods["__del__"] = let_go
+        # It closes the source.
+        methods["__del__"] = abandon
     more = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__slots__": ()}
     return type(kind.__name__, (kind,), {**methods, **more})
 

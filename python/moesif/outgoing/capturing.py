@@ -1,8 +1,8 @@
-"""Starting and stopping, and whose settings apply to a call.
+"""Starts and stops the capture of outgoing calls, and chooses the settings for each call.
 
-What a middleware has started is for the calls made while it serves one, so that two applications in a process do not
-mix; calls made outside of any are those of the last that was started. What a program has started by itself is for every
-call but those made while such a middleware serves one.
+A call made while a middleware serves a request is captured with the settings of that middleware, if it captures
+outgoing calls. So two applications in one process do not mix. Every other call is captured with the settings that the
+program gave to ``start``, or else with those of the newest middleware.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from moesif import _native
 from moesif.outgoing import hook
+from moesif.outgoing.hook import Choice
 from moesif.serving import SERVING
 
 if TYPE_CHECKING:
@@ -19,22 +20,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from moesif.options import MoesifSettings
-    from moesif.serving import Destination
 
 __all__ = ["StartCapture", "start", "start_for_middleware", "stop"]
 
 
 class _Captures:
-    """What has been started. Never changed: replaced, so that a call reads it without a lock."""
+    """What has been started. Replaced and never changed, so that a call reads it without a lock."""
 
     def __init__(
         self,
         own: _native.OutgoingCapture | None = None,
-        of_middlewares: dict[Destination, _native.OutgoingCapture] | None = None,
+        of_middlewares: dict[_native.Destination, _native.OutgoingCapture] | None = None,
     ) -> None:
         self.own = own
         self.of_middlewares = of_middlewares or {}
-        self.last = own or next(reversed(self.of_middlewares.values()), None)
+        self.default = own or next(reversed(self.of_middlewares.values()), None)
 
 
 _lock = threading.Lock()
@@ -42,14 +42,14 @@ _captures = _Captures()
 
 
 def start(settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
-    """Capture the calls made with requests from now on, by whichever way leads to ``requests.Session.send``.
+    """Capture the calls made with requests from now on: everything that goes through ``requests.Session.send``.
 
-    ``settings`` are those of a middleware; of its functions those that end in ``_OUTGOING`` are asked, and
+    ``settings`` has the options of a middleware. Of its functions, those that end in ``_OUTGOING`` are called, and
     ``MASK_EVENT_MODEL``. Starting again replaces the settings. Opens no connection and starts no thread: both happen
-    with the first call. Where requests is not installed a warning is logged, and nothing else happens.
+    with the first call. If requests is not installed, logs a warning and does nothing.
 
-    Raises ``ValueError`` when ``APPLICATION_ID`` is missing or a value is one the option cannot take, ``TypeError``
-    when ``settings`` is no mapping.
+    Raises ``ValueError`` if ``APPLICATION_ID`` is missing or an option cannot take its value, ``TypeError`` if
+    ``settings`` is not a mapping.
     """
     capture = _native.OutgoingCapture(settings, "outgoing")
     with _lock:
@@ -57,7 +57,7 @@ def start(settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
 
 
 def start_for_middleware(settings: Mapping[str, Any] | None, integration: Literal["wsgi", "django"]) -> None:
-    """Capture the calls made while a middleware with these settings serves one. They have been checked."""
+    """Capture the calls made while a middleware with these settings serves a request. The settings are valid."""
     capture = _native.OutgoingCapture(settings, integration)
     with _lock:
         others = {key: other for key, other in _captures.of_middlewares.items() if key != capture.destination}
@@ -65,20 +65,20 @@ def start_for_middleware(settings: Mapping[str, Any] | None, integration: Litera
 
 
 def stop() -> None:
-    """Capture no outgoing calls any more, whoever has started it. ``requests.Session.send`` is again what it was.
+    """Stop capturing outgoing calls, also those of middlewares. Puts the original ``requests.Session.send`` back.
 
-    Responses that are still being read are recorded to their end. Stopping what has not been started changes nothing.
+    Responses that are still being read are recorded to their end. Does nothing if nothing has been started.
     """
-    global _captures  # noqa: PLW0603 - a reader takes it whole
+    global _captures  # noqa: PLW0603 - replaced as a whole, so readers need no lock
     with _lock:
         _captures = _Captures()
         _native.link_outgoing_calls(are_captured=False)
         hook.remove()
-    hook.finish_those_let_go()
+    hook.finish_abandoned()
 
 
 class StartCapture:
-    """The way in of the moesifpythonrequest package."""
+    """Starts and stops capturing, with the interface of the moesifpythonrequest package."""
 
     def start_capture_outgoing(self, options: MoesifSettings | Mapping[str, Any]) -> None:
         """Start capturing: ``moesif.outgoing.start``."""
@@ -90,16 +90,16 @@ class StartCapture:
 
 
 def _use(captures: _Captures) -> None:
-    global _captures  # noqa: PLW0603 - a reader takes it whole
-    if hook.install(_capture_here):
+    global _captures  # noqa: PLW0603 - replaced as a whole, so readers need no lock
+    if hook.install(_choose):
         _captures = captures
         _native.link_outgoing_calls(are_captured=True)
 
 
-def _capture_here() -> tuple[_native.OutgoingCapture | None, str | None]:
-    """Return whose settings apply to a call made here, and the id of the call that is being served, if one is."""
+def _choose() -> Choice:
+    """Choose the settings for a call that is made in this context."""
     captures = _captures
     serving = SERVING.get()
     if serving is None or serving.has_ended:
-        return captures.last, None
-    return captures.of_middlewares.get(serving.destination, captures.own), serving.transaction_id
+        return Choice(captures.default, None)
+    return Choice(captures.of_middlewares.get(serving.destination, captures.own), serving.transaction_id)

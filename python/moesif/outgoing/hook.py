@@ -1,7 +1,7 @@
-"""The one place every call made with requests passes: ``requests.Session.send``.
+"""Replaces ``requests.Session.send``, which every call made with requests goes through.
 
-The function that stands in for it does what the other does, and returns or raises the same objects. A fault in here
-costs the record, never the call.
+The replacement calls the original, and returns or raises the same objects. A fault in this module costs the record,
+never the call.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from collections import deque
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moesif.delivery import before_flush
 from moesif.outgoing.bodies import RecordedRequest, record_response
@@ -27,28 +27,36 @@ if TYPE_CHECKING:
 
     from moesif import _native
 
-    #: Whose settings apply to a call that is made where this is called, and the id of the call that is being served.
-    Choose: TypeAlias = Callable[[], tuple[_native.OutgoingCapture | None, str | None]]
+    #: Returns the settings for a call that is made where this is called.
+    Choose: TypeAlias = Callable[[], "Choice"]
     Send: TypeAlias = Callable[..., Any]
 
-__all__ = ["finish_those_let_go", "install", "remove"]
+__all__ = ["Choice", "finish_abandoned", "install", "remove"]
 
 _logger = logging.getLogger("moesif.outgoing")
 
-#: What is being sent here, outermost first. What is started meanwhile gets a copy, which may outlive it.
+
+class Choice(NamedTuple):
+    """How a call is captured (``None``: not at all), and the transaction id of the call that is being served."""
+
+    capture: _native.OutgoingCapture | None
+    incoming: str | None
+
+
+#: What is being sent in this context, outermost first. A context that is copied meanwhile may outlive the entries.
 _SENDING: ContextVar[tuple[_Sending, ...]] = ContextVar("moesif_sending", default=())
 
-#: Stands for a session while we, and the functions of the settings, are at work: what is sent meanwhile is not kept.
+#: Stands for a session while our code, or a function of the settings, runs. What they send is not recorded.
 _OURSELVES = object()
 
-#: The classes whose ``send`` is ours. After a reload of requests there is more than one.
+#: The classes whose ``send`` is replaced. There is more than one after requests has been reloaded.
 _hooked: list[Any] = []
 
 _MARK = "__moesif_hook__"
 
 
 def install(choose: Choose) -> bool:
-    """Stand in for ``send``, unless that is done already. Returns whether there is such a thing, and says if not."""
+    """Replace ``send``, unless it is replaced already. Returns ``False`` and logs a warning if requests is missing."""
     try:
         sessions = importlib.import_module("requests.sessions")
     except Exception as error:
@@ -56,22 +64,22 @@ def install(choose: Choose) -> bool:
             "requests is not installed, and outgoing calls are not captured (pip install requests): %s", error
         )
         return False
-    # A reloaded requests.sessions has a class that requests itself does not know.
+    # After requests.sessions is reloaded, its class and the one in requests differ.
     for session in {sessions.Session, sys.modules["requests"].Session}:
-        # Somebody may have put a subclass there: every session passes what that one is made of.
+        # The name may hold a subclass: hook the class of requests that it inherits ``send`` from.
         for owner in getattr(session, "__mro__", ()):
             send = vars(owner).get("send")
             if send is None or owner.__module__ != sessions.__name__:
                 continue
             if not _is_ours(send):
-                owner.send = _standing_in(send, choose)
+                owner.send = _replacement(send, choose)
             if owner not in _hooked:
                 _hooked.append(owner)
     return True
 
 
 def remove() -> None:
-    """Put back what was there. Where somebody else stands in for our function by now, it stays, and only passes on."""
+    """Put the original ``send`` back. If other code has wrapped ours, ours stays and only calls the original."""
     while _hooked:
         owner = _hooked.pop()
         send = vars(owner).get("send")
@@ -80,11 +88,11 @@ def remove() -> None:
 
 
 def _is_ours(send: Any) -> bool:
-    # A function around ours may have been given all of its attributes.
+    # A wrapper around our function may have a copy of all its attributes.
     return getattr(send, _MARK, None) is send
 
 
-def _standing_in(original: Send, choose: Choose) -> Send:
+def _replacement(original: Send, choose: Choose) -> Send:
     @functools.wraps(original)
     def send(self: Any, request: Any, **kwargs: Any) -> Any:
         if _SENDING.get() and _is_part_of_another(self, request):
@@ -106,10 +114,11 @@ def _standing_in(original: Send, choose: Choose) -> Send:
 
 
 def _is_part_of_another(session: object, request: Any) -> bool:
-    """Tell whether what is sent belongs to a call that is being sent, or is our own.
+    """Return whether a request belongs to a call that is being sent already, or is our own.
 
-    A session follows redirects, and a hook that tries again sends the same once more. What it sends besides, from a
-    hook or while a body is generated, are calls of their own, and so are those of other sessions.
+    A session follows redirects, and a hook of requests may send the same request again: both are part of the call.
+    Other requests of the session, sent from a hook or while a body is generated, are calls of their own. So are those
+    of other sessions.
     """
     sending = _SENDING.get()
     if any(one.session is _OURSELVES for one in sending):
@@ -129,10 +138,10 @@ def _is_part_of_another(session: object, request: Any) -> bool:
 
 
 def _is_redirect() -> bool:
-    """Tell whether ``send`` was called by what follows redirects: there is no other sign of it."""
-    ours = sys._getframe(2)  # noqa: SLF001 - nothing else tells
+    """Return whether ``resolve_redirects`` of requests has called ``send``. Only the stack shows that."""
+    ours = sys._getframe(2)  # noqa: SLF001 - nothing else shows it
     frame = ours.f_back
-    # Between the two there may be the ``send`` of a subclass, but not another call.
+    # The ``send`` of a subclass may be between the two, but not another call.
     while frame is not None and frame.f_code is not ours.f_code and frame.f_code.co_name != "request":
         if frame.f_code.co_name == "resolve_redirects":
             return True
@@ -145,7 +154,7 @@ def _begin(choose: Choose, request: Any) -> RecordedRequest | None:
         capture, incoming = choose()
         if capture is None:
             return None
-        finish_those_let_go()
+        finish_abandoned()
         with _Sending(_OURSELVES):
             call = capture.begin(request, incoming)
         return None if call is None else RecordedRequest(call, request, body_limit=capture.body_limit)
@@ -163,12 +172,12 @@ def _responded(recorded: RecordedRequest, response: Any, is_stream: object) -> N
     recorded.restore(response)
     call = recorded.call
     if not is_stream:
-        # It has been read: asking for it again reads nothing.
+        # requests has read the content already: this returns what it keeps.
         call.content(response.content)
         if call.respond(recorded.request, response):
             call.end(is_whole=True)
         return
-    # Whatever a function reads of it has been read.
+    # Before the functions are called: what they read of the response is recorded too.
     recording = record_response(call, response, _ended)
     is_wanted = False
     try:
@@ -177,37 +186,38 @@ def _responded(recorded: RecordedRequest, response: Any, is_stream: object) -> N
         recording.release(is_wanted=is_wanted)
 
 
-#: Calls whose response was let go. A finaliser runs anywhere, below whatever locks, and so no function of the settings
-#: in one: they wait here for the next time we are called. Beyond these the oldest is recorded without its content.
-_let_go: deque[_native.OutgoingCall] = deque(maxlen=64)
+#: Calls whose response was freed before it was read to its end. A finaliser may run anywhere, with any lock held, so it
+#: must not call MASK_EVENT_MODEL. The calls wait here until our code runs next. If there are more than this, the oldest
+#: is recorded without its content.
+_abandoned: deque[_native.OutgoingCall] = deque(maxlen=64)
 
 
-def _ended(call: _native.OutgoingCall, *, is_whole: bool, is_let_go: bool) -> None:
-    """End the record of a response that was read by and by."""
-    if is_let_go and call.let_go():
-        _let_go.append(call)
+def _ended(call: _native.OutgoingCall, *, is_whole: bool, is_abandoned: bool) -> None:
+    """End the record of a streamed response."""
+    if is_abandoned and call.abandon_response():
+        _abandoned.append(call)
     else:
         _guarded(call.end, is_whole)
 
 
-def finish_those_let_go() -> None:
-    """End the records of responses that were let go, and mask them."""
-    while _let_go:
+def finish_abandoned() -> None:
+    """End the records of responses that were freed before they were read, and mask them."""
+    while _abandoned:
         with suppress(IndexError):  # another thread has taken the last one
-            _guarded(_let_go.popleft().end, False)  # noqa: FBT003 - not whole
+            _guarded(_abandoned.popleft().end, False)  # noqa: FBT003 - not whole
 
 
-before_flush.append(finish_those_let_go)
-# Functions are not called any more then.
-atexit.register(_let_go.clear)
+before_flush.append(finish_abandoned)
+# At exit no function of the settings is called any more.
+atexit.register(_abandoned.clear)
 
 
 class _Sending:
-    """The span in which a session, or we, are sending. What has ended has no session."""
+    """A span in which a session, or our own code, is sending. ``session`` is ``None`` once the span has ended."""
 
     def __init__(self, session: object, request: Any = None) -> None:
         self.session: object = session
-        #: What it has sent last.
+        #: Method and URL that the session has sent last.
         self.sent = (getattr(request, "method", None), getattr(request, "url", None))
         self._token: Token[tuple[_Sending, ...]] | None = None
 
@@ -222,7 +232,7 @@ class _Sending:
 
 
 def _guarded(work: Callable[..., None], *arguments: object) -> None:
-    """Do work of ours. An exit in a function of the settings goes on its way."""
+    """Run our own code. Logs an ``Exception``. An exit in a function of the settings propagates."""
     try:
         with _Sending(_OURSELVES):
             work(*arguments)

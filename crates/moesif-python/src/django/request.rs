@@ -1,4 +1,5 @@
-//! Reading a Django request without touching what has effects: no `get_host()`, no session, no user.
+//! Reads a Django request without causing effects: never calls `get_host()`, never touches the session or the
+//! user.
 
 use moesif::Exchange;
 use pyo3::intern;
@@ -7,19 +8,20 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::convert::with_text;
 use crate::python;
-use crate::record::Record;
-use crate::wsgi::environ::{self, Origin, RequestHead};
-use crate::wsgi::input::{self, Lending, ReadAhead};
+use crate::request::head::{self, Origin, RequestHead};
+use crate::request::{ReadAhead, Record, RecordedStream};
 
-/// What a request says of itself.
+/// The head of a request.
+#[derive(Clone, Copy)]
 pub(super) struct Head {
     pub(super) request: RequestHead,
-    /// The whole body has come before any middleware was called: Django has it in a file.
+    /// Whether the whole body has arrived before any middleware is called: under ASGI, Django keeps it in a
+    /// file.
     pub(super) is_spooled: bool,
 }
 
-/// Copies the request's head from `request.META`, which is `environ` under WSGI and made by Django under ASGI. `settings` are
-/// Django's.
+/// Copies the head of a request from `request.META`, which is `environ` under WSGI, and which Django makes
+/// under ASGI. `settings` is `django.conf.settings`.
 ///
 /// Raises only what is not an `Exception`.
 pub(super) fn read(
@@ -38,26 +40,26 @@ pub(super) fn read(
     let is_wsgi = wsgi_scheme.is_some();
     let scheme = match wsgi_scheme {
         Some(scheme) if !is_set(intern!(py, "SECURE_PROXY_SSL_HEADER")) => Some(scheme),
-        // Knows about that setting, and raises when it is nonsense.
+        // Django applies the setting here, and raises if its value is not valid.
         _ => python::if_possible(py, python::attribute(request, intern!(py, "scheme")))?,
     };
     let scheme = scheme.and_then(|scheme| with_text(&scheme, str::to_owned)).unwrap_or_default();
-    // What `get_host()` checks, unchecked.
+    // The host that `get_host()` would check against ALLOWED_HOSTS.
     let host = if is_set(intern!(py, "USE_X_FORWARDED_HOST")) || is_set(intern!(py, "USE_X_FORWARDED_PORT")) {
         let host = python::call_method(request, intern!(py, "_get_raw_host"), &PyTuple::empty(py));
         python::if_possible(py, host)?.and_then(|host| with_text(&host, str::to_owned))
     } else {
         None
     };
-    // Django decodes the path in any case; the query is as the server gave it under WSGI.
+    // Django always decodes the path. Under WSGI the query is as the server gave it.
     let origin = Origin {
         scheme: &scheme,
         host: host.as_deref(),
         path_is_text: true,
         query_is_text: !is_wsgi,
-        knows_cgi: false,
+        has_cgi_authorization: false,
     };
-    let mut head = environ::read_from(&meta, &origin, exchange);
+    let mut head = head::read(&meta, &origin, exchange);
     // In upper case, as views see it.
     if let Ok(method) = python::attribute(request, intern!(py, "method")) {
         with_text(&method, |method| exchange.set_verb(method));
@@ -73,46 +75,40 @@ pub(super) fn read(
     Ok(Some(Head { request: head, is_spooled: !is_wsgi }))
 }
 
-/// The length of a body that is in a file. Raises what its methods raise.
+/// Returns the length of a body that is in a file. Raises what the file's methods raise.
 pub(super) fn spooled_length(request: &Bound<'_, PyAny>) -> PyResult<u64> {
     let py = request.py();
     let stream = python::attribute(request, intern!(py, "_stream"))?;
     let none = PyTuple::empty(py);
     let tell = || python::call_method(&stream, intern!(py, "tell"), &none)?.extract::<u64>();
     let seek = |to: (u64, u8)| python::call_method(&stream, intern!(py, "seek"), &to.into_pyobject(py)?);
-    let begin = tell()?;
+    let start = tell()?;
     seek((0, 2))?;
     let end = tell()?;
-    seek((begin, 0))?;
-    Ok(end.saturating_sub(begin))
+    seek((start, 0))?;
+    Ok(end.saturating_sub(start))
 }
 
-/// Whether somebody has begun to read the body.
+/// Whether reading the body has begun.
 fn is_read(request: &Bound<'_, PyAny>) -> bool {
     let started = python::attribute(request, intern!(request.py(), "_read_started"));
     started.is_ok_and(|started| started.is_truthy().unwrap_or(true))
 }
 
-/// Lends the body to functions that are asked before the view. `None` where somebody has begun to read it.
-pub(super) fn lend(
-    request: &Bound<'_, PyAny>,
-    record: &Record,
-    known: Option<ReadAhead>,
-    announced: Option<u64>,
-) -> PyResult<Option<Lending>> {
+/// Returns the stream that the request reads its body from. `None` if reading has begun.
+pub(super) fn unread_stream<'py>(request: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     if is_read(request) {
         return Ok(None);
     }
-    let stream = python::attribute(request, intern!(request.py(), "_stream"))?;
-    Lending::new(&stream, record, known, announced).map(Some)
+    python::attribute(request, intern!(request.py(), "_stream")).map(Some)
 }
 
-/// Has the request read from this stream, as if nothing had been read before.
-pub(super) fn read_from(request: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) -> PyResult<()> {
+/// Makes the request read its body from a stream, as if nothing had been read before.
+pub(super) fn set_stream(request: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = request.py();
     let attributes = python::attribute(request, intern!(py, "__dict__"))?.cast_into::<PyDict>()?;
     if is_read(request) {
-        // What Django has made of it.
+        // Attributes that Django has derived from the body.
         for key in ["_body", "_post", "_files", "_post_parse_error", "_upload_handlers"] {
             if attributes.contains(key)? {
                 request.delattr(key)?;
@@ -123,8 +119,8 @@ pub(super) fn read_from(request: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) -
     request.setattr(intern!(py, "_read_started"), false)
 }
 
-/// Puts a recording stream in the place of the one the request reads its body from. With `read_first`, that many bytes are
-/// read now, and returned. One that has been read already is recorded as it was.
+/// Replaces the stream that the request reads its body from, so that what is read is recorded. With
+/// `read_first`, reads that many bytes now and returns them. Records a body that has been read already.
 ///
 /// Raises only what is not an `Exception`, met while reading.
 pub(super) fn record_body(
@@ -137,22 +133,22 @@ pub(super) fn record_body(
     let Ok(stream) = python::attribute(request, key) else {
         return Ok(None);
     };
-    // A middleware around us may have begun to read: what is left of the stream is not the body.
+    // If a middleware around us has begun to read, the rest of the stream is not the whole body.
     if is_read(request) {
-        record_body_that_was_read(request, record);
+        record_kept_body(request, record);
         return Ok(None);
     }
     let Some(length) = read_first else {
-        drop(request.setattr(key, input::recorded_closable(stream, record)?));
+        drop(request.setattr(key, RecordedStream::wrap_closable(stream, record)?));
         return Ok(None);
     };
-    let read = input::read_ahead(&stream, record, length)?;
+    let read = ReadAhead::read(&stream, record, length)?;
     drop(request.setattr(key, read.stream(py)?));
     Ok(Some(read))
 }
 
-/// Records a body that was read before us, and kept by Django.
-pub(super) fn record_body_that_was_read(request: &Bound<'_, PyAny>, record: &Record) {
+/// Records a body that Django has read before us and keeps.
+pub(super) fn record_kept_body(request: &Bound<'_, PyAny>, record: &Record) {
     let py = request.py();
     let is_known = || record.update(|exchange| !exchange.request_body_bytes().is_empty()).unwrap_or(true);
     let attributes = python::attribute(request, intern!(py, "__dict__")).ok();

@@ -1,4 +1,4 @@
-//! Reading a Django response, and what is added to it.
+//! Reads a Django response, and adds headers to it.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -6,16 +6,17 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::convert::{native, with_text};
 use crate::python;
-use crate::record::Record;
+use crate::request::Record;
 
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
-/// Where Django keeps it.
+/// The key under which Django keeps that header.
 const TRANSACTION_KEY: &str = "x-moesif-transaction-id";
-/// An attribute of responses that says what we have added.
+/// Attribute of a response that holds what we have added.
 const ADDED: &str = "_moesif_added";
 
-/// Records status, headers, cookies and content. A streaming response has no content yet.
-/// `rule_headers` are what rules set on it, where rules are in force.
+/// Adds our headers to a response, then records its status, headers, cookies and content. A streaming
+/// response has no content yet. `rule_headers` are the headers that rules set; `None` if no rules are in
+/// force.
 ///
 /// Raises only what is not an `Exception`.
 pub(super) fn record(
@@ -56,9 +57,10 @@ pub(super) fn record(
     Ok(())
 }
 
+/// Name and value of a header.
 type Field<'py> = (Bound<'py, PyString>, Bound<'py, PyString>);
 
-/// The headers as they will be sent, cookies included.
+/// Returns the headers as they will be sent, with cookies.
 fn headers<'py>(response: &Bound<'py, PyAny>) -> PyResult<Vec<Field<'py>>> {
     let py = response.py();
     let mut fields: Vec<Field<'py>> = match store(response) {
@@ -88,8 +90,8 @@ fn items<'py>(response: &Bound<'py, PyAny>) -> PyResult<Vec<Field<'py>>> {
     python::list(&items)?.iter().map(|field| field.extract()).collect()
 }
 
-/// Where Django keeps the headers: lower-case names, and name and value as they are sent. Asking it through its own
-/// mapping takes longer than all the rest that is done for a request.
+/// Returns the dictionary in which Django keeps the headers: from names in lower case to name and value as
+/// they are sent. Django's own mapping is slower than everything else we do for a request.
 fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     let py = response.py();
     let store = match python::optional_attribute(response, intern!(py, "headers")).ok()? {
@@ -100,31 +102,32 @@ fn store<'py>(response: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
     store.ok()?.cast_into().ok()
 }
 
-/// What we add to a response's headers. A view may answer every call with one and the same object, and a cache with one it
-/// has kept: what an earlier call has added is taken back first, so that it reaches nobody else.
+/// Adds headers to a response. A view may answer every call with the same object, and a cache with one that
+/// it has kept. So what an earlier call has added is removed first: it must not reach another client.
 struct Additions<'a, 'py> {
     response: &'a Bound<'py, PyAny>,
     store: Option<Bound<'py, PyDict>>,
-    /// Of each key that is ours: the field we have set, and the one it stands for or `None`. It stays with the response.
+    /// For each key that we have set: our field, and the one it replaces or `None`. Stays with the response.
     added: Bound<'py, PyDict>,
 }
 
 impl<'a, 'py> Additions<'a, 'py> {
-    /// `is_plain`: no rules are in force, and every response gets an id. One that has none is new then, and need not be asked,
-    /// which takes long of what an object does not have.
+    /// `is_plain` says that no rules are in force and that every response gets an id. Then a response without
+    /// an id is new, and is not asked for earlier additions: looking up an attribute that an object does not
+    /// have is slow.
     fn to(response: &'a Bound<'py, PyAny>, is_plain: bool) -> PyResult<Self> {
         let py = response.py();
         let additions = Self { response, store: store(response), added: PyDict::new(py) };
         if let Some(store) = &additions.store {
             if !is_plain || store.contains(intern!(py, TRANSACTION_KEY))? {
-                additions.take_back(store)?;
+                additions.remove_earlier(store)?;
             }
             response.setattr(intern!(py, ADDED), &additions.added)?;
         }
         Ok(additions)
     }
 
-    fn take_back(&self, store: &Bound<'py, PyDict>) -> PyResult<()> {
+    fn remove_earlier(&self, store: &Bound<'py, PyDict>) -> PyResult<()> {
         let Some(added) = python::optional_attribute(self.response, intern!(self.response.py(), ADDED))?
         else {
             return Ok(());
@@ -132,7 +135,7 @@ impl<'a, 'py> Additions<'a, 'py> {
         for entry in added.cast::<PyDict>()?.items() {
             let (key, (ours, theirs)): (Bound<'py, PyAny>, (Bound<'py, PyAny>, Bound<'py, PyAny>)) =
                 entry.extract()?;
-            // Another object if a cache has kept it.
+            // Compared by value: after a cache it is another object.
             if store.get_item(&key)?.is_some_and(|field| field.eq(&ours).unwrap_or(false)) {
                 if theirs.is_none() { store.del_item(&key)? } else { store.set_item(&key, theirs)? }
             }
@@ -140,7 +143,7 @@ impl<'a, 'py> Additions<'a, 'py> {
         Ok(())
     }
 
-    /// Sets a header in place of those of the same name.
+    /// Sets a header, replacing those with the same name.
     fn set(&self, name: &str, value: &str) -> PyResult<()> {
         let py = self.response.py();
         let Some(store) = &self.store else {

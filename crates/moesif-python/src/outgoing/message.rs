@@ -1,4 +1,4 @@
-//! Reading the objects of `requests`. What cannot be read is left out: a record is never worth an exception.
+//! Reads the objects of `requests`. What cannot be read is left out: recording must not raise.
 
 use moesif::Exchange;
 use pyo3::intern;
@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 use crate::convert::with_text;
 use crate::python;
 
-/// Copies a `requests.PreparedRequest`, and its body where that is bytes or text and is to be recorded.
+/// Copies a `requests.PreparedRequest`. With `log_body`, copies its body too, if that is bytes or text.
 ///
 /// Raises only what is not an `Exception`.
 pub(super) fn read_request(
@@ -24,7 +24,7 @@ pub(super) fn read_request(
     if let Some(url) = get(intern!(py, "url")) {
         with_text(&url, |url| exchange.set_url(url));
     }
-    for (name, value) in headers(request)? {
+    for Header { name, value } in headers(request)? {
         if name.eq_ignore_ascii_case("Content-Length")
             && let Ok(length) = value.trim().parse()
         {
@@ -38,13 +38,18 @@ pub(super) fn read_request(
     Ok(())
 }
 
-/// What a response says before its body.
+/// Status and headers of a response.
 pub(super) struct Head {
     status: Option<u16>,
-    headers: Vec<(String, String)>,
+    headers: Vec<Header>,
 }
 
-/// Reads it from a `requests.Response`. Raises only what is not an `Exception`.
+struct Header {
+    name: String,
+    value: String,
+}
+
+/// Reads the head of a `requests.Response`. Raises only what is not an `Exception`.
 pub(super) fn head(response: &Bound<'_, PyAny>) -> PyResult<Head> {
     let py = response.py();
     let status = python::attribute(response, intern!(py, "status_code")).ok();
@@ -56,13 +61,13 @@ impl Head {
         if let Some(status) = self.status {
             exchange.set_status(status);
         }
-        for (name, value) in &self.headers {
+        for Header { name, value } in &self.headers {
             exchange.add_response_header(name, value);
         }
     }
 }
 
-/// Calls `read` with the bytes of such an object, or those of a text in UTF-8; what is neither has none.
+/// Calls `read` with the content of a bytes object, or with a text in UTF-8. Does nothing for other objects.
 pub(super) fn with_bytes(chunk: &Bound<'_, PyAny>, read: impl FnOnce(&[u8])) {
     if let Ok(bytes) = chunk.cast::<PyBytes>() {
         read(bytes.as_bytes());
@@ -71,8 +76,8 @@ pub(super) fn with_bytes(chunk: &Bound<'_, PyAny>, read: impl FnOnce(&[u8])) {
     }
 }
 
-/// The headers of a message, in the case and order they have there.
-fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+/// Returns the headers of a message, with their case and order.
+fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<Header>> {
     let py = message.py();
     let mut fields = Vec::new();
     let read = (|| {
@@ -82,7 +87,7 @@ fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
         while let Some(item) = python::next(&mut items)? {
             let (name, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             if let (Some(name), Some(value)) = (text(&name), text(&value)) {
-                fields.push((name, value));
+                fields.push(Header { name, value });
             }
         }
         Ok(())
@@ -91,7 +96,7 @@ fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
     Ok(fields)
 }
 
-/// A name or value of a header, which may be given as bytes.
+/// Returns the name or value of a header, which may be bytes.
 fn text(value: &Bound<'_, PyAny>) -> Option<String> {
     match value.cast::<PyBytes>() {
         Ok(bytes) => Some(String::from_utf8_lossy(bytes.as_bytes()).into_owned()),

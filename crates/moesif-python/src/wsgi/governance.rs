@@ -1,6 +1,4 @@
-//! Governance: what is decided about a request before the application is called.
-//!
-//! Whatever goes wrong in here costs the rules, never the request.
+//! Governance rules under WSGI: what they need to know, and how one of them answers a call.
 
 use moesif::Governance;
 use moesif::governance::{Block, Decision};
@@ -9,14 +7,17 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
-use super::input::{Lending, ReadAhead};
+use super::call::{Call, with_exit};
+use super::finish;
+use super::middleware::Configured;
+use super::respond::respond;
 use super::start_response::StartResponse;
-use super::{Call, Configured, record, respond, with_exit};
 use crate::convert::native;
 use crate::python;
+use crate::request::{EarlyBody, ReadAhead, governance};
 
-/// Asks who makes the call, as far as the rules need to know, and what the rules make of it. `known` is the request body
-/// where it has been read already.
+/// Identifies the caller as far as the rules need it, and returns their decision. `known` is the request body
+/// if it has been read already. A fault costs the rules, never the request.
 ///
 /// Raises only what is not an `Exception`.
 pub(super) fn decide(
@@ -27,21 +28,18 @@ pub(super) fn decide(
     known: Option<ReadAhead>,
 ) -> PyResult<Decision> {
     let py = environ.py();
-    if configured.functions.are_asked_early(rules) {
+    let faults = &configured.governance_faults;
+    if configured.functions.callbacks().are_needed_early(rules) {
         identify(call, configured, rules, environ, known).or_else(|error| {
             if error.is_instance_of::<PyException>(py) {
-                configured.report_governance(py, Some(&error));
+                faults.report(py, Some(&error));
                 Ok(())
             } else {
                 Err(error)
             }
         })?;
     }
-    let decision = call.record.update(|exchange| rules.decide(exchange));
-    Ok(decision.unwrap_or_else(|| {
-        configured.report_governance(py, None);
-        Decision::Pass(Vec::new())
-    }))
+    Ok(governance::decide(py, rules, &call.record, faults))
 }
 
 fn identify(
@@ -51,29 +49,28 @@ fn identify(
     environ: &Bound<'_, PyDict>,
     known: Option<ReadAhead>,
 ) -> PyResult<()> {
-    let app = configured.app.bind(environ.py());
-    if known.is_some() {
-        record::publish_request_body(&call.record, environ);
-    }
-    let announced = call.head.may_read_first(configured.client.policy());
     let py = environ.py();
+    if known.is_some() {
+        finish::publish_request_body(&call.record, environ);
+    }
+    let length = call.head.length_to_read_first(configured.client.policy());
     let key = intern!(py, "wsgi.input");
-    let lending = match environ.get_item(key)? {
-        Some(input) if call.head.may_have_body => Some(Lending::new(&input, &call.record, known, announced)?),
+    let body = match environ.get_item(key)? {
+        Some(input) if call.head.may_have_body => Some(EarlyBody::new(&input, &call.record, known, length)?),
         _ => None,
     };
     let rewind = || {
-        if let Some(lending) = &lending {
-            drop(lending.lent(py).and_then(|stream| environ.set_item(key, stream)));
+        if let Some(body) = &body {
+            drop(body.for_function(py).and_then(|stream| environ.set_item(key, stream)));
         }
     };
-    let asked = configured.functions.identify_early(rules, &call.record, app, environ, rewind);
-    let given_back = lending
-        .map_or(Ok(()), |lending| lending.given_back(py).and_then(|stream| environ.set_item(key, stream)));
-    asked.and(given_back)
+    let asked = configured.functions.ask_early(rules, &call.record, configured.app.bind(py), environ, rewind);
+    let restored =
+        body.map_or(Ok(()), |body| body.for_application(py).and_then(|stream| environ.set_item(key, stream)));
+    asked.and(restored)
 }
 
-/// Answers in the application's place.
+/// Answers the call as a rule says. The application is not called.
 pub(super) fn answer<'py>(
     call: Call,
     configured: &Configured,
@@ -93,10 +90,10 @@ pub(super) fn answer<'py>(
         return Err(with_exit(py, error, call.finish(py)));
     }
     let chunks = Some(body).filter(|body| !body.is_empty()).map(|body| PyBytes::new(py, body.as_bytes()));
-    respond(call, PyList::new(py, chunks)?.into_any(), &configured.lengths)
+    respond(call, PyList::new(py, chunks)?.into_any(), &configured.sized_classes)
 }
 
-/// The status with the reason Python knows for it.
+/// Returns the status with the reason phrase that Python has for it.
 fn status_line(py: Python<'_>, status: u16) -> String {
     let phrase = || -> PyResult<String> {
         let http = python::import(intern!(py, "http"))?;

@@ -1,4 +1,4 @@
-//! The `start_response` the application is given, with its `write`.
+//! The `start_response` that the application gets, and its `write`.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,27 +8,30 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use super::Call;
+use super::call::Call;
 use crate::convert::{native, with_text};
+use crate::gc::{Traverse, traverse};
 use crate::python;
-use crate::record::Record;
+use crate::request::Record;
 
 const TRANSACTION_ID: &str = moesif_wire::header::TRANSACTION_ID;
 
-/// Stands in for the server's `start_response`: passes everything on, with one header appended to a copy of the list, and
-/// with those of governance rules.
+/// Stands in for the server's `start_response`. Passes everything on, with the transaction id and the headers
+/// of governance rules added to a copy of the list.
 #[pyclass(frozen, module = "moesif._native")]
 pub(super) struct StartResponse {
     inner: Py<PyAny>,
     record: Record,
     environ: Py<PyDict>,
     chunks: Py<PyList>,
-    /// Of governance rules, one of a name: set on the response.
+    /// Headers that governance rules set on the response. Names are unique.
     rule_headers: Vec<(String, String)>,
     pid_header: bool,
-    /// The server's `write`, once there is one.
+    /// The server's `write`, once it has been returned.
     write: Mutex<Option<Py<PyAny>>>,
 }
+
+traverse!(StartResponse { inner, environ, chunks, write });
 
 impl StartResponse {
     pub(super) fn new(
@@ -49,8 +52,8 @@ impl StartResponse {
         }
     }
 
-    /// The application's headers as the server gets them. The application's own list stays as it is.
-    fn extended<'py>(&self, py: Python<'py>, headers: &Bound<'py, PyList>) -> PyResult<()> {
+    /// Adds our headers to a copy of the application's.
+    fn extend<'py>(&self, py: Python<'py>, headers: &Bound<'py, PyList>) -> PyResult<()> {
         if !self.rule_headers.is_empty() {
             self.set_rule_headers(headers)?;
         }
@@ -66,7 +69,8 @@ impl StartResponse {
         Ok(())
     }
 
-    /// Each takes the place of the application's of its name; cookies go beside each other.
+    /// Sets the headers of rules. Each replaces those of the application with its name, but cookies are
+    /// added.
     fn set_rule_headers(&self, headers: &Bound<'_, PyList>) -> PyResult<()> {
         for index in (0..headers.len()).rev() {
             let field = headers.get_item(index)?;
@@ -83,14 +87,14 @@ impl StartResponse {
         Ok(())
     }
 
-    /// Records what the server has accepted, and tells functions about it.
-    fn accepted(&self, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyList>) {
+    /// Records the head that the server has accepted, and puts its headers where functions look for them.
+    fn record_head(&self, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyList>) {
         let py = status.py();
         let mapped = PyDict::new(py);
         let fields: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> =
             headers.iter().filter_map(|field| field.extract().ok()).collect();
         for (name, value) in &fields {
-            drop(merge(&mapped, name, value));
+            drop(add_to_mapping(&mapped, name, value));
         }
         let code = with_text(status, |status| status.split_ascii_whitespace().next()?.parse().ok()).flatten();
         self.record.update(|exchange| {
@@ -106,7 +110,7 @@ impl StartResponse {
     }
 }
 
-/// Whether a header is of this name, in any case.
+/// Whether a header has this name, in any case.
 fn is_named(field: &Bound<'_, PyAny>, name: &str) -> bool {
     field.cast::<PyTuple>().is_ok_and(|field| {
         field
@@ -115,8 +119,8 @@ fn is_named(field: &Bound<'_, PyAny>, name: &str) -> bool {
     })
 }
 
-/// The headers as a list of our own. `None` for what is no sequence of headers: that is for the server to refuse, in
-/// its own words.
+/// Returns a copy of the headers. `None` if they are not a sequence of headers: the server then refuses them
+/// itself.
 fn copy_of<'py>(headers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyList>> {
     if let Ok(list) = headers.cast::<PyList>() {
         return Some(list.get_slice(0, list.len()));
@@ -127,16 +131,16 @@ fn copy_of<'py>(headers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyList>> {
     python::list(headers).ok()
 }
 
-/// Adds a header to the mapping functions see; a repeated one is joined as the collector's contract joins it.
-fn merge(
+/// Adds a header to the mapping that functions see. Joins repeated headers, as the event does.
+fn add_to_mapping(
     mapped: &Bound<'_, PyDict>,
     name: &Bound<'_, PyString>,
     value: &Bound<'_, PyString>,
 ) -> PyResult<()> {
     match mapped.get_item(name)? {
         None => mapped.set_item(name, value),
-        Some(there) => {
-            let joined = format!("{}, {}", there.str()?.to_string_lossy(), value.to_string_lossy());
+        Some(before) => {
+            let joined = format!("{}, {}", before.str()?.to_string_lossy(), value.to_string_lossy());
             mapped.set_item(name, joined)
         }
     }
@@ -157,7 +161,7 @@ impl StartResponse {
         let copied = copy_of(headers);
         let passed = match &copied {
             Some(copied) => {
-                this.extended(py, copied)?;
+                this.extend(py, copied)?;
                 copied.as_any()
             }
             None => headers,
@@ -168,7 +172,7 @@ impl StartResponse {
         };
         let write = python::call(inner, &arguments, None)?;
         if let Some(copied) = &copied {
-            this.accepted(status, copied);
+            this.record_head(status, copied);
         }
         if write.is_none() {
             return Ok(write);
@@ -178,7 +182,7 @@ impl StartResponse {
         slf.getattr(intern!(py, "write")).map(Bound::into_any)
     }
 
-    /// The server's `write`, its data recorded.
+    /// Calls the server's `write` and records the data.
     fn write<'py>(&self, py: Python<'py>, data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let write = self
             .write
@@ -193,12 +197,6 @@ impl StartResponse {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.inner)?;
-        visit.call(&self.environ)?;
-        visit.call(&self.chunks)?;
-        if let Ok(write) = self.write.try_lock() {
-            visit.call(&*write)?;
-        }
-        Ok(())
+        self.traverse(&visit)
     }
 }

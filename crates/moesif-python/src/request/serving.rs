@@ -1,8 +1,8 @@
-//! Which call is being served: what the calls that the application makes meanwhile are linked to.
+//! Links outgoing calls to the call that the application is serving.
 //!
-//! It stands in a context variable of `moesif.serving`, so that threads, tasks and greenlets are told apart, as long as there is
-//! anybody to look at it. A context is copied for what is started meanwhile, and the copy may outlive the call: so what stands
-//! there says by itself when the call has ended.
+//! The call being served is in a context variable of `moesif.serving`, so threads, tasks and greenlets do not
+//! mix. The variable is set only while outgoing calls are captured. A context is copied into what is started
+//! meanwhile, and the copy may outlive the call, so [`ServedCall`] says whether it has ended.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,26 +13,40 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 
+use super::Record;
 use crate::python;
-use crate::record::Record;
 
 /// Whether outgoing calls are captured in this process.
-static IS_LOOKED_AT: AtomicBool = AtomicBool::new(false);
+static IS_LINKED: AtomicBool = AtomicBool::new(false);
 static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static RESET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// Says whether outgoing calls are captured from now on.
 #[pyfunction]
 pub(crate) fn link_outgoing_calls(are_captured: bool) {
-    IS_LOOKED_AT.store(are_captured, Ordering::Relaxed);
+    IS_LINKED.store(are_captured, Ordering::Relaxed);
 }
 
-/// A call that is being served, as those that are made meanwhile see it.
+/// Where events are sent, and for which application. Can be the key of a dictionary.
+#[pyclass(frozen, eq, hash, get_all, module = "moesif._native")]
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Destination {
+    base_uri: String,
+    application_id: String,
+}
+
+impl Destination {
+    pub(crate) fn of(client: &Client) -> Self {
+        let (base_uri, application_id) = client.destination();
+        Self { base_uri: base_uri.to_owned(), application_id: application_id.to_owned() }
+    }
+}
+
+/// A call that the application is serving, as outgoing calls see it.
 #[pyclass(frozen, module = "moesif._native")]
 pub(crate) struct ServedCall {
     transaction_id: String,
-    base_uri: String,
-    application_id: String,
+    destination: Destination,
     has_ended: AtomicBool,
 }
 
@@ -44,46 +58,47 @@ impl ServedCall {
         &self.transaction_id
     }
 
-    /// Where its event goes, and in whose name: the base URI of the collector and the application id.
+    /// The destination of its event.
     #[getter]
-    fn destination(&self) -> (&str, &str) {
-        (&self.base_uri, &self.application_id)
+    fn destination(&self) -> Destination {
+        self.destination.clone()
     }
 
-    /// Whether it is not being served any more.
+    /// Whether the application no longer serves it.
     #[getter]
     fn has_ended(&self) -> bool {
         self.has_ended.load(Ordering::Relaxed)
     }
 }
 
-/// The same as its middleware holds it: made when the call is first entered, and ended when this is dropped at the latest.
+/// The [`ServedCall`] of a call, made when the call is first entered. Dropping this ends it.
 #[derive(Default)]
 pub(crate) struct Served(OnceLock<Entry>);
 
-/// A call, and what the variable is set with: that call alone, as arguments.
 struct Entry {
     call: Py<ServedCall>,
+    /// Arguments that set the variable: the call alone.
     arguments: Py<PyTuple>,
 }
 
 impl Served {
-    /// From here on, on this thread, the call is being served.
+    /// Starts a span on this thread in which the call is being served.
     pub(crate) fn enter<'py>(&self, py: Python<'py>, client: &Client, record: &Record) -> Serving<'py> {
-        if !IS_LOOKED_AT.load(Ordering::Relaxed) {
+        if !IS_LINKED.load(Ordering::Relaxed) {
             return Serving(None);
         }
         Serving(self.set(py, client, record).ok().flatten())
     }
 
-    /// It is not any more, anywhere.
+    /// Ends the call on every thread.
     pub(crate) fn end(&self) {
         if let Some(entry) = self.0.get() {
             entry.call.get().has_ended.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Sets the variable. Returns the token that resets it; nothing for a call whose record is over before it is entered.
+    /// Sets the variable. Returns the token that resets it, or `None` if the record has been handed over
+    /// before.
     fn set<'py>(
         &self,
         py: Python<'py>,
@@ -94,7 +109,7 @@ impl Served {
             let Some(id) = record.update(|exchange| exchange.transaction_id().to_owned()) else {
                 return Ok(None);
             };
-            // Where two threads enter it at once, one of their entries is let go.
+            // If two threads enter at once, the first entry is used by both.
             let _ = self.0.set(Entry::new(py, id, client)?);
         }
         let Some(entry) = self.0.get() else {
@@ -113,40 +128,35 @@ impl Drop for Served {
 
 impl Entry {
     fn new(py: Python<'_>, transaction_id: String, client: &Client) -> PyResult<Self> {
-        let (base_uri, application_id) = client.destination();
-        let call = ServedCall {
-            transaction_id,
-            base_uri: base_uri.to_owned(),
-            application_id: application_id.to_owned(),
-            has_ended: AtomicBool::new(false),
-        };
-        let call = Bound::new(py, call)?;
+        let destination = Destination::of(client);
+        let call =
+            Bound::new(py, ServedCall { transaction_id, destination, has_ended: AtomicBool::new(false) })?;
         let arguments = PyTuple::new(py, [&call])?;
         Ok(Self { call: call.unbind(), arguments: arguments.unbind() })
     }
 }
 
-/// The span in which a call is being served, on one thread: the token that ends it.
+/// A span in which a call is being served, on one thread. Holds the token that resets the variable.
 pub(crate) struct Serving<'py>(Option<Bound<'py, PyAny>>);
 
 impl<'py> Serving<'py> {
-    /// What resets the variable, for whom it is to be handed on to.
+    /// Returns the token, for a caller that resets the variable itself.
     pub(crate) fn token(self) -> Option<Bound<'py, PyAny>> {
         self.0
     }
 
-    /// Until here.
+    /// Ends the span.
     pub(crate) fn leave(self) {
         if let Some(token) = self.0 {
             let py = token.py();
-            // In another context than it was entered in, the variable has nothing to be reset.
+            // Fails in another context than the one it was set in. There is nothing to reset there.
             let arguments = PyTuple::new(py, [token]);
             drop(arguments.and_then(|token| python::call(method(py, &RESET, "reset")?, &token, None)));
         }
     }
 }
 
-/// A method of the variable.
+/// Returns a method of the variable, looked up once.
 fn method<'py>(
     py: Python<'py>,
     known: &'static PyOnceLock<Py<PyAny>>,

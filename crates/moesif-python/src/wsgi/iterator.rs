@@ -1,4 +1,4 @@
-//! The iterator the server is given in place of the application's, chunk for chunk the same.
+//! The iterator that the server gets instead of the application's. It yields the same chunks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,23 +7,26 @@ use moesif::Exchange;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyTuple, PyType};
+use pyo3::types::{PyIterator, PyTuple};
 
-use super::Call;
+use super::call::{Call, with_exit};
+use crate::gc::{Traverse, traverse};
 use crate::python;
 
-/// Passes chunks on as they come and records what fits. Alone holds the application's iterable, so that its end is not
-/// delayed to the garbage collector.
+/// Passes chunks on as they come, and records what fits the limit. Nothing else of ours refers to the
+/// application's iterable, so it is freed as early as without us.
 #[pyclass(frozen, subclass, module = "moesif._native")]
 pub(super) struct ResponseIterator {
     call: Call,
     iterable: Py<PyAny>,
-    /// Made when the server asks for it, as it would be without us.
+    /// Made when the server asks for it, as without us.
     iterator: Mutex<Option<Py<PyIterator>>>,
     is_closed: AtomicBool,
 }
 
-/// The same for an iterable with a length: servers derive a Content-Length from it.
+traverse!(ResponseIterator { call, iterable, iterator });
+
+/// A [`ResponseIterator`] with a length: servers derive a Content-Length from it.
 #[pyclass(frozen, extends = ResponseIterator, module = "moesif._native")]
 pub(super) struct SizedResponseIterator;
 
@@ -38,9 +41,9 @@ impl ResponseIterator {
     }
 
     fn iterator<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
-        let there =
+        let made =
             self.iterator.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|it| it.clone_ref(py));
-        if let Some(iterator) = there {
+        if let Some(iterator) = made {
             return Ok(iterator.into_bound(py));
         }
         let iterator = python::iterate(self.iterable.bind(py)).inspect_err(|_| {
@@ -97,17 +100,12 @@ impl ResponseIterator {
         self.call.served.end();
         match closed {
             Ok(()) => finished,
-            Err(error) => Err(super::with_exit(py, error, finished)),
+            Err(error) => Err(with_exit(py, error, finished)),
         }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.call.traverse(visit)?;
-        visit.call(&self.iterable)?;
-        if let Ok(iterator) = self.iterator.try_lock() {
-            visit.call(&*iterator)?;
-        }
-        Ok(())
+        self.traverse(&visit)
     }
 }
 
@@ -119,14 +117,14 @@ impl SizedResponseIterator {
 }
 
 impl Drop for ResponseIterator {
-    /// A server that never calls `close` still leaves an event. The application's iterable is only let go, as it would
-    /// be without us.
+    /// Ends the record if the server never calls `close`. The application's iterable is only released, as
+    /// without us.
     fn drop(&mut self) {
         if self.is_closed.load(Ordering::Acquire) {
             return;
         }
         Python::try_attach(|py| {
-            // An object may be freed while an exception is on its way: that one stays.
+            // An object may be freed while an exception propagates: keep that exception.
             let pending = PyErr::take(py);
             if let Err(error) = self.call.finish(py) {
                 error.write_unraisable(py, None);
@@ -135,35 +133,5 @@ impl Drop for ResponseIterator {
                 pending.restore(py);
             }
         });
-    }
-}
-
-/// Whether iterables have a length, by their class. The last class that had none is remembered: an application's
-/// responses are mostly of one.
-#[derive(Default)]
-pub(super) struct Lengths {
-    unsized_class: Mutex<Option<Py<PyType>>>,
-}
-
-impl Lengths {
-    pub(super) fn is_sized(&self, iterable: &Bound<'_, PyAny>) -> bool {
-        let class = iterable.get_type();
-        let lock = || self.unsized_class.lock().unwrap_or_else(PoisonError::into_inner);
-        if lock().as_ref().is_some_and(|known| known.is(&class)) {
-            return false;
-        }
-        let is_sized = class.hasattr(intern!(iterable.py(), "__len__")).unwrap_or(false);
-        if !is_sized {
-            let before = lock().replace(class.unbind());
-            drop(before);
-        }
-        is_sized
-    }
-
-    pub(super) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match self.unsized_class.try_lock() {
-            Ok(class) => visit.call(&*class),
-            Err(_) => Ok(()),
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Reading `environ` into an exchange, in one pass.
+//! Reads the head of a request (`environ`, or `request.META` in Django) into an exchange, in one pass.
 
 use std::borrow::Cow;
 
@@ -17,22 +17,23 @@ pub(crate) struct RequestHead {
     pub(crate) may_have_body: bool,
     /// A valid `CONTENT_LENGTH`.
     pub(crate) declared_length: Option<u64>,
-    /// The dictionary has been through a middleware of ours before.
-    pub(crate) holds_keys_of_ours: bool,
-    /// The client waits for permission to send the body.
+    /// Whether the dictionary has keys of ours, from an earlier request or from another middleware.
+    pub(crate) has_moesif_keys: bool,
+    /// Whether the client waits for permission to send the body.
     expects_continue: bool,
 }
 
 impl RequestHead {
-    /// All of the body is here, and it is this long, whatever was announced.
-    pub(crate) fn has_arrived(&mut self, length: u64) {
+    /// Notes that the whole body has arrived, and its length, whatever was announced.
+    pub(crate) fn set_arrived(&mut self, length: u64) {
         self.declared_length = Some(length);
         self.expects_continue = false;
     }
 
-    /// The length of the body, if it may be read before the application asks for it: it is announced, it fits the limit, and
-    /// nobody waits for a go-ahead that only the application should give.
-    pub(crate) fn may_read_first(&self, policy: &Policy) -> Option<u64> {
+    /// Returns the length of the body if it may be read before the application asks for it: the length is
+    /// announced and within the limit, and the client does not wait for a `100 Continue`, which only the
+    /// application should cause.
+    pub(crate) fn length_to_read_first(&self, policy: &Policy) -> Option<u64> {
         let fits = |length: &u64| {
             usize::try_from(*length).is_ok_and(|length| length <= policy.request_max_body_size)
         };
@@ -40,7 +41,7 @@ impl RequestHead {
     }
 }
 
-/// Text of a variable, or nothing: absent, or no text. A lone surrogate becomes U+FFFD.
+/// Returns the text of a variable. Empty if it is absent or not text. A lone surrogate becomes U+FFFD.
 fn variable<'a>(value: Option<&'a Bound<'_, PyAny>>) -> Cow<'a, str> {
     let Some(text) = value.and_then(|value| value.cast::<PyString>().ok()) else {
         return Cow::Borrowed("");
@@ -48,7 +49,7 @@ fn variable<'a>(value: Option<&'a Bound<'_, PyAny>>) -> Cow<'a, str> {
     text.to_str().map_or_else(|_| text.to_string_lossy(), Cow::Borrowed)
 }
 
-/// The same for a variable that some servers give as a number.
+/// Returns the text of a variable that some servers set to a number.
 fn text_or_number<'a>(value: Option<&'a Bound<'_, PyAny>>) -> Cow<'a, str> {
     match value.and_then(|value| value.cast::<PyInt>().ok()).map(|number| number.extract::<u16>()) {
         Some(Ok(number)) => Cow::Owned(number.to_string()),
@@ -56,51 +57,47 @@ fn text_or_number<'a>(value: Option<&'a Bound<'_, PyAny>>) -> Cow<'a, str> {
     }
 }
 
-/// Copies the request's head. Anything PEP 3333 allows is understood, anything else passed over.
-pub(crate) fn read(environ: &Bound<'_, PyDict>, exchange: &mut Exchange) -> RequestHead {
+/// How to read variables, which depends on the server interface that made them.
+pub(crate) struct Origin<'a> {
+    /// Scheme of the URI.
+    pub(crate) scheme: &'a str,
+    /// Host of the URI, if it is not that of `HTTP_HOST`.
+    pub(crate) host: Option<&'a str>,
+    /// Whether `SCRIPT_NAME` and `PATH_INFO` are decoded text, not the "native strings" of PEP 3333.
+    pub(crate) path_is_text: bool,
+    /// Whether `QUERY_STRING` is decoded text.
+    pub(crate) query_is_text: bool,
+    /// Whether `HTTP_CGI_AUTHORIZATION` holds the authorization header.
+    pub(crate) has_cgi_authorization: bool,
+}
+
+/// Copies the head of a WSGI request.
+pub(crate) fn read_wsgi(environ: &Bound<'_, PyDict>, exchange: &mut Exchange) -> RequestHead {
     let scheme = get(environ, intern!(environ.py(), "wsgi.url_scheme"));
     let origin = Origin {
         scheme: &variable(scheme.as_ref()),
         host: None,
         path_is_text: false,
         query_is_text: false,
-        knows_cgi: true,
+        has_cgi_authorization: true,
     };
-    read_from(environ, &origin, exchange)
+    read(environ, &origin, exchange)
 }
 
-/// What is to be known of variables that are not all of a WSGI server's making.
-pub(crate) struct Origin<'a> {
-    /// The scheme of the URI.
-    pub(crate) scheme: &'a str,
-    /// The host, where `HTTP_HOST` is not the one that counts.
-    pub(crate) host: Option<&'a str>,
-    /// Whether `SCRIPT_NAME` and `PATH_INFO` are text, and no native strings.
-    pub(crate) path_is_text: bool,
-    /// Whether `QUERY_STRING` is.
-    pub(crate) query_is_text: bool,
-    /// Whether `HTTP_CGI_AUTHORIZATION` stands for the authorization header.
-    pub(crate) knows_cgi: bool,
-}
-
-/// The same for variables from elsewhere.
-pub(crate) fn read_from(
-    environ: &Bound<'_, PyDict>,
-    origin: &Origin<'_>,
-    exchange: &mut Exchange,
-) -> RequestHead {
+/// Copies the head of a request. Understands everything that PEP 3333 allows and ignores the rest.
+pub(crate) fn read(environ: &Bound<'_, PyDict>, origin: &Origin<'_>, exchange: &mut Exchange) -> RequestHead {
     let py = environ.py();
-    let (mut head, is_chunked) = read_headers(environ, origin.knows_cgi, exchange);
+    let Headers { mut head, is_chunked } = read_headers(environ, origin.has_cgi_authorization, exchange);
     let method = get(environ, intern!(py, "REQUEST_METHOD"));
     let method = variable(method.as_ref());
     exchange.set_verb(&method);
-    // Over HTTP/2 a body may come without a length and without chunks.
-    let ends_itself = || {
+    // Over HTTP/2 a body may have neither a length nor chunks.
+    let is_terminated = || {
         !matches!(&*method, "GET" | "HEAD")
             && get(environ, intern!(py, "wsgi.input_terminated"))
                 .is_some_and(|flag| flag.is_truthy().unwrap_or(false))
     };
-    if is_chunked || (!head.may_have_body && head.declared_length.is_none() && ends_itself()) {
+    if is_chunked || (!head.may_have_body && head.declared_length.is_none() && is_terminated()) {
         head.may_have_body = true;
     }
     if let Some(length) = head.declared_length {
@@ -113,7 +110,7 @@ pub(crate) fn read_from(
     let path_info = get(environ, intern!(py, "PATH_INFO"));
     let query = get(environ, intern!(py, "QUERY_STRING"));
     let (script_name, path_info) = (variable(script_name.as_ref()), variable(path_info.as_ref()));
-    // Django puts one slash between the two.
+    // Django joins the two with one slash.
     let script_name = if origin.path_is_text { script_name.trim_end_matches('/') } else { &script_name };
     let query = variable(query.as_ref());
     exchange.set_uri_parts(&UriParts {
@@ -129,12 +126,17 @@ pub(crate) fn read_from(
     head
 }
 
-/// Copies the headers. Also returns whether the body comes in chunks.
+struct Headers {
+    head: RequestHead,
+    is_chunked: bool,
+}
+
+/// Copies the headers.
 fn read_headers(
     environ: &Bound<'_, PyDict>,
-    knows_cgi: bool,
+    has_cgi_authorization: bool,
     exchange: &mut Exchange,
-) -> (RequestHead, bool) {
+) -> Headers {
     let mut head = RequestHead::default();
     let mut is_chunked = false;
     for (key, value) in environ.iter() {
@@ -144,16 +146,16 @@ fn read_headers(
         let Ok(key) = key.to_str() else {
             continue;
         };
-        head.holds_keys_of_ours |= key.starts_with("moesif.");
+        head.has_moesif_keys |= key.starts_with("moesif.");
         let cgi_name = match key.strip_prefix("HTTP_") {
-            Some("CGI_AUTHORIZATION") if knows_cgi => "AUTHORIZATION",
+            Some("CGI_AUTHORIZATION") if has_cgi_authorization => "AUTHORIZATION",
             Some(name) => name,
             None if key == "CONTENT_TYPE" || key == "CONTENT_LENGTH" => key,
             None => continue,
         };
         let value = match value.cast_into::<PyString>() {
             Ok(text) => text,
-            // Django's test client had the length as a number for a long time.
+            // The test client of older Djangos sets the length to a number.
             Err(other) => match other.into_inner().cast_into::<PyInt>().map(|number| number.str()) {
                 Ok(Ok(text)) => text,
                 _ => continue,
@@ -175,7 +177,7 @@ fn read_headers(
             }
         });
     }
-    (head, is_chunked)
+    Headers { head, is_chunked }
 }
 
 fn get<'py>(environ: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {

@@ -1,0 +1,35 @@
+//! Governance rules decide about a call before the application runs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use moesif::Governance;
+use moesif::governance::Decision;
+use pyo3::prelude::*;
+
+use super::Record;
+use crate::log;
+
+/// Logs once why rules are not applied. A fault in here must cost the rules, never the request.
+#[derive(Default)]
+pub(crate) struct FaultLog {
+    is_logged: AtomicBool,
+}
+
+impl FaultLog {
+    /// Logs the first fault.
+    pub(crate) fn report(&self, py: Python<'_>, cause: Option<&PyErr>) {
+        if !self.is_logged.swap(true, Ordering::Relaxed) {
+            let message = "governance rules are not applied to a call because of a fault in this package: \
+                           please report it. Further faults are not logged";
+            log::warn(py, log::GOVERNANCE, message, cause);
+        }
+    }
+}
+
+/// Returns what the rules decide about a call. Lets it pass if a fault of ours keeps them from deciding.
+pub(crate) fn decide(py: Python<'_>, rules: &Governance, record: &Record, faults: &FaultLog) -> Decision {
+    record.update(|exchange| rules.decide(exchange)).unwrap_or_else(|| {
+        faults.report(py, None);
+        Decision::Pass(Vec::new())
+    })
+}

@@ -1,0 +1,134 @@
+//! The class that Python code uses.
+
+use std::sync::OnceLock;
+
+use moesif::{Client, Integration};
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::functions::Functions;
+use super::respond::SizedClasses;
+use crate::api::{self, ApiCall, ApiClient};
+use crate::gc::{Traverse, traverse};
+use crate::request::governance::FaultLog;
+use crate::{python, settings};
+
+/// Wraps a WSGI application: `WsgiMiddleware(app, settings)` is an application too.
+///
+/// Made in two steps, so that subclasses may have constructors of their own: the constructor takes any
+/// arguments, and `_configure(app, settings)` does the work.
+#[pyclass(frozen, subclass, module = "moesif._native")]
+pub(crate) struct WsgiMiddleware {
+    configured: OnceLock<Configured>,
+}
+
+/// The application, and how it is captured.
+pub(super) struct Configured {
+    pub(super) app: Py<PyAny>,
+    pub(super) client: Client,
+    pub(super) functions: Functions,
+    pub(super) pid_header: bool,
+    pub(super) sized_classes: SizedClasses,
+    pub(super) read_request_body_first: bool,
+    pub(super) governance_faults: FaultLog,
+}
+
+traverse!(WsgiMiddleware { configured });
+traverse!(Configured { app, functions, sized_classes });
+
+/// Options that the Python part of the middleware needs.
+#[pyclass(frozen, get_all, module = "moesif._native")]
+pub(crate) struct MiddlewareOptions {
+    /// `DEBUG`
+    debug: bool,
+    /// `LOG_BODY`
+    log_body: bool,
+    /// `CAPTURE_OUTGOING_REQUESTS`
+    captures_outgoing: bool,
+}
+
+#[pymethods]
+impl WsgiMiddleware {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { configured: OnceLock::new() }
+    }
+
+    /// Checks the settings and takes the application. Makes no network call and starts no thread.
+    ///
+    /// Raises `ValueError` for a bad value, naming the option, the value and what is expected; `RuntimeError`
+    /// when called twice.
+    fn _configure(
+        &self,
+        py: Python<'_>,
+        app: Py<PyAny>,
+        given: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<MiddlewareOptions> {
+        let parsed = settings::parse(given, py, Integration::Wsgi)?;
+        let options = MiddlewareOptions {
+            debug: parsed.pid_header,
+            log_body: parsed.policy.log_body,
+            captures_outgoing: parsed.outgoing.captured,
+        };
+        let configured = Configured {
+            app,
+            functions: Functions::new(py, given),
+            pid_header: parsed.pid_header,
+            sized_classes: SizedClasses::default(),
+            read_request_body_first: parsed.read_request_body_first,
+            governance_faults: FaultLog::default(),
+            client: Client::new(parsed),
+        };
+        self.configured
+            .set(configured)
+            .map(|()| options)
+            .map_err(|_| PyRuntimeError::new_err("this middleware is configured already"))
+    }
+
+    /// Returns a POST of JSON text to the collector of these settings.
+    fn _post(&self, path: &str, json: &str) -> PyResult<ApiCall> {
+        Ok(api::post(&self.configured()?.client, path, json))
+    }
+
+    /// Returns the API of the collector of these settings.
+    fn _api(&self) -> PyResult<ApiClient> {
+        Ok(ApiClient::of(&self.configured()?.client))
+    }
+
+    /// Serves one request.
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        environ: &Bound<'py, PyAny>,
+        start_response: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let configured = slf.get().configured()?;
+        let begun = environ
+            .cast::<PyDict>()
+            .ok()
+            .and_then(|environ| Some((environ, configured.begin(slf, environ)?)));
+        let Some((environ, begun)) = begun else {
+            let app = configured.app.bind(py);
+            return python::call(app, &PyTuple::new(py, [environ, start_response])?, None);
+        };
+        let serving = begun.call.served.enter(py, &configured.client, &begun.call.record);
+        let result = configured.serve(begun, environ, start_response);
+        serving.leave();
+        result
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.traverse(&visit)
+    }
+}
+
+impl WsgiMiddleware {
+    pub(super) fn configured(&self) -> PyResult<&Configured> {
+        self.configured.get().ok_or_else(|| {
+            PyRuntimeError::new_err("the middleware is not configured: call MoesifMiddleware.__init__ first")
+        })
+    }
+}
