@@ -41,7 +41,7 @@ fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
     address.map_err(|_| "expected an IP address and a port, such as 127.0.0.1:9500 or [::1]:9500")
 }
 
-/// Returns an error of the parser as one line, like every other message of the collector.
+/// Returns the message of a parser error in one line, like every other message of the collector.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();

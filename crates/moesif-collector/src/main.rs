@@ -1,10 +1,20 @@
 //! `moesif-collector`: accepts the Moesif ingestion API (`docs/wire-contract.md`), stores events in SQLite
 //! and shows them on a web page.
 //!
-//! Modules, each using only those after it: [`server`] (routes and connections), [`web`] (the page and the
-//! access check), [`query`] (the read API), [`ingest`] (the ingestion API), [`state`] (shared by all
-//! handlers), [`store`] (the database), [`remote`] (the operator's config and rules files), [`body`] (request
-//! bodies).
+//! Each module uses only modules after it in this table:
+//!
+//! | Module | Does |
+//! |---|---|
+//! | [`server`] | routes, connections and shutdown |
+//! | [`web`] | the page, and the access check |
+//! | [`query`] | the read API |
+//! | [`ingest`] | the ingestion API |
+//! | [`state`] | the state that all handlers share |
+//! | [`reply`] | JSON replies |
+//! | [`store`] | the database |
+//! | [`remote`] | the operator's config and rules files |
+//! | [`body`] | receives and decodes request bodies |
+//! | [`cli`], [`signal`], [`log`], [`clock`] | command line, stop signals, standard error, time |
 
 mod body;
 mod cli;
@@ -54,7 +64,7 @@ const EXIT_CANNOT_START: u8 = 2;
 /// Exit code if a restart is enough.
 const EXIT_RESTART: u8 = 1;
 
-/// How long tasks that outlive the server's shutdown may run before they are dropped.
+/// Maximum time for tasks that still run after the server's shutdown. Then they are dropped.
 const RUNTIME_SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(250);
 
 fn main() -> ExitCode {
@@ -82,7 +92,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    // Binds the port before it creates the data directory: a wrong port must not leave a directory behind.
+    // Binds the port first, so that a wrong port does not create a data directory.
     let listener = bind(cli.listen)?;
     let address = listener.local_addr().map_err(|error| Failure::Listen(cli.listen, error))?;
     let (store, mut writer) = Store::open(&cli.data)?;
@@ -103,8 +113,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             () = writer.stopped() => Err(Failure::WriterStopped),
         })
     });
-    // Drops the remaining requests and with them the last senders of the writer's queue, so that the writer
-    // ends.
+    // Drops the remaining requests, which own the last senders of the writer's queue. Then the writer ends.
     runtime.shutdown_timeout(RUNTIME_SHUTDOWN_TIMEOUT);
     writer.finish();
     served.map_err(Failure::Runtime)?

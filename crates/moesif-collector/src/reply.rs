@@ -6,7 +6,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-/// Makes a reply from JSON text. `nosniff` keeps browsers from reading captured text as HTML or script.
+/// Returns a reply with JSON text. `nosniff` prevents browsers from treating captured text as HTML or script.
 pub(crate) fn json_reply(status: StatusCode, body: String) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -24,7 +24,7 @@ pub(crate) struct ErrorReply {
 }
 
 impl ErrorReply {
-    /// Makes a reply with no other members than `error`.
+    /// Returns a reply with `error` as its only member.
     pub(crate) fn new(status: StatusCode, error: &impl ToString) -> Self {
         Self { status, body: json!({ "error": error.to_string() }) }
     }

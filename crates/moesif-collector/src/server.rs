@@ -1,7 +1,7 @@
 //! The HTTP server: routes, connections and shutdown.
 //!
-//! One port serves two groups of routes. Everyone who can connect may use the ingestion API. Routes that show
-//! captured data are behind [`guard`](crate::web::guard).
+//! One port serves two groups of routes. The ingestion API is open to every client that can connect. Routes
+//! that show captured data are protected by [`guard`](crate::web::guard).
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,7 +25,7 @@ use crate::{
     web,
 };
 
-/// How long running requests may take after the stop signal.
+/// Maximum time for running requests after the stop signal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Maximum number of connections. More connections wait until one ends. A process usually has 1,024
@@ -63,15 +63,15 @@ pub(crate) async fn serve(
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let accept_connections = async {
-        // The semaphore is never closed, so this loop has no other end than `stop`.
+        // The semaphore is never closed, so this loop ends only with `stop`.
         while let Ok(slot) = Arc::clone(&slots).acquire_owned().await {
             let Ok((stream, peer)) = listener.accept().await else {
                 // Descriptors or memory are exhausted, or the client is gone. The next attempt may succeed.
                 sleep(ACCEPT_RETRY_PAUSE).await;
                 continue;
             };
-            // Without it, a reply may wait for the acknowledgement of its first packet. If it fails, replies
-            // are slower.
+            // Sends each packet at once. If this fails, a reply may wait for the acknowledgement of its first
+            // packet.
             let _slower = stream.set_nodelay(true);
             let router = router.clone();
             let service = service_fn(move |mut request: hyper::Request<Incoming>| {
@@ -81,7 +81,7 @@ pub(crate) async fn serve(
             let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
             tokio::spawn(async move {
                 let _slot = slot;
-                // An error means that the client broke the connection; nobody is left to tell.
+                // An error means that the client broke the connection, so no reply is possible.
                 let _broken = connection.await;
             });
         }

@@ -17,10 +17,11 @@ pub(crate) struct AppState {
     pub(crate) bodies: BodyReceiver,
     /// The address the collector listens on.
     pub(crate) address: SocketAddr,
+    /// Number of elements rejected since the start.
     rejected: AtomicU64,
 }
 
-/// The state as handlers hold it.
+/// The state, shared between handlers.
 pub(crate) type SharedState = Arc<AppState>;
 
 impl AppState {

@@ -26,14 +26,14 @@ pub struct Config {
     pub company_rules: Cohorts,
 }
 
-/// The governance rules that name a user or a company in one of their cohorts.
+/// Users or companies in the cohorts of governance rules.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cohorts {
     /// Rules by the id of the user or company, in the order of the document.
     pub entries: HashMap<String, Vec<RuleEntry>>,
-    /// Ids that have invalid entries. They may be in further, unknown cohorts.
+    /// Ids with entries that cannot be read. These ids may be in other cohorts too.
     pub incomplete: HashSet<String>,
-    /// There are cohorts, but none can be read.
+    /// The document has cohorts, but none of them can be read.
     pub is_unreadable: bool,
 }
 
@@ -116,7 +116,7 @@ fn percent(path: &str, json: &RawValue, invalid: &mut InvalidFields) -> Option<P
     percent
 }
 
-/// Reads an object whose names are ids. An entry that `parse` returns `None` for is left out.
+/// Reads an object with an id as the name of each member. Leaves out a member if `parse` returns `None`.
 fn map_by_id<T>(
     members: &HashMap<String, &RawValue>,
     name: &str,

@@ -1,5 +1,5 @@
-//! Readers for remote documents (configuration and rules), which people write by hand. An invalid part is
-//! skipped and reported; the rest of the document is used.
+//! Reads remote documents: configuration and rules. People write them by hand, so an invalid part is skipped
+//! and reported, and the rest is used.
 
 use std::{collections::HashMap, fmt};
 
@@ -16,7 +16,7 @@ pub struct InvalidField {
     pub path: String,
     /// Start of its JSON text.
     pub found: String,
-    /// What the contract asks for.
+    /// Value that the contract requires.
     pub expected: &'static str,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn present<'a>(members: &HashMap<String, &'a RawValue>, name: &str) -
     members.get(name).copied().filter(|value| !is_null(value))
 }
 
-/// Returns a string as it is and any other value as its JSON text. `None` for null.
+/// Returns the text of a string, and the JSON text of any other value. `None` for null.
 pub(crate) fn text(json: &RawValue) -> Option<String> {
     match json.get() {
         "null" => None,

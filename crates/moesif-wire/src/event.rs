@@ -43,7 +43,7 @@ pub struct Event<'a> {
     /// Whether the application received or made the call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Direction>,
-    /// Number of calls this event stands for, at least 1: the inverse of the sampling rate.
+    /// Number of calls that this event represents, at least 1: the inverse of the sampling rate.
     pub weight: u64,
     /// Id of the governance rule that blocked the call.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ pub struct Response<'a> {
 /// A recorded body and its encoding in the document.
 #[derive(Clone, Debug)]
 pub enum Body<'a> {
-    /// `transfer_encoding: json`: a JSON value as the text it was sent in.
+    /// `transfer_encoding: json`: a JSON value with its original text.
     Json(Cow<'a, RawValue>),
     /// `transfer_encoding: base64`: text that is already encoded.
     Base64(Cow<'a, str>),
@@ -147,7 +147,7 @@ impl Direction {
 pub struct Headers<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Headers<'a> {
-    /// Makes an empty list with capacity for `fields` fields.
+    /// Returns an empty list with capacity for `fields` fields.
     #[must_use]
     pub fn with_capacity(fields: usize) -> Self {
         Self(Vec::with_capacity(fields))
@@ -203,7 +203,7 @@ impl<'a> Headers<'a> {
         self.0.len()
     }
 
-    /// Whether there are no fields.
+    /// Returns whether there are no fields.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

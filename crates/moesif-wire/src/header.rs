@@ -8,9 +8,9 @@ pub const SDK: &str = "X-Moesif-SDK";
 pub const CONFIG_ETAG: &str = "X-Moesif-Config-ETag";
 /// Version of the governance rules, on the same replies.
 pub const RULES_TAG: &str = "X-Moesif-Rules-Tag";
-/// Transaction id on a captured response: links the client's call, the application and the event.
+/// Transaction id on a captured response. Connects the client's call, the application and the event.
 pub const TRANSACTION_ID: &str = "X-Moesif-Transaction-Id";
-/// Set in an event's headers, never on the captured connection: the recorded body is incomplete.
+/// Marks an incomplete recorded body, in the headers of an event. Never sent on the captured connection.
 pub const BODY_TRUNCATED: &str = "X-Moesif-Body-Truncated";
 /// Media type of every request body that the SDK sends.
 pub const JSON_UTF8: &str = "application/json; charset=utf-8";

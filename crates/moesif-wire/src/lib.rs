@@ -2,8 +2,8 @@
 //!
 //! - [`Event`] serialises to the event document. [`Event::parse`] validates a received document.
 //! - [`IngestReply`] is the collector's reply to a POST of events.
-//! - [`Config`] and [`Rule`] are the remote configuration. A part that is invalid is skipped and reported as an
-//!   [`InvalidField`]; the rest is used.
+//! - [`Config`] and [`Rule`] are the remote configuration. An invalid part is skipped and reported as an
+//!   [`InvalidField`]. The rest is used.
 //!
 //! The crate does no I/O and starts no threads. Bodies and metadata keep the JSON text they arrived in
 //! ([`serde_json::value::RawValue`]) and are never parsed into a tree. So deep nesting, large numbers and

@@ -1,6 +1,6 @@
 //! Size limits of documents and fields.
 //!
-//! Fields that a list shows or that are stored as names have a limit of their own: a page of 1,000 rows
+//! Fields that a list shows, or that are stored as names, have small limits, because a page of 1,000 rows
 //! repeats them.
 
 use crate::{Event, ValidationError};
@@ -37,11 +37,11 @@ pub fn check(field: &str, text: &str) -> Result<(), ValidationError> {
     if found <= max { Ok(()) } else { Err(ValidationError::too_long(field, max, found)) }
 }
 
-/// Checks every field of an event that has a limit of its own.
+/// Checks the size of every field of an event that has a limit.
 ///
 /// # Errors
 ///
-/// Names the first field that is too long.
+/// The error names the first field that is too long.
 pub fn check_event(event: &Event<'_>) -> Result<(), ValidationError> {
     let request = &event.request;
     let fields = [

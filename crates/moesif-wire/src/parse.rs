@@ -1,8 +1,8 @@
 //! Validation of one received event.
 //!
-//! Each field is read on its own, so that an error names the field. Required are the request's time, URI and
-//! verb, and a response's time and status. All else may be absent or null, and values of other types are
-//! accepted where official SDKs send them (`docs/wire-contract.md`, "What a collector accepts").
+//! Each field is read separately, so that an error can name the field. A request must have time, URI and
+//! verb. A response must have time and status. All other fields may be absent or null. Values of other types
+//! are accepted where official SDKs send them (`docs/wire-contract.md`, "What a collector accepts").
 
 use std::borrow::Cow;
 
@@ -85,7 +85,7 @@ impl<'a> Event<'a> {
     ///
     /// # Errors
     ///
-    /// Names the first field that is required and absent, or has a value of the wrong kind.
+    /// The error names the first field that is required but absent, or that has a value of the wrong kind.
     pub fn parse(raw: &'a RawValue) -> Result<Self, ValidationError> {
         let fields: EventFields<'a> = object("", raw)?;
         let request = match present(fields.request) {
@@ -281,7 +281,7 @@ mod tests {
         Event::parse(raw).map(|event| serde_json::to_string(&event).unwrap())
     }
 
-    /// The field and the message of the error.
+    /// Returns the field and the message of the error.
     fn error_of(json: &str) -> (String, String) {
         let error = parse(json).unwrap_err();
         (error.field, error.problem.to_string())

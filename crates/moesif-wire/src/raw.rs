@@ -1,4 +1,4 @@
-//! JSON arrays and objects whose members stay unparsed text.
+//! JSON arrays and objects with unparsed members.
 
 use std::{fmt, marker::PhantomData};
 

@@ -18,7 +18,7 @@ pub struct IngestReply {
 impl IngestReply {
     /// Returns the number of rejected events.
     #[must_use]
-    pub fn not_kept(&self) -> usize {
+    pub fn total_rejected(&self) -> usize {
         self.rejected_count.unwrap_or(self.rejected.len())
     }
 }

@@ -90,8 +90,7 @@ impl Rule {
             }
         };
         let either = |name, other| present(&members, name).or_else(|| present(&members, other));
-        // An invalid value makes the whole rule invalid: a default could block calls that the rule does not
-        // mean.
+        // An invalid value makes the whole rule invalid, because a default could block other calls.
         let applied_to = match either("applied_to", "appliedTo") {
             None => AppliedTo::Matching,
             Some(value) => AppliedTo::parse(&format!("{path}.applied_to"), value, invalid)?,
@@ -115,7 +114,7 @@ impl Rule {
             variables: Vec::new(),
         };
         if let Some(restrictions) = present(&members, "regex_config") {
-            // Without one of its restrictions the rule would apply to more calls than it was written for.
+            // Without one of its restrictions, the rule would apply to too many calls.
             let invalid_before = invalid.len();
             rule.regex_config =
                 RegexConfig::parse_list(&format!("{path}.regex_config"), restrictions, invalid);

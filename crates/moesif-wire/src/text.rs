@@ -1,5 +1,5 @@
-//! Tolerant readers for JSON scalars. Official SDKs send numbers, booleans and lone surrogates where the
-//! contract says "string".
+//! Reads JSON text without parsing it into a tree. The readers of scalars are tolerant: official SDKs send
+//! numbers, booleans and lone surrogates where the contract says "string".
 
 use std::{borrow::Cow, fmt};
 
@@ -43,7 +43,26 @@ pub fn scalar(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Whether the value is `null`.
+/// Returns the length in bytes of the JSON string that `json` begins with, including its quotes. `None` if
+/// the string has no end. The first byte must be a quote.
+#[must_use]
+pub fn json_string_length(json: &str) -> Option<usize> {
+    let mut is_escaped = false;
+    let end = json.bytes().skip(1).position(|byte| {
+        let is_end = byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    Some(end + 2)
+}
+
+/// Removes a UTF-8 byte order mark from the start of a JSON text.
+#[must_use]
+pub fn without_byte_order_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json)
+}
+
+/// Returns whether the value is `null`.
 pub(crate) fn is_null(raw: &RawValue) -> bool {
     raw.get() == "null"
 }
@@ -56,4 +75,18 @@ pub(crate) fn excerpt(json: &str) -> String {
         excerpt.push('…');
     }
     excerpt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_string_ends_at_the_first_quote_that_is_not_escaped() {
+        for (json, length) in
+            [(r#""",1"#, Some(2)), (r#""a\"\\"x"#, Some(7)), (r#""a\""#, None), ("\"", None)]
+        {
+            assert_eq!(json_string_length(json), length, "{json}");
+        }
+    }
 }

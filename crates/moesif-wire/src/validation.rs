@@ -1,4 +1,4 @@
-//! The error for a document that is rejected because of one of its fields.
+//! Error of a document that is rejected because of one field.
 
 use std::{borrow::Cow, fmt};
 
@@ -19,7 +19,7 @@ pub enum Problem {
     /// The value is missing, or is not of the expected kind or size.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// What the contract asks for, such as `a string`.
+        /// Value that the contract requires, such as `a string`.
         expected: Cow<'static, str>,
         /// Start of the value's JSON text, its size, or `nothing`.
         found: String,
@@ -36,7 +36,7 @@ impl ValidationError {
         Self::new(field, expected, "nothing")
     }
 
-    /// A value is not what was expected. `found` is its JSON text, which is cut to its start.
+    /// A value is not the expected one. `found` is its JSON text, of which the start is kept.
     #[must_use]
     pub fn unexpected(field: &str, expected: &'static str, found: &str) -> Self {
         Self::new(field, expected, excerpt(found))

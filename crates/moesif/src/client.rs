@@ -1,4 +1,4 @@
-//! The client: what a framework adapter uses to record calls.
+//! The client: records calls for a framework adapter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,18 +16,19 @@ use crate::settings::{Masking, Settings};
 
 /// Captures calls under one set of settings.
 ///
-/// Creating one does no I/O and starts no thread. The worker threads start with the first [`Client::begin`] in a process.
-/// The child of a fork starts its own. Clients with equal delivery settings share one pipeline.
+/// Creating a client does no I/O and starts no thread. The worker threads start with the first
+/// [`Client::begin`] in a process. The child of a fork starts its own. Clients with equal delivery settings
+/// share one pipeline.
 pub struct Client {
     policy: Arc<Policy>,
     delivery: Arc<Delivery>,
     /// Whether bodies are recorded and nothing is masked.
     records_everything: bool,
-    here: ProcessLocal<Here>,
+    in_process: ProcessLocal<InProcess>,
 }
 
-/// What a client uses in one process.
-struct Here {
+/// Parts of a client that belong to one process and not to its forked children.
+struct InProcess {
     runtime: Arc<Runtime>,
     pipeline: Arc<Pipeline>,
     pid: u32,
@@ -57,7 +58,7 @@ impl Client {
             records_everything: policy.log_body && !policy.strip_content && masking == Masking::Off,
             policy: Arc::new(policy),
             delivery: Arc::new(delivery),
-            here: ProcessLocal::new(),
+            in_process: ProcessLocal::new(),
         }
     }
 
@@ -67,23 +68,24 @@ impl Client {
         self.begin_governed().0
     }
 
-    /// Starts the record of a call, and returns the governance rules that are in force, if there are any.
+    /// Starts the record of a call that arrives now. Also returns the governance rules in force; `None` if
+    /// there are none.
     #[must_use]
     pub fn begin_governed(&self) -> (Box<Exchange>, Option<Arc<Governance>>) {
-        let here = self.here();
-        here.pipeline.start();
+        let local = self.in_process();
+        local.pipeline.start();
         runtime::guard_exit();
-        if self.records_everything && ANNOUNCED.load(Ordering::Relaxed) != here.pid {
-            self.announce(here.pid);
+        if self.records_everything && ANNOUNCED.load(Ordering::Relaxed) != local.pid {
+            self.announce(local.pid);
         }
         let exchange = Exchange::begin(
-            here.pipeline.spare(),
+            local.pipeline.spare(),
             Arc::clone(&self.policy),
-            here.runtime.identifiers().next(),
-            here.runtime.budget(),
-            here.pid,
+            local.runtime.identifiers().next(),
+            local.runtime.budget(),
+            local.pid,
         );
-        (exchange, here.pipeline.governance())
+        (exchange, local.pipeline.governance())
     }
 
     /// Logs once per process that bodies and credentials are recorded, and how to prevent it.
@@ -105,22 +107,23 @@ impl Client {
         diagnostics().report_on(Topic::Settings, Severity::Info, message);
     }
 
-    /// Queues a finished exchange for delivery. Never waits: if the queue is full, the event is dropped and counted. A call
-    /// that began before this process was forked is ignored, because the parent records it.
+    /// Queues a finished exchange for delivery. Never waits. If the queue or the byte budget is full, drops
+    /// and counts the event. Ignores a call that began before this process was forked, because the parent
+    /// records it.
     pub fn record(&self, exchange: Box<Exchange>) {
-        let here = self.here();
-        if exchange.pid() == here.pid {
+        let local = self.in_process();
+        if exchange.pid() == local.pid {
             log_outcome(&exchange, "recorded");
-            here.pipeline.push(exchange);
+            local.pipeline.push(exchange);
         }
     }
 
-    /// Decides by the sampling rates of the collector's operator whether an ended call is kept. If not, pass it to
-    /// [`Client::sample_out`].
+    /// Applies the sampling rates of the remote configuration to an ended call. Returns whether to record the
+    /// call. If not, pass it to [`Client::sample_out`].
     #[must_use]
     pub fn sample(&self, exchange: &mut Exchange) -> bool {
-        let here = self.here();
-        match here.pipeline.remote().sampling.weight(exchange, || here.runtime.random().next()) {
+        let local = self.in_process();
+        match local.pipeline.remote().sampling.weight(exchange, || local.runtime.random().next()) {
             Some(weight) => {
                 exchange.set_weight(weight);
                 true
@@ -131,31 +134,32 @@ impl Client {
 
     /// Counts a call that sampling left out.
     pub fn sample_out(&self, exchange: Box<Exchange>) {
-        let here = self.here();
-        if exchange.pid() == here.pid {
+        let local = self.in_process();
+        if exchange.pid() == local.pid {
             log_outcome(&exchange, "left out by sampling");
-            here.pipeline.count_sampled_out();
+            local.pipeline.count_sampled_out();
         }
         drop(exchange);
     }
 
     /// Counts a call that `SKIP` left out.
     pub fn skip(&self, exchange: Box<Exchange>) {
-        let here = self.here();
-        if exchange.pid() == here.pid {
+        let local = self.in_process();
+        if exchange.pid() == local.pid {
             log_outcome(&exchange, "skipped");
-            here.pipeline.count_skipped();
+            local.pipeline.count_skipped();
         }
         drop(exchange);
     }
 
-    /// Counts a call whose record was lost because of a fault in this package.
+    /// Counts a call that could not be recorded because of a bug in this package.
     pub fn lose(&self) {
-        self.here().pipeline.count_lost();
+        self.in_process().pipeline.count_lost();
     }
 
-    /// Returns whether an outgoing call goes to a collector. It does if it goes to `/v1` or `/health` below the base URI, or
-    /// to the hosted service, or has a header that only SDKs send.
+    /// Returns whether an outgoing call is a request of an SDK to a collector. That is a call to `/v1` or
+    /// `/health` below the base URI, a call to the hosted service, or a call with a header that only SDKs
+    /// send.
     #[must_use]
     pub fn is_own_traffic(&self, exchange: &Exchange) -> bool {
         const HOSTED: &str = ".moesif.net";
@@ -176,7 +180,7 @@ impl Client {
         (self.delivery.endpoint.base_uri(), self.delivery.endpoint.application_id())
     }
 
-    /// Returns how calls are captured.
+    /// Returns the configuration of the recording.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -188,11 +192,11 @@ impl Client {
         Api::new(Arc::clone(&self.delivery))
     }
 
-    fn here(&self) -> Arc<Here> {
-        self.here.get_or_make(|| {
+    fn in_process(&self) -> Arc<InProcess> {
+        self.in_process.get_or_make(|| {
             let runtime = runtime();
             let pipeline = runtime.pipeline(&self.delivery);
-            Arc::new(Here { runtime, pipeline, pid: process_id() })
+            Arc::new(InProcess { runtime, pipeline, pid: process_id() })
         })
     }
 }

@@ -1,5 +1,5 @@
-//! Messages for the application's log. They wait until a thread of the application fetches them, because our own threads
-//! never run the application's logging (`docs/guarantees.md`, I-5).
+//! Messages for the application's log. A thread of the application fetches them, because native threads never
+//! run the application's logging (`docs/guarantees.md`, I-5).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::process::ProcessLocal;
 
-/// Most messages that wait. If there are more, the oldest is dropped.
+/// Maximum number of stored messages. If the ring is full, the oldest debug message is dropped, else the
+/// oldest message.
 const CAPACITY: usize = 64;
 
 /// Log level of a message.
@@ -26,7 +27,7 @@ pub enum Severity {
 /// Subject of a message. An adapter maps it to a logger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// What is recorded under the settings.
+    /// Effects of the settings.
     Settings,
     /// Sending events, and fetching the remote configuration.
     Delivery,
@@ -45,19 +46,19 @@ pub struct Diagnostic {
     pub message: String,
 }
 
-/// Whether there may be messages. A request reads only this flag if there are none. In the child of a fork it may be set
-/// although the child's ring is empty.
+/// Whether there may be messages. Without messages, a request reads only this flag. In the child of a fork it
+/// may be set although the child's ring is empty.
 static WAITING: AtomicBool = AtomicBool::new(false);
 
 /// Whether debug messages are kept.
 static VERBOSE: AtomicBool = AtomicBool::new(false);
 
-/// Keeps debug messages from now on, as the option `DEBUG` asks.
+/// Keeps debug messages from now on (option `DEBUG`).
 pub fn be_verbose() {
     VERBOSE.store(true, Ordering::Relaxed);
 }
 
-/// Returns whether debug messages are kept. One load of a flag, for code that runs with every request.
+/// Returns whether debug messages are kept. Only reads a flag, because it is called for every request.
 pub(crate) fn is_verbose() -> bool {
     VERBOSE.load(Ordering::Relaxed)
 }
@@ -90,7 +91,7 @@ impl Diagnostics {
     pub(crate) fn report_on(&self, topic: Topic, severity: Severity, message: String) {
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         if ring.len() == CAPACITY {
-            // Drop a debug message first. A new debug message replaces no other kind.
+            // A new debug message replaces only another debug message.
             let oldest = ring.iter().position(|kept| kept.severity == Severity::Debug);
             match oldest {
                 None if severity == Severity::Debug => return,
@@ -114,7 +115,7 @@ impl Diagnostics {
     }
 }
 
-/// Takes all messages of this process. Costs one load of a flag if there are none.
+/// Takes all messages of this process, oldest first. Without messages, this only reads a flag.
 #[must_use]
 pub fn drain_diagnostics() -> Vec<Diagnostic> {
     if !WAITING.load(Ordering::Relaxed) || !WAITING.swap(false, Ordering::AcqRel) {

@@ -1,8 +1,9 @@
 //! The SDK core: captures API calls and delivers them to a Moesif-compatible collector.
 //!
-//! In: [`Settings`], and for each call an [`Exchange`] that a framework adapter fills. Out: gzipped batches over HTTP, and
-//! [`Stats`] that count every event. The core knows no Python and no framework. It never blocks a thread that records,
-//! never prints, and does not read environment variables: the adapter passes them in.
+//! In: [`Settings`], and for each call an [`Exchange`] that a framework adapter fills. Out: gzipped batches
+//! over HTTP, and [`Stats`] that count every event. The core knows no Python and no framework. It never
+//! blocks a thread that records, never prints, and does not read environment variables: the adapter passes
+//! them in.
 //!
 //! ```
 //! use moesif::{Client, Integration, Settings};
@@ -24,19 +25,20 @@
 //! # Ok::<(), moesif::SettingsError>(())
 //! ```
 //!
-//! Modules, from the bottom up. Each may import only those above it in this list (`crates/xtask/tests/layers.rs` checks that):
+//! Modules, lowest layer first. A module imports only modules listed before it
+//! (`crates/xtask/tests/layers.rs` checks this):
 //!
 //! | Module | Does |
 //! |---|---|
-//! | [`process`] | keeps state apart between the processes of a fork: process id, per-process values, random numbers |
+//! | [`process`] | process id, random numbers, values that a forked child must not share |
 //! | [`diagnostics`] | keeps messages until a thread of the application logs them |
-//! | [`http`] | sends one request to a collector; retry policy: what an answer means, and the pauses between attempts |
+//! | [`http`] | sends one request to a collector; has the retry policy (answers and pauses) |
 //! | [`call`] | records one call: head, bodies, identity, masks, memory; writes it as an event |
-//! | [`rules`] | applies what the operator of the collector decides: sampling rates and governance rules |
+//! | [`rules`] | applies the operator's sampling rates and governance rules |
 //! | [`delivery`] | queues, batches, sends and retries events; counts what happened to each |
 //! | [`api`] | makes requests that a caller waits for |
-//! | [`settings`] | the table of options; turns their values into the configuration of the other modules |
-//! | [`runtime`] | keeps what exists once per process: pipelines, byte budget; flush and exit |
+//! | [`settings`] | declares every option; turns option values into the configuration of the other modules |
+//! | [`runtime`] | holds the state of the process: pipelines, byte budget; flush and exit |
 //! | [`Client`] | records calls for a framework adapter |
 
 pub mod api;

@@ -14,8 +14,8 @@ use moesif::{Api, Client, Integration, Settings};
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Starts a collector that answers with each of these heads, then always with the last one. Returns its API and the number of
-/// requests.
+/// Starts a collector that answers with each of these heads in order, then always with the last one. Returns
+/// its API and the number of requests.
 fn collector(heads: &'static [&'static str]) -> (Api, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&asked);

@@ -1,4 +1,4 @@
-//! A process that records bodies and credentials without a mask says so once, in its log.
+//! A process that records bodies and credentials without a mask logs that once.
 
 #![expect(clippy::unwrap_used, reason = "a failure in a test fails it")]
 
@@ -15,7 +15,7 @@ fn settings(option: Option<(&'static str, Value)>) -> Settings {
     Settings::parse(Integration::Rust, given, []).unwrap().settings
 }
 
-/// Returns what the first call under these settings logs about them.
+/// Returns the messages about settings that the first call logs.
 fn logged(settings: Settings) -> Vec<Diagnostic> {
     drop(Client::new(settings).begin());
     drain_diagnostics().into_iter().filter(|diagnostic| diagnostic.topic == Topic::Settings).collect()

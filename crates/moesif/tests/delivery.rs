@@ -17,8 +17,8 @@ struct AcceptedBatch {
     events: Vec<serde_json::Value>,
 }
 
-/// Starts a collector that answers with these statuses first, then with 413 to more than two events and with 201 otherwise.
-/// Returns its base URI.
+/// Starts a collector that answers with these statuses first. After them, it answers 413 to more than two
+/// events and 201 otherwise. Returns its base URI and the accepted batches.
 fn collector(statuses: &[u16]) -> (String, Accepted) {
     let accepted = Accepted::default();
     let statuses = Mutex::new(statuses.to_vec());

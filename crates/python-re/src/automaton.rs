@@ -1,4 +1,4 @@
-//! Search with a finite automaton: one pass over the text, whatever the text is.
+//! Searches with a finite automaton, in one pass over any text.
 
 use std::ops::RangeInclusive;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -23,7 +23,7 @@ pub(super) struct Automaton {
     anchored: Anchored,
     /// Lengths of the texts that can match, in bytes.
     lengths: RangeInclusive<usize>,
-    /// The automaton knows only the word boundaries of ASCII, but the pattern asks for those of Unicode.
+    /// The pattern has Unicode word boundaries. The automaton supports only those of ASCII.
     needs_ascii: bool,
 }
 
@@ -59,6 +59,8 @@ impl Automaton {
         !self.needs_ascii || text.is_ascii()
     }
 
+    /// Returns whether the pattern matches anywhere in the text. Call it only if [`Self::decides`] returns
+    /// true.
     pub(super) fn is_match(&self, text: &str) -> Result<bool, LimitExceeded> {
         if !self.lengths.contains(&text.len()) {
             return Ok(false);
@@ -68,8 +70,8 @@ impl Automaton {
         let was_fresh = cache.clear_count() == 0;
         let mut found = self.dfa.try_search_fwd(&mut cache, &input);
         if found.is_err() {
-            // A cache counts how often it was cleared over all its searches. Reset it for the next search. If earlier
-            // searches had used up some of the count, this search gets a second try.
+            // A cache counts how often it was cleared over all its searches. Reset it for the next search. If
+            // earlier searches had used up some of the count, this search gets a second try.
             self.dfa.reset_cache(&mut cache);
             if !was_fresh {
                 found = self.dfa.try_search_fwd(&mut cache, &input);
@@ -79,14 +81,16 @@ impl Automaton {
     }
 }
 
-/// Translates a syntax tree for `regex-automata`. It drops groups: nothing in a supported pattern refers to them.
+/// Translates a syntax tree for `regex-automata`. Drops groups, because nothing in a supported pattern refers
+/// to them.
 struct Translation<'s> {
     sets: &'s [ClassUnicode],
     needs_ascii: bool,
 }
 
 impl Translation<'_> {
-    /// Translates one node. `is_last`: nothing follows the node in the pattern.
+    /// Translates one node. `is_last` says whether nothing follows it in the pattern. `None` if it is not
+    /// supported.
     fn node(&mut self, node: &Node, is_last: bool) -> Option<Hir> {
         let hir = match node {
             Node::Empty => Hir::empty(),
@@ -124,7 +128,7 @@ impl Translation<'_> {
             Assertion::TextEnd => hir::Look::End,
             Assertion::LineStart => hir::Look::StartLF,
             Assertion::LineEnd => hir::Look::EndLF,
-            // Where nothing follows, it makes no difference that this consumes the line feed.
+            // This consumes the line feed, which makes no difference because nothing follows.
             Assertion::LastLineEnd if is_last => {
                 let line_feed = hir::Repetition {
                     min: 0,

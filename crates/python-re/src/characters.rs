@@ -1,4 +1,4 @@
-//! Python's character classes, and its rules for ignoring case.
+//! Character classes, and rules for ignoring case, as in Python.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ pub(super) fn digits(ascii: bool) -> ClassUnicode {
     constant(if ascii { "[0-9]" } else { r"\p{Nd}" })
 }
 
-/// Returns `\w`: the letters, the numbers and the underscore. Unlike in other dialects, marks and connectors are not
-/// included.
+/// Returns `\w`: the letters, the numbers and the underscore. Unlike in other dialects, marks and connectors
+/// are not included.
 pub(super) fn words(ascii: bool) -> ClassUnicode {
     constant(if ascii { "[0-9A-Za-z_]" } else { r"[\p{L}\p{N}_]" })
 }
@@ -56,16 +56,17 @@ fn class(pattern: &str) -> Option<ClassUnicode> {
     }
 }
 
-/// The characters that are equal when case is ignored.
+/// For each character with cases: all characters that are equal to it when case is ignored.
 pub(super) struct Cases(BTreeMap<char, Vec<char>>);
 
 impl Cases {
-    /// Only the letters of ASCII have cases.
+    /// Returns the cases of ASCII letters.
     pub(super) fn of_ascii() -> Self {
         Self::by(&constant("[A-Za-z]"), |c| c.to_ascii_lowercase())
     }
 
-    /// Python compares the simple lower case. Characters with the same upper case are also equal: `ı` and `i`, `ſ` and `s`.
+    /// Returns the cases of all characters. Python compares the simple lower case. Characters with the same
+    /// upper case are also equal: `ı` and `i`, `ſ` and `s`.
     pub(super) fn of_unicode() -> Self {
         Self::by(&constant(r"\p{Changes_When_Casemapped}"), |c| {
             let mut upper = lower(c).to_uppercase();
@@ -93,7 +94,8 @@ impl Cases {
     }
 }
 
-/// Returns the simple lower case: one character. Where Unicode's full lower case has several, returns the first.
+/// Returns the simple lower case: one character. Where Unicode's full lower case has several, returns the
+/// first.
 pub(super) fn lower(character: char) -> char {
     character.to_lowercase().next().unwrap_or(character)
 }

@@ -13,12 +13,13 @@ pub enum PatternError {
         /// Where the construct begins, counted in characters from 0.
         position: usize,
     },
-    /// The pattern is longer than [`MAX_PATTERN_BYTES`](crate::limits::MAX_PATTERN_BYTES).
+    /// The pattern is longer than [`MAX_PATTERN_BYTES`].
     #[error("the pattern is longer than {MAX_PATTERN_BYTES} bytes")]
     TooLong,
 }
 
-/// What is wrong with the syntax of a pattern. Python refuses the same patterns, except where a variant says otherwise.
+/// What is wrong with the syntax of a pattern. Python refuses the same patterns, except where a variant says
+/// otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SyntaxError {
     /// `\N{BULLET}`. Python accepts it. This crate does not know the names of characters.
@@ -30,7 +31,8 @@ pub enum SyntaxError {
     /// `(a(?(1)b))`. Python accepts it. In a second round of the group, the outcome is not defined.
     #[error("a condition inside the group that it tests is not supported")]
     ConditionInsideItsGroup,
-    /// `(?:(a)|b)*+\1`. Python accepts it. What the group holds depends on what Python tried before.
+    /// `(?:(a)|b)*+\1`. Python accepts it. The content of the group depends on the alternatives that Python
+    /// tried before.
     #[error("a possessive quantifier of a group that is referred to is not supported")]
     PossessiveReferencedGroup,
 

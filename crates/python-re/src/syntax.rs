@@ -1,4 +1,5 @@
-//! The tree of a parsed pattern. The parser has resolved flags, names and character sets, so every node has one meaning.
+//! The tree of a parsed pattern. The parser has resolved flags, names and character sets, so every node has
+//! one meaning.
 
 use regex_syntax::hir::ClassUnicode;
 
@@ -6,9 +7,11 @@ use regex_syntax::hir::ClassUnicode;
 #[derive(Debug)]
 pub(super) struct Syntax {
     pub root: Node,
-    /// The character sets of the pattern, without duplicates: `\w` alone has 770 ranges. Nodes refer to them by index.
+    /// The character sets of the pattern, without duplicates: `\w` alone has 770 ranges. Nodes refer to them
+    /// by index.
     pub sets: Vec<ClassUnicode>,
-    /// By group number: whether a back-reference or a condition uses the group. A search remembers only those.
+    /// By group number: whether a back-reference or a condition uses the group. A search remembers only
+    /// those.
     pub referenced: Vec<bool>,
 }
 

@@ -88,7 +88,7 @@ fn deep_groups_are_refused() {
 }
 
 #[test]
-fn expensive_search_stops_at_the_limit_and_leaves_no_trace() {
+fn expensive_search_stops_at_the_limit_and_does_not_affect_the_next() {
     let text = "a".repeat(500_000) + "b";
     for source in [r"(?=a)(a+)+$", r"(a|a)*\1$", "(?=[a-z]*c)a", r"(?=(.*))\1\1\1c", "(?:(?=a)a|a)*c"] {
         let pattern = pattern(source);
@@ -99,7 +99,7 @@ fn expensive_search_stops_at_the_limit_and_leaves_no_trace() {
 
 #[test]
 fn work_inside_one_instruction_is_charged() {
-    // At each position of the text, one instruction looks at thousands of characters. All others are few.
+    // At each position of the text, one instruction tests thousands of characters. The others are few.
     for source in [
         "^(?:(?!a*+b)a)*$",                  // Consuming characters.
         "^(?:(?!(?<=b.{3999}))a)*$",         // Going back.

@@ -18,7 +18,8 @@ struct Arguments {
 enum Command {
     /// Write the files that are derived from the option table: docs/options.md and python/moesif/options.py
     Options,
-    /// Search for patterns: read one JSON question per line from stdin, write one JSON answer per line to stdout
+    /// Search for patterns: read one JSON question per line from stdin, write one JSON answer per line to
+    /// stdout
     Pattern,
 }
 

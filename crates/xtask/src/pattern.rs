@@ -1,7 +1,9 @@
-//! `cargo xtask pattern`: searches for patterns, so that the Python tests can compare the results with those of `re`.
+//! `cargo xtask pattern`: searches for patterns, so that the Python tests can compare the results with those
+//! of `re`.
 //!
-//! Each line of input is a question, `{"pattern": …, "text": …}`. Each line of output is an answer, `{"result": …}`.
-//! The result is true, false, `"limit exceeded"`, or `{"error": …}` with the reason why the pattern is refused.
+//! Each line of input is a question, `{"pattern": …, "text": …}`. Each line of output is an answer,
+//! `{"result": …}`. The result is true, false, `"limit exceeded"`, or `{"error": …}` with the reason why the
+//! pattern is refused.
 
 use std::io::{self, BufRead, Write};
 

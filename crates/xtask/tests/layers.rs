@@ -1,11 +1,11 @@
-//! Imports between the modules of a crate go downwards only.
+//! Checks that the modules of each crate import only from lower layers.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends if its files cannot be read")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The top-level modules of a crate in layers, from the bottom up. A module imports from itself and from the layers
-/// below its own, not from its neighbours.
+/// The top-level modules of a crate in layers, lowest layer first. A module may import itself and modules of
+/// lower layers, but no other module of its own layer.
 type Layers = [&'static [&'static str]];
 
 const MOESIF: &Layers = &[
@@ -70,7 +70,8 @@ fn first_name(path: &str) -> String {
     path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-/// Fails if a module of the crate imports from its own layer or a higher one. Returns how many imports it found.
+/// Fails if a module of the crate imports from its own layer or a higher one. Returns how many imports it
+/// found.
 fn check(crate_name: &str, layers: &Layers) -> usize {
     let layer_of = |module: &str| {
         let layer = layers.iter().position(|layer| layer.contains(&module));

@@ -45,8 +45,8 @@ fn unsupported(header: &str) -> BodyError {
     BodyError::UnsupportedCoding(header.chars().take(60).collect())
 }
 
-/// Decodes a body. `deflate` is zlib data, as RFC 9110 says; raw deflate data, which some senders use, works
-/// too.
+/// Decodes a body. `deflate` means zlib data (RFC 9110). Raw deflate data, which some senders use, is
+/// accepted too.
 pub(crate) fn decode(coding: Coding, bytes: &[u8]) -> Result<Cow<'_, [u8]>, BodyError> {
     match coding {
         Coding::Identity => Ok(Cow::Borrowed(bytes)),
@@ -56,7 +56,7 @@ pub(crate) fn decode(coding: Coding, bytes: &[u8]) -> Result<Cow<'_, [u8]>, Body
     }
 }
 
-/// Whether the data begins with the two-byte header of RFC 1950.
+/// Returns whether the data begins with the two-byte header of RFC 1950.
 fn is_zlib(bytes: &[u8]) -> bool {
     matches!(bytes, [first, second, ..]
         if first & 0x0f == 8 && (u16::from(*first) << 8 | u16::from(*second)) % 31 == 0)

@@ -39,7 +39,7 @@ pub(crate) struct ReceivedBody {
 /// A body that could not be received.
 pub(crate) struct ReceiveError {
     pub(crate) error: BodyError,
-    /// What the client may still be sending.
+    /// The rest of the body, which the client may still be sending.
     pub(crate) rest: Body,
 }
 
@@ -49,15 +49,16 @@ impl BodyReceiver {
         Self { memory: Arc::new(Semaphore::new(kib)), processing: Arc::new(Semaphore::new(MAX_PROCESSING)) }
     }
 
-    /// Waits until a body may be decoded and validated. Hold the permit until the store has taken the result.
+    /// Waits until a body may be decoded and validated. Hold the permit until the result is in the store's
+    /// queue.
     pub(crate) async fn processing_permit(&self) -> Result<OwnedSemaphorePermit, BodyError> {
         Arc::clone(&self.processing).acquire_owned().await.map_err(|_| BodyError::Stopping)
     }
 
     /// Receives a body.
     ///
-    /// Memory is reserved as bytes arrive: a Content-Length alone reserves nothing. If the budget is used up,
-    /// this fails instead of waiting: bodies that each hold a part of the budget would wait for each other
+    /// Reserves memory as bytes arrive. A Content-Length alone reserves nothing. Fails if the budget is used
+    /// up. It must not wait, because bodies that each hold a part of the budget would wait for each other
     /// forever.
     pub(crate) async fn receive(&self, mut body: Body) -> Result<ReceivedBody, ReceiveError> {
         let max_size = match body.size_hint().exact().map(usize::try_from) {
@@ -88,7 +89,7 @@ impl BodyReceiver {
 }
 
 impl From<BodyError> for ReceiveError {
-    /// An error after which nothing more of the body can be read.
+    /// Converts an error after which the rest of the body cannot be read.
     fn from(error: BodyError) -> Self {
         Self { error, rest: Body::empty() }
     }
@@ -122,8 +123,8 @@ impl ReceivedBody {
     }
 }
 
-/// Reads the rest of a body and drops it, within a size and a time limit. A client whose connection is closed
-/// while it sends never sees the error reply.
+/// Reads the rest of a body and drops it, within limits of size and time. If the connection were closed while
+/// the client still sends, the client would not see the error reply.
 pub(crate) async fn drain(mut body: Body) {
     if body.size_hint().lower() > MAX_DRAINED {
         return;
@@ -138,6 +139,6 @@ pub(crate) async fn drain(mut body: Body) {
             left = rest;
         }
     };
-    // The reply follows in any case.
+    // The reply is sent even after a timeout.
     let _timed_out = timeout(DRAIN_TIMEOUT, drain).await;
 }

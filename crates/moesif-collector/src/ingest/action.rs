@@ -1,4 +1,4 @@
-//! Validates one action. Required are `action_name`, `request` and `request.uri`. Fills in `request.time` and
+//! Validates one action. It must have `action_name`, `request` and `request.uri`. Fills in `request.time` and
 //! `request.ip_address` if they are absent.
 
 use moesif_wire::ValidationError;

@@ -1,14 +1,16 @@
 //! Splits a document into its elements, validates each and collects the rejections.
 
-use moesif_wire::{IngestReply, RejectedEvent, ValidationError, raw::RawArray};
+use moesif_wire::{
+    IngestReply, RejectedEvent, ValidationError, raw::RawArray, text::without_byte_order_mark,
+};
 use serde_json::value::RawValue;
 
 use super::error::IngestError;
 
-/// Maximum number of elements in a batch. A body of the shortest elements would use many times its size in
+/// Maximum number of elements in a batch. Many short elements would use many times the size of the body in
 /// memory.
 const MAX_ELEMENTS: usize = 250_000;
-/// Maximum number of rejections in a reply. Each is many times as long as the shortest element.
+/// Maximum number of rejections in a reply. A rejection is many times as long as the shortest element.
 const MAX_LISTED: usize = 1000;
 
 /// Whether a route takes one element or an array of them.
@@ -20,7 +22,7 @@ pub(super) enum Shape {
 
 /// Returns the elements of a document, unparsed. Skips a byte order mark.
 pub(super) fn elements(text: &[u8], shape: Shape) -> Result<Vec<&RawValue>, IngestError> {
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+    let text = without_byte_order_mark(text);
     match shape {
         Shape::Single => Ok(vec![serde_json::from_slice(text).map_err(IngestError::NotJson)?]),
         Shape::Batch => match serde_json::from_slice::<RawArray<'_, MAX_ELEMENTS>>(text) {

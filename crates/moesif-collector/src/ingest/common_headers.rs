@@ -9,15 +9,15 @@ use axum::{
 
 use crate::{remote::Document, state::SharedState};
 
-/// [`moesif_wire::header::CONFIG_ETAG`] in lower case, as the `http` crate wants it.
+/// [`moesif_wire::header::CONFIG_ETAG`] in lower case, as the `http` crate requires it.
 const CONFIG_ETAG: HeaderName = HeaderName::from_static("x-moesif-config-etag");
 /// [`moesif_wire::header::RULES_TAG`] in lower case.
 const RULES_TAG: HeaderName = HeaderName::from_static("x-moesif-rules-tag");
 
 /// Adds the headers to a reply, and answers CORS preflight requests. Pages of any origin may send events.
 ///
-/// The documents are loaded once per request and passed on as an extension. So the body of a reply and the
-/// tag in its headers are always of the same version.
+/// Loads the documents once per request and passes them on as an extension. So the body of a reply and the
+/// tag in its headers always have the same version.
 pub(super) async fn add(State(state): State<SharedState>, mut request: Request, next: Next) -> Response {
     let documents = state.remote.documents();
     let tag = |document: &Document| {

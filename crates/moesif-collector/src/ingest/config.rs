@@ -37,7 +37,7 @@ fn reply(document: &Document, headers: &HeaderMap) -> Result<Response, IngestErr
     })
 }
 
-/// Whether If-None-Match names the document's tag. Accepts the tag with and without quotes.
+/// Returns whether If-None-Match names the document's tag. Accepts the tag with and without quotes.
 fn is_current(document: &Document, headers: &HeaderMap) -> bool {
     headers
         .get_all(header::IF_NONE_MATCH)

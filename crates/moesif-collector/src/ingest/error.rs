@@ -1,4 +1,4 @@
-//! Errors of whole requests, of which nothing was kept.
+//! Errors that reject a whole request. Nothing of such a request is kept.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},

@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 use super::{RequestInfo, fields::non_empty};
 use crate::store::EventRecord;
 
-/// Bodies of an event over this size are cut. Without its bodies, no event may be larger. In bytes.
+/// Maximum size of an event in bytes. If an event is larger, its bodies are cut. Without its bodies, it must
+/// not be larger.
 const MAX_EVENT: usize = 1024 * 1024;
-/// What is kept of a cut body, in bytes before base64. A multiple of 3, so that base64 needs no padding.
+/// Size to which a body is cut, in bytes before base64. A multiple of 3, so that base64 needs no padding.
 const CUT_BODY: usize = 450 * 1024;
-/// The same in bytes of base64.
+/// The same size after base64.
 const CUT_BODY_BASE64: usize = CUT_BODY / 3 * 4;
 
 pub(super) fn validate(raw: &RawValue, info: &RequestInfo) -> Result<EventRecord, ValidationError> {
@@ -71,7 +72,7 @@ fn serialize(event: &Event<'_>) -> Result<String, ValidationError> {
     Ok(document)
 }
 
-/// Returns about how many bytes of the document a body takes.
+/// Returns the approximate size of a body in the document, in bytes.
 fn serialized_size(body: Option<&Body<'_>>) -> usize {
     match body {
         None => 0,
@@ -85,7 +86,7 @@ fn saturating_i64(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Returns the size of a body in bytes: `content_length`, or else the size of what was recorded.
+/// Returns the size of a body in bytes: `content_length`, or else the size of the recorded part.
 fn body_size(content_length: Option<u64>, body: Option<&Body<'_>>) -> Option<u64> {
     let recorded = || {
         let size = match body? {
@@ -104,7 +105,7 @@ fn decoded_size(base64: &str) -> usize {
     digits / 4 * 3 + (digits % 4).saturating_sub(1)
 }
 
-/// Cuts a long body and marks the event, like an SDK that cuts a body. The start of a JSON value is not JSON,
+/// Cuts a long body and marks the event as truncated, as an SDK does. The start of a JSON value is not JSON,
 /// so it is stored as base64.
 fn cut_body(body: &mut Option<Body<'_>>, content_length: &mut Option<u64>, headers: &mut Headers<'_>) {
     let whole_size = body_size(*content_length, body.as_ref());
@@ -112,8 +113,7 @@ fn cut_body(body: &mut Option<Body<'_>>, content_length: &mut Option<u64>, heade
         Some(Body::Json(value)) if value.get().len() > CUT_BODY => {
             value.get().as_bytes().get(..CUT_BODY).map(|bytes| Body::Bytes(Cow::Owned(bytes.to_vec())))
         }
-        // The text may hold other than ASCII and is then not base64. It is stored anyway, cut between
-        // characters.
+        // A text with other characters than ASCII is not base64. It is stored anyway, cut between characters.
         Some(Body::Base64(text)) if text.len() > CUT_BODY_BASE64 => {
             let end = (0..=CUT_BODY_BASE64).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
             Some(Body::Base64(Cow::Owned(text.get(..end).unwrap_or_default().to_owned())))
@@ -127,7 +127,7 @@ fn cut_body(body: &mut Option<Body<'_>>, content_length: &mut Option<u64>, heade
     }
 }
 
-/// The parts of a URI. Joined, they are the URI again.
+/// The parts of a URI. Joined in this order, they are the original URI.
 #[derive(Debug, PartialEq, Eq)]
 struct UriParts<'a> {
     /// Scheme and host, with the port.

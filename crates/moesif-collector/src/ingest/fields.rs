@@ -1,5 +1,5 @@
-//! Field readers for actions and profiles. Each error names its field. A number is accepted where a string is
-//! expected, and null means absent, because official SDKs send them.
+//! Reads fields of actions and profiles. Each error names its field. Official SDKs send numbers instead of
+//! strings, and null for absent fields, so both are accepted.
 
 use moesif_wire::{Timestamp, ValidationError, limits, time};
 use serde_json::{Map, Value, value::RawValue};
@@ -7,8 +7,8 @@ use serde_json::{Map, Value, value::RawValue};
 pub(super) type Fields = Map<String, Value>;
 type Validated<T> = Result<T, ValidationError>;
 
-/// Maximum size of an action or profile in bytes: the contract's limit for an action. As a JSON tree it uses
-/// many times as much memory.
+/// Maximum size of an action or profile in bytes. It is the contract's limit for an action. The JSON tree
+/// uses many times as much memory.
 const MAX_SIZE: usize = 1024 * 1024;
 
 /// Parses an element that must be an object.
@@ -24,7 +24,7 @@ pub(super) fn object(raw: &RawValue) -> Validated<Fields> {
     }
 }
 
-/// Reads a text field. A number or boolean in the document is replaced by its text, so that ids compare as
+/// Reads a text field. Replaces a number or boolean in the document by its text, so that ids compare as
 /// strings.
 pub(super) fn optional_text(fields: &mut Fields, path: &str) -> Validated<Option<String>> {
     let Some(value) = fields.get_mut(name(path)) else {
@@ -49,8 +49,8 @@ pub(super) fn required_text(fields: &mut Fields, path: &str) -> Validated<String
         .ok_or_else(|| ValidationError::missing(path, "a string"))
 }
 
-/// Reads a date-time and returns it in milliseconds. An absent one is set to `now`; a present one keeps its
-/// text.
+/// Reads a date-time and returns it in milliseconds since the Unix epoch. Sets an absent one to `now`. Keeps
+/// the text of a present one.
 pub(super) fn time_or(fields: &mut Fields, path: &str, now: i64) -> Validated<i64> {
     match fields.get(name(path)) {
         None | Some(Value::Null) => {

@@ -1,6 +1,6 @@
 //! The ingestion API (`docs/wire-contract.md`, "Requests").
 //!
-//! Receives events, actions and profiles, validates each element of a batch on its own, and replies with 201
+//! Receives events, actions and profiles. Validates each element of a batch separately, and replies with 201
 //! when the valid ones are on disk. Bodies and metadata of events are never parsed into a JSON tree.
 
 mod action;
@@ -36,7 +36,7 @@ use crate::{
 use batch::{Rejections, Shape};
 use error::IngestError;
 
-/// What the elements of a route are.
+/// Kind of the elements of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ElementKind {
     Event,
@@ -52,7 +52,7 @@ const ROUTES: [(&str, ElementKind); 5] = [
     ("subscriptions", ElementKind::Profile(ProfileKind::Subscription)),
 ];
 
-/// Facts about a request that validation needs, for example to fill in absent fields.
+/// Properties of a request that validation needs, for example to fill in absent fields.
 #[derive(Clone, Copy, Debug)]
 struct RequestInfo {
     kind: ElementKind,
@@ -93,7 +93,8 @@ async fn probe() -> Response {
 async fn ingest(state: SharedState, request: Request, info: RequestInfo) -> Result<Response, IngestError> {
     let IncomingRequest { application, coding, body } = receive(&state, request).await?;
     let permit = state.bodies.processing_permit().await?;
-    // The permit moves along: if the client disconnects, the work goes on and still counts as processing.
+    // The task owns the permit, because the work continues and counts as processing if the client
+    // disconnects.
     let processed = tokio::task::spawn_blocking(move || process(&body, coding, &info, permit));
     let Processed { records, mut rejections, decoded_size, permit } =
         processed.await.map_err(|error| {
@@ -103,8 +104,8 @@ async fn ingest(state: SharedState, request: Request, info: RequestInfo) -> Resu
     if kept > 0 {
         let batch = Batch { application, received_at: info.received_at, records };
         let pending = state.store.append(batch, decoded_size).await?;
-        // Other bodies are processed while this one waits for the disk. They join the same commit or the
-        // next.
+        // Allows other bodies to be processed while this one waits for the disk. They join the same commit or
+        // the next.
         drop(permit);
         for rejected in pending.committed().await? {
             kept = kept.saturating_sub(1);

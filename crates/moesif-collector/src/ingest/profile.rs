@@ -9,7 +9,7 @@ use super::{
 };
 use crate::store::{ProfileKind, ProfileRecord};
 
-/// `index` is the profile's position in the batch.
+/// Validates a profile. `index` is its position in the batch.
 pub(super) fn validate(
     kind: ProfileKind,
     index: usize,
@@ -39,8 +39,8 @@ pub(super) fn validate(
     Ok(ProfileRecord { index, kind, key, session_tokens, document: Value::Object(fields).to_string() })
 }
 
-/// Removes `session_token`, which is one token or an array of them. Tokens accumulate, so they are stored
-/// apart.
+/// Removes `session_token`, which is one token or an array of tokens, and returns the tokens. They
+/// accumulate, so they are stored separately.
 fn take_session_tokens(fields: &mut Fields) -> Result<Vec<String>, ValidationError> {
     const FIELD: &str = "session_token";
     let tokens = if let Some(Value::Array(list)) = fields.get(FIELD) {

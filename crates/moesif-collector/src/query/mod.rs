@@ -19,7 +19,7 @@ use crate::{
 };
 use parameters::{BadParameter, Parameters};
 
-/// Rows on a page without a `limit` parameter.
+/// Number of rows on a page without a `limit` parameter.
 const DEFAULT_LIMIT: usize = 50;
 /// Maximum number of rows on a page.
 const MAX_LIMIT: usize = 1000;
@@ -115,8 +115,8 @@ async fn event(State(state): State<SharedState>, id: Id, RawQuery(query): RawQue
     Ok(json_reply(StatusCode::OK, with_collector_fields(&stored)))
 }
 
-/// Returns the stored document with the collector's own fields before the first one. The text is not parsed:
-/// a body may hold values that a JSON tree cannot.
+/// Returns the stored document with the collector's own fields at the start. Does not parse the text, because
+/// a body may contain values that a JSON tree cannot hold.
 fn with_collector_fields(event: &StoredEvent) -> String {
     let mut own_fields = json!({
         "id": event.id,

@@ -71,7 +71,7 @@ impl Parameters {
         })
     }
 
-    /// Fails if a parameter is left: a misspelt filter must not mean "no filter".
+    /// Fails if a parameter is left, because a misspelt filter must not mean "no filter".
     pub(super) fn done(mut self) -> Result<(), BadParameter> {
         match self.0.pop() {
             None => Ok(()),
@@ -92,8 +92,8 @@ fn parse_status(text: &str) -> Option<StatusFilter> {
     }
 }
 
-/// Parses milliseconds since the Unix epoch, a date-time or a date. A number of less than 10 digits is more
-/// likely a year than a moment in 1970. A `+` that was not percent-encoded arrives as a space.
+/// Parses milliseconds since the Unix epoch, a date-time or a date. Refuses a number of less than 10 digits,
+/// which is more likely a year than a time in 1970. A `+` that was not percent-encoded arrives as a space.
 fn parse_time(text: &str) -> Option<i64> {
     let date_time = |text: &str| Timestamp::parse(text).ok().map(Timestamp::as_millis);
     let millis = (text.len() >= 10).then(|| text.parse().ok()).flatten();

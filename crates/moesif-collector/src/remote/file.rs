@@ -8,17 +8,17 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use moesif_wire::limits;
+use moesif_wire::{limits, text::without_byte_order_mark};
 use serde_json::value::RawValue;
 
 use super::Document;
 use crate::log;
 
-/// A file that changed this recently is read again even if its metadata is the same: the clock of a file
-/// system may be too coarse to show a second change.
+/// Time after a change during which the file is read again even if its metadata is the same. The clock of a
+/// file system may be too coarse to show a second change.
 const SETTLE_TIME: Duration = Duration::from_secs(2);
 
-/// What a file must hold.
+/// Kind of JSON value that a file must contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Object,
@@ -42,7 +42,7 @@ enum FileError {
 pub(super) struct WatchedFile {
     path: PathBuf,
     kind: Kind,
-    /// The document if there is no file.
+    /// The document that is used if there is no file.
     default: &'static str,
     state: Mutex<State>,
 }
@@ -51,7 +51,7 @@ struct State {
     document: Document,
     /// Whether the document comes from the file and is not the default.
     is_from_file: bool,
-    /// The file's metadata at the last look. `None` if there was no file.
+    /// The file's metadata when it was last checked. `None` if there was no file.
     stamp: Option<Stamp>,
     /// When this metadata was first seen.
     stamp_since: Instant,
@@ -78,7 +78,7 @@ impl Stamp {
         Self { modified: metadata.modified().ok(), length: metadata.len(), inode }
     }
 
-    /// Whether the file's own time says that it has not changed for [`SETTLE_TIME`].
+    /// Returns whether the file's own time is more than [`SETTLE_TIME`] ago.
     fn is_old(&self) -> bool {
         self.modified.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > SETTLE_TIME)
     }
@@ -105,8 +105,9 @@ impl WatchedFile {
             if stamp != state.stamp {
                 state.stamp_since = Instant::now();
             }
-            // The file's own time may lie in the future, so our clock counts too. Decided before the read: a
-            // read that begins after the settle time sees everything that was written under this stamp.
+            // The file's own time may be in the future, so our clock is used as well. This is decided before
+            // the read: a read that begins after the settle time sees everything that was written with this
+            // metadata.
             state.is_settled =
                 state.stamp_since.elapsed() > SETTLE_TIME || stamp.as_ref().is_none_or(Stamp::is_old);
             if stamp.is_none() {
@@ -150,8 +151,7 @@ impl WatchedFile {
         if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limits::DOCUMENT {
             return Err(FileError::TooLong);
         }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let text = serde_json::from_slice::<&RawValue>(bytes)?.get();
+        let text = serde_json::from_slice::<&RawValue>(without_byte_order_mark(bytes))?.get();
         match self.kind {
             Kind::Object if !text.starts_with('{') => Err(FileError::WrongKind("object")),
             Kind::Array if !text.starts_with('[') => Err(FileError::WrongKind("array")),
@@ -160,7 +160,7 @@ impl WatchedFile {
     }
 }
 
-/// Returns the FNV-1a hash. It is the same in every build, so a restart changes no tag.
+/// Returns the FNV-1a hash. It is the same in every build, so a tag stays the same after a restart.
 pub(super) fn hash(bytes: &[u8]) -> u64 {
     bytes
         .iter()

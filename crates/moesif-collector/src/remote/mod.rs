@@ -7,7 +7,7 @@ use std::{path::Path, sync::Arc};
 
 use file::{Kind, WatchedFile};
 
-/// Both files.
+/// The two files.
 pub(crate) struct Remote {
     config: WatchedFile,
     rules: WatchedFile,
@@ -29,8 +29,8 @@ pub(crate) struct Documents {
 }
 
 impl Remote {
-    /// Watches the files in `directory` and reads them once, so that an invalid file is reported at the
-    /// start. Without a file, the config keeps all calls and there are no rules.
+    /// Watches the files in `directory`. Reads them once, so that an invalid file is reported at the start.
+    /// Without files, all calls are sent and there are no rules.
     pub(crate) fn open(directory: &Path) -> Self {
         let remote = Self {
             config: WatchedFile::new(directory.join("config.json"), Kind::Object, r#"{"sample_rate":100}"#),

@@ -36,12 +36,12 @@ impl Block {
         self.text.extend_from_slice(document.as_bytes());
     }
 
-    /// Whether the block should be closed.
+    /// Returns whether the block should be closed.
     pub(super) fn is_full(&self) -> bool {
         self.text.len() >= BLOCK_SIZE
     }
 
-    /// Whether the block holds no document.
+    /// Returns whether the block contains no document.
     pub(super) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
@@ -63,7 +63,7 @@ impl Block {
     }
 }
 
-/// Reads one document from a compressed block. Decompresses nothing after the document.
+/// Reads one document from a compressed block. Stops decompressing after the document.
 pub(super) fn extract(block: &[u8], span: Span) -> io::Result<String> {
     let invalid = || io::Error::from(io::ErrorKind::InvalidData);
     let start = u64::try_from(span.start).map_err(|_| invalid())?;

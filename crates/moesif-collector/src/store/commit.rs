@@ -32,7 +32,7 @@ struct Dictionaries<'db> {
     companies: Dictionary<'db>,
 }
 
-/// What a commit adds to the counters.
+/// Numbers that a commit adds to the counters.
 #[derive(Default)]
 struct Counts {
     events: i64,
@@ -40,7 +40,7 @@ struct Counts {
     actions: i64,
 }
 
-/// Identifies a profile: the number of its application, its kind and its key.
+/// Key of a profile: the number of its application, its kind and its id.
 type ProfileKey<'b> = (i64, ProfileKind, &'b str);
 
 /// A profile in one of the batches.
@@ -71,7 +71,7 @@ impl<'db> Committer<'db> {
     pub(super) fn commit(&mut self, group: &[&Batch]) -> rusqlite::Result<Vec<Vec<RejectedRecord>>> {
         let stored = self.store(group);
         if stored.is_err() {
-            // The rollback undid names that the caches hold, and the events of the open block.
+            // The rollback removed names that are in the caches, and the events of the open block.
             self.names.clear_cache();
             self.events.block.clear();
         }
@@ -82,7 +82,7 @@ impl<'db> Committer<'db> {
         let transaction = Transaction::new_unchecked(self.database, TransactionBehavior::Immediate)?;
         self.events.begin(&transaction)?;
         let mut counts = Counts::default();
-        // A profile is read, merged and written once per group, however many batches contain it.
+        // A profile is read, merged and written once per group, even if several batches contain it.
         let mut profiles = BTreeMap::<ProfileKey<'_>, Vec<PendingProfile<'_>>>::new();
         for (index, batch) in group.iter().enumerate() {
             let application = self.names.applications.id(&batch.application)?;
@@ -178,7 +178,7 @@ struct EventTable<'db> {
     insert_block: Statement<'db>,
     /// The block that documents are added to.
     block: Block,
-    /// The id it will be stored under.
+    /// Id of that block.
     block_id: i64,
 }
 
@@ -199,7 +199,7 @@ impl<'db> EventTable<'db> {
         })
     }
 
-    /// Prepares for a transaction: chooses the id of its first block.
+    /// Prepares for a transaction: determines the id of its first block.
     fn begin(&mut self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         self.block_id =
             transaction.query_row("SELECT coalesce(max(id), 0) + 1 FROM blocks", [], |row| row.get(0))?;

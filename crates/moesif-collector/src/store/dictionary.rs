@@ -1,5 +1,5 @@
-//! Tables that give names (routes, users, companies, origins, applications) numbers. A limited number of
-//! names is cached in memory.
+//! Tables that map names to numbers: routes, users, companies, origins, applications. Caches a limited number
+//! of names in memory.
 
 use std::collections::HashMap;
 
@@ -50,7 +50,7 @@ impl<'db> Dictionary<'db> {
         Ok(id)
     }
 
-    /// Returns the number of a name, if there is one.
+    /// Returns the number of a name. `None` without a name.
     pub(super) fn optional_id(&mut self, name: Option<&str>) -> rusqlite::Result<Option<i64>> {
         name.map(|name| self.id(name)).transpose()
     }

@@ -13,7 +13,7 @@ pub(crate) struct Cursor {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StatusFilter {
     Exact(u16),
-    /// `4` stands for 400 to 499.
+    /// `4` means 400 to 499.
     Class(u16),
 }
 
@@ -29,15 +29,15 @@ pub(crate) struct EventFilter {
     pub(crate) direction: Option<&'static str>,
     /// Earliest time, in milliseconds since the Unix epoch.
     pub(crate) from: Option<i64>,
-    /// Time before which an event must be, in milliseconds.
+    /// Time before which events must be, in milliseconds since the Unix epoch.
     pub(crate) to: Option<i64>,
     /// Position after which the list begins.
     pub(crate) after: Option<Cursor>,
 }
 
 impl EventFilter {
-    /// Returns the query and its values. CROSS JOIN and INDEXED BY make SQLite read the events by time,
-    /// newest first, and stop when the page is full. Otherwise it might sort all events.
+    /// Returns the SQL query and its values. CROSS JOIN and INDEXED BY make SQLite read the events by time,
+    /// newest first, and stop when the page is full. Otherwise SQLite might sort all events.
     pub(super) fn into_query(self, limit: usize) -> (String, Vec<Sql>) {
         let mut query = String::from(
             "SELECT e.id, e.time, e.verb, origins.name, routes.name, e.query, e.status, e.duration, users.name,

@@ -1,8 +1,8 @@
 //! The store: an SQLite database in the data directory.
 //!
 //! One thread writes ([`writer`]) and commits the records of several requests together ([`commit`]). A
-//! request gets its answer after the commit. Reads have connections of their own and never wait for the
-//! writer ([`reads`]).
+//! request is answered after the commit. Reads use separate connections and never wait for the writer
+//! ([`reads`]).
 
 mod blocks;
 mod commit;
@@ -44,15 +44,15 @@ const QUEUE_KIB: u32 = 192 * 1024;
 /// An open data directory.
 pub(crate) struct Store {
     /// Declared first, so that its connections are closed before the writer ends. An open connection would
-    /// keep the writer from folding the log into the database.
+    /// prevent the final checkpoint.
     readers: Readers,
     jobs: mpsc::Sender<writer::Job>,
     queue_memory: Arc<Semaphore>,
 }
 
 impl Store {
-    /// Opens the database in `directory` and starts the writer. Creates directory and database if they do not
-    /// exist.
+    /// Opens the database in `directory` and starts the writer thread, which is returned too. Creates
+    /// directory and database if they do not exist.
     pub(crate) fn open(directory: &Path) -> Result<(Self, WriterThread), OpenError> {
         let unusable = |error| OpenError::Directory { path: directory.to_owned(), error };
         create_directory(directory).map_err(unusable)?;
@@ -78,8 +78,8 @@ impl Store {
         Ok((Self { readers: Readers::new(path), jobs, queue_memory }, writer))
     }
 
-    /// Queues a batch. Waits while the queue is full. `decoded_size` is the size of the request's
-    /// body in bytes.
+    /// Queues a batch. Waits while the queue is full. `decoded_size` is the size of the decoded request body
+    /// in bytes.
     pub(crate) async fn append(
         &self,
         batch: Batch,
@@ -113,7 +113,7 @@ impl PendingCommit {
     }
 }
 
-/// Creates a directory that only its owner can read: captured traffic is private.
+/// Creates a directory that only its owner can read, because captured data is private.
 fn create_directory(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);

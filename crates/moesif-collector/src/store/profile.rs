@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 /// Maximum size of a merged profile in bytes. Every change rewrites the whole profile.
 const MAX_SIZE: usize = 1024 * 1024;
 
-/// A stored profile while others are merged into it. It keeps track of its size, so that the size check of a
-/// merge costs time for what was sent only, not for the whole profile.
+/// A stored profile while others are merged into it. It stores its size, so that the size check of a merge
+/// looks only at the fields that were sent.
 pub(super) struct Profile {
     fields: Map<String, Value>,
     size: usize,
@@ -22,12 +22,12 @@ impl Profile {
         Self { fields, size }
     }
 
-    /// Merges `sent`. Fails without a change if the profile would grow beyond [`MAX_SIZE`].
+    /// Merges `sent`. If the profile would grow beyond [`MAX_SIZE`], fails and changes nothing.
     pub(super) fn merge(&mut self, sent: Map<String, Value>) -> Result<(), ValidationError> {
-        let (added, removed) = size_change(&self.fields, &sent);
+        let SizeChange { added, removed } = size_change(&self.fields, &sent);
         let size = self.size.saturating_add(added).saturating_sub(removed);
         if size > MAX_SIZE && added > removed {
-            // Names the largest field that was sent: most likely it is the one to make smaller.
+            // Names the largest field that was sent, because it is most likely the one to reduce.
             let largest =
                 sent.iter().max_by_key(|(_, value)| value_size(value)).map(|(name, _)| name.clone());
             let expected = format!("the merged profile to have at most {MAX_SIZE} bytes");
@@ -43,20 +43,27 @@ impl Profile {
     }
 }
 
-/// Returns the number of bytes that merging `sent` into `stored` adds and removes.
-fn size_change(stored: &Map<String, Value>, sent: &Map<String, Value>) -> (usize, usize) {
-    let (mut added, mut removed) = (0_usize, 0_usize);
+/// Number of bytes that a merge adds to a profile and removes from it.
+#[derive(Default)]
+struct SizeChange {
+    added: usize,
+    removed: usize,
+}
+
+/// Returns the change of size when `sent` is merged into `stored`.
+fn size_change(stored: &Map<String, Value>, sent: &Map<String, Value>) -> SizeChange {
+    let mut total = SizeChange::default();
     for (name, value) in sent {
-        let (more, less) = match (stored.get(name), value) {
-            (_, Value::Null) => (0, 0),
+        let SizeChange { added, removed } = match (stored.get(name), value) {
+            (_, Value::Null) => SizeChange::default(),
             (Some(Value::Object(existing)), Value::Object(fields)) => size_change(existing, fields),
-            (Some(existing), value) => (value_size(value), value_size(existing)),
-            (None, value) => (entry_size(name, value), 0),
+            (Some(existing), value) => SizeChange { added: value_size(value), removed: value_size(existing) },
+            (None, value) => SizeChange { added: entry_size(name, value), removed: 0 },
         };
-        added = added.saturating_add(more);
-        removed = removed.saturating_add(less);
+        total.added = total.added.saturating_add(added);
+        total.removed = total.removed.saturating_add(removed);
     }
-    (added, removed)
+    total
 }
 
 fn fields_size(fields: &Map<String, Value>) -> usize {
@@ -69,7 +76,7 @@ fn entry_size(name: &str, value: &Value) -> usize {
     text_size(name).saturating_add(value_size(value)).saturating_add(2)
 }
 
-/// Returns the size of a value as JSON text. Null members of objects count nothing.
+/// Returns the size of a value as JSON text, without null members of objects.
 fn value_size(value: &Value) -> usize {
     match value {
         Value::Object(fields) => fields_size(fields),

@@ -1,5 +1,5 @@
-//! Reads. Each runs on a blocking thread with a read-only connection of its own. The number of reads at once
-//! and the duration of each are limited.
+//! Reads from the database. Each read runs on a blocking thread with its own read-only connection. The number
+//! of concurrent reads and the duration of each are limited.
 
 use std::{
     path::PathBuf,
@@ -79,7 +79,7 @@ impl Readers {
     /// Returns the newest events that match the filter, at most `limit`.
     pub(crate) async fn events(&self, filter: EventFilter, limit: usize) -> Result<EventPage, ReadError> {
         self.read(move |database| {
-            // One row more shows whether there is a next page.
+            // Reads one more row to know whether there is a next page.
             let (query, values) = filter.into_query(limit.saturating_add(1));
             let mut statement = database.prepare(&query)?;
             let rows = statement.query_map(params_from_iter(values), EventRow::from_row)?;
@@ -117,7 +117,7 @@ impl Readers {
         .await
     }
 
-    /// Returns a profile. Without an application id, returns the one that was received last.
+    /// Returns a profile. Without an application id, returns the profile that was received last.
     pub(crate) async fn profile(
         &self,
         kind: ProfileKind,

@@ -75,7 +75,7 @@ pub(crate) struct ProfileRecord {
     pub(crate) kind: ProfileKind,
     pub(crate) key: String,
     pub(crate) session_tokens: Vec<String>,
-    /// A JSON object. Kept as text in the queue: a tree uses many times as much memory.
+    /// A JSON object. It is text, because a tree would use many times as much memory in the queue.
     pub(crate) document: String,
 }
 
@@ -86,7 +86,7 @@ pub(crate) struct RejectedRecord {
     pub(crate) error: ValidationError,
 }
 
-/// What one request asks to store.
+/// The records that one request stores.
 #[derive(Debug)]
 pub(crate) struct Batch {
     pub(crate) application: String,
@@ -113,14 +113,15 @@ impl Records {
         }
     }
 
-    /// Estimates the memory of the records in bytes. `decoded_size` is the size of the body they came in.
+    /// Estimates the memory of the records in bytes. `decoded_size` is the size of the decoded request body.
     pub(super) fn memory(&self, decoded_size: usize) -> usize {
         const BYTES_PER_RECORD: usize = 512;
         decoded_size.saturating_add(self.len().saturating_mul(BYTES_PER_RECORD))
     }
 }
 
-/// Parses the document of an action or profile. The collector wrote it from an object, so this cannot fail.
+/// Parses the stored document of an action or profile. The collector wrote it from an object, so this cannot
+/// fail.
 pub(crate) fn parse_object(document: &str) -> Map<String, Value> {
     serde_json::from_str(document).unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 //! The writer thread and its group commit.
 //!
 //! The thread takes all jobs that wait in the queue, up to a limit, and commits them in one transaction.
-//! While a commit waits for the disk, the next group gathers. So the requests of a group share the cost of
-//! one `fsync`. If the commit fails, every job in the group gets the error.
+//! While a commit waits for the disk, jobs of the next group are queued. So the requests of a group share the
+//! cost of one `fsync`. If the commit fails, every job in the group gets the error.
 
 use std::{fs::File, io, sync::mpsc as std_mpsc, thread, time::Duration};
 
@@ -21,7 +21,7 @@ use crate::log;
 const MAX_GROUP_RECORDS: usize = 20_000;
 /// Maximum memory of the records in one commit, in KiB. One record may be a megabyte.
 const MAX_GROUP_KIB: usize = 32 * 1024;
-/// How long the process waits for the last commit before it ends.
+/// Maximum time that the process waits for the last commit before it ends.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Outcome of a job. All records but the listed ones are stored.
@@ -37,8 +37,7 @@ pub(super) struct Job {
 
 /// Handle of the writer thread, for the code that ends the process.
 pub(crate) struct WriterThread {
-    /// Disconnected when the thread has ended. Like `stopped`, but can be waited for without an async
-    /// runtime.
+    /// Disconnected when the thread has ended. Like `stopped`, but it needs no async runtime to wait.
     ended: std_mpsc::Receiver<()>,
     stopped: oneshot::Receiver<()>,
 }
@@ -69,9 +68,9 @@ impl WriterThread {
 
 /// Starts the writer thread and returns when its statements are prepared.
 ///
-/// The thread ends when all senders of `queue` are dropped and the queued jobs are committed. Then it folds
-/// the log into the database and closes the database. It releases `lock` last, so that no other collector
-/// opens the database earlier.
+/// The thread ends when all senders of `queue` are dropped and the queued jobs are committed. Then it moves
+/// the log into the database file and closes it. It releases `lock` last, so that no other collector opens
+/// the database earlier.
 pub(super) fn start(
     database: Connection,
     mut queue: mpsc::Receiver<Job>,
@@ -83,8 +82,8 @@ pub(super) fn start(
     thread::Builder::new()
         .name("moesif-writer".into())
         .spawn(move || {
-            // Locals are dropped in reverse order, also after a panic: the database, the lock, then the
-            // senders.
+            // Locals are dropped in reverse order, also after a panic: first the database, then the lock,
+            // then the senders.
             let _at_end = (ended_sender, stopped_sender);
             let _lock = lock;
             let database = database;
@@ -97,7 +96,7 @@ pub(super) fn start(
             };
             let _received = ready_sender.send(Ok(()));
             run(committer, &mut queue);
-            fold_log(&database);
+            checkpoint(&database);
         })
         .map_err(StartError::Thread)?;
     let panicked = || StartError::Thread(io::Error::other("the thread ended at once"));
@@ -106,7 +105,7 @@ pub(super) fn start(
 }
 
 /// Moves the log into the database file, so that a copy of `collector.db` alone is complete.
-fn fold_log(database: &Connection) {
+fn checkpoint(database: &Connection) {
     let is_blocked = database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0));
     match is_blocked {
         Ok(false) => {}
@@ -127,7 +126,7 @@ fn run(mut committer: Committer<'_>, queue: &mut mpsc::Receiver<Job>) {
         let group = take_group(first, queue);
         let batches: Vec<&Batch> = group.iter().map(|job| &job.batch).collect();
         let outcome = committer.commit(&batches).map_err(|error| WriteError::Database(error.to_string()));
-        // Logs only the first of a series of failures.
+        // Logs only the first of several failures in a row.
         if let Err(error) = &outcome
             && !is_failing
         {

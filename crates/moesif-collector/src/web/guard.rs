@@ -1,9 +1,9 @@
 //! Access check for the page and the read API.
 //!
-//! Any page in the operator's browser can send requests to the collector. A request of another site's page is
-//! recognised by its Origin header. A site whose name resolves to this machine (DNS rebinding) is recognised
-//! by its Host header. Host is checked only if the collector listens on a loopback address: only then are its
-//! valid names known.
+//! Any page in the operator's browser can send requests to the collector. The Origin header shows that a
+//! request comes from another site's page. The Host header shows that the name of another site resolves to
+//! this machine (DNS rebinding). Host is checked only if the collector listens on a loopback address, because
+//! only then its valid names are known.
 
 use std::net::SocketAddr;
 
@@ -25,7 +25,7 @@ enum AccessError {
     Origin(String),
 }
 
-/// Checks Host and Origin. Adds headers that keep other sites from embedding the reply.
+/// Checks Host and Origin. Adds headers that prevent other sites from embedding the reply.
 pub(crate) async fn check(State(state): State<SharedState>, request: Request, next: Next) -> Response {
     let mut response = match check_headers(state.address, request.headers()) {
         Ok(()) => next.run(request).await,
@@ -57,7 +57,7 @@ fn check_headers(address: SocketAddr, headers: &HeaderMap) -> Result<(), AccessE
     Ok(())
 }
 
-/// Returns the value of a header that is present exactly once.
+/// Returns the value of a header. `None` if it is absent or repeated.
 fn single(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -66,7 +66,7 @@ fn single(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     }
 }
 
-/// Whether a Host header names this loopback address. The port may be absent if it is 80.
+/// Returns whether a Host header names this loopback address. The port may be absent if it is 80.
 fn is_own_host(address: SocketAddr, host: &str) -> bool {
     let port = format!(":{}", address.port());
     let name = match host.strip_suffix(&port) {

@@ -1,5 +1,5 @@
-//! The page: one HTML file, a script and a style sheet, embedded in the binary. The script gets all data from
-//! `/api`. It inserts captured data as text only, never as HTML: attackers may have written it.
+//! The page: an HTML file, a script and a style sheet, embedded in the binary. The script gets all data from
+//! `/api`. It inserts captured data as text and never as HTML, because attackers may have written it.
 
 pub(crate) mod guard;
 

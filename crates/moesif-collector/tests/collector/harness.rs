@@ -1,4 +1,4 @@
-//! Starts collectors and sends requests to them. The HTTP client is our own, so that tests can send malformed
+//! Starts collectors and sends requests to them. Has its own HTTP client, so that tests can send malformed
 //! requests.
 
 use std::{
@@ -108,8 +108,8 @@ impl Collector {
         fs::read_to_string(&self.stderr).unwrap()
     }
 
-    /// Kills the process. What it wrote still reaches the disk through the operating system. That a commit
-    /// waits for the disk is shown by the store's own test of `PRAGMA synchronous`.
+    /// Kills the process. The operating system still writes its data to the disk. So this does not show that
+    /// a commit waits for the disk; a unit test of the store checks `PRAGMA synchronous`.
     pub(crate) fn kill_9(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -158,7 +158,7 @@ impl Collector {
         self.call("POST", path).application("app-1").body(body).send()
     }
 
-    /// Posts a document of which every element must be kept.
+    /// Posts a document. Every element must be kept.
     pub(crate) fn keep(&self, path: &str, body: &Value) {
         let reply = self.post(path, body.to_string());
         assert_eq!((reply.status, reply.text().as_str()), (201, "{}"), "{path} {body}");
@@ -304,6 +304,16 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
+/// Runs the binary. It must fail to start: exit code 2, nothing on standard output, and one line with `texts`
+/// on standard error.
+pub(crate) fn assert_start_fails(arguments: &[&str], texts: &[&str]) {
+    let Ended { code, stdout, stderr } = run(arguments);
+    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{arguments:?}: {stderr}");
+    for text in texts {
+        assert!(stderr.contains(text), "{arguments:?}: {stderr}");
+    }
+}
+
 /// Runs the binary to its end.
 pub(crate) fn run(arguments: &[&str]) -> Ended {
     let output = Command::new(BINARY).args(arguments).output().unwrap();
@@ -311,7 +321,7 @@ pub(crate) fn run(arguments: &[&str]) -> Ended {
     Ended { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
-/// An event with nulls, as the Python SDK sends it.
+/// Returns an event with nulls, as the official Python SDK sends it.
 pub(crate) fn event(transaction_id: impl Into<Value>) -> Value {
     json!({
         "request": {

@@ -1,4 +1,4 @@
-//! The ingestion routes: what they accept and reply.
+//! The ingestion routes: accepted requests and their replies.
 
 use serde_json::{Value, json};
 

@@ -8,17 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::harness::{Collector, Directory, Ended, Reply, event, run};
-
-/// Checks that the start fails: exit code 2, nothing on standard output, and one line with `texts` on
-/// standard error.
-fn assert_start_fails(arguments: &[&str], texts: &[&str]) {
-    let Ended { code, stdout, stderr } = run(arguments);
-    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{arguments:?}: {stderr}");
-    for text in texts {
-        assert!(stderr.contains(text), "{arguments:?}: {stderr}");
-    }
-}
+use crate::harness::{Collector, Directory, Ended, Reply, assert_start_fails, event, run};
 
 #[test]
 fn help_and_version_are_printed() {

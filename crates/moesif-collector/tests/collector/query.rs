@@ -92,7 +92,7 @@ fn filters_select_events_and_can_be_combined() {
         ("route=x", vec![]),
         ("user=u-1", vec![9, 6, 3, 0]),
         ("user=2", vec![10, 7, 4, 1]),
-        ("user=nobody", vec![]),
+        ("user=other", vec![]),
         ("company=acme&verb=POST", vec![10, 4]),
         ("direction=outgoing", vec![11, 10, 9, 8, 7, 6]),
         ("from=2026-11-21T08:00:10Z", vec![11, 10]),
@@ -201,10 +201,10 @@ fn duplicates_and_empty_ids_add_no_names() {
     one["company_id"] = json!("another");
     one["request"]["uri"] = json!("https://another/route");
     collector.keep("/v1/events", &one);
-    let mut nobody = event("t-2");
-    nobody["user_id"] = json!("");
-    nobody["company_id"] = json!("");
-    collector.keep("/v1/events", &nobody);
+    let mut without_ids = event("t-2");
+    without_ids["user_id"] = json!("");
+    without_ids["company_id"] = json!("");
+    collector.keep("/v1/events", &without_ids);
     let stats = collector.read("/api/stats");
     assert_eq!(
         [&stats["events"], &stats["users"], &stats["companies"], &stats["routes"]],

@@ -1,10 +1,10 @@
-//! Durability: what was answered with 201 is stored once and can be read.
+//! Durability: an event answered with 201 is stored once and can be read.
 
 use std::{collections::HashSet, io::Write, sync::Mutex, thread};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Collector, Directory, Ended, event, run};
+use crate::harness::{Collector, Directory, assert_start_fails, event};
 
 #[test]
 fn events_survive_kill_9_after_201() {
@@ -150,59 +150,48 @@ fn database_of_a_newer_version_or_another_program_is_not_opened() {
     let database = rusqlite::Connection::open(&path).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     drop(database);
-    let Ended { code, stdout, stderr } = run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-    assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{stderr}");
-    assert!(
-        stderr.contains("99") && stderr.contains(path.to_str().unwrap()) && stderr.contains("newer"),
-        "{stderr}"
-    );
+    let name = path.to_str().unwrap();
+    let assert_not_opened = |message: &str| {
+        let arguments = ["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()];
+        assert_start_fails(&arguments, &[name, message]);
+    };
+    assert_not_opened("99");
+    assert_not_opened("newer");
     let database = rusqlite::Connection::open(&path).unwrap();
     let version: i64 = database.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
     assert_eq!(version, 99, "the newer database was changed");
     drop(database);
-    let assert_not_opened = |why: &str, statements: &str, message: &str| {
+    let remove_database = || {
         for suffix in ["", "-wal", "-shm"] {
             let _absent = std::fs::remove_file(data.join(format!("collector.db{suffix}")));
         }
-        if why == "no table" {
-            Collector::start(&directory).kill_9();
-        }
-        rusqlite::Connection::open(&path).unwrap().execute_batch(statements).unwrap();
-        let Ended { code, stdout, stderr } =
-            run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{why}: {stderr}");
-        assert!(stderr.contains(path.to_str().unwrap()) && stderr.contains(message), "{why}: {stderr}");
     };
-    assert_not_opened("no table", "DROP TABLE counters", "counters");
-    assert_not_opened(
-        "our version but no tables",
-        "PRAGMA user_version = 1",
-        "not a database of this collector",
-    );
-    assert_not_opened(
-        "another program, with a later version number",
-        "CREATE TABLE x (y); PRAGMA user_version = 5",
-        "not a database of this collector",
-    );
+    let change = |statements| rusqlite::Connection::open(&path).unwrap().execute_batch(statements).unwrap();
 
-    for junk in ["not a database, but longer than a header: ".repeat(100), String::new()] {
-        for suffix in ["", "-wal", "-shm"] {
-            let _absent = std::fs::remove_file(data.join(format!("collector.db{suffix}")));
-        }
-        if junk.is_empty() {
-            let database = rusqlite::Connection::open(&path).unwrap();
-            database.execute_batch("CREATE TABLE other_program (x)").unwrap();
-        } else {
-            std::fs::write(&path, junk).unwrap();
-        }
-        let Ended { code, stdout, stderr } =
-            run(&["--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]);
-        assert_eq!((code, stdout.as_str(), stderr.lines().count()), (Some(2), "", 1), "{stderr}");
-        assert!(stderr.contains(path.to_str().unwrap()), "{stderr}");
+    // A table is missing.
+    remove_database();
+    Collector::start(&directory).kill_9();
+    change("DROP TABLE counters");
+    assert_not_opened("counters");
+
+    // Databases of other programs.
+    for statements in [
+        "PRAGMA user_version = 1",
+        "CREATE TABLE x (y); PRAGMA user_version = 5",
+        "CREATE TABLE other_program (x)",
+    ] {
+        remove_database();
+        change(statements);
+        assert_not_opened("not a database of this collector");
     }
+
+    // No database.
+    remove_database();
+    std::fs::write(&path, "not a database, but longer than a header: ".repeat(100)).unwrap();
+    assert_not_opened("not a database");
 }
 
-/// Root may write every file. If the tests run as root, the collector runs as another user.
+/// If the tests run as root, the collector runs as another user, because root may write every file.
 #[test]
 fn read_only_database_or_directory_is_an_error() {
     use std::{

@@ -1,4 +1,4 @@
-//! One API request: its attempts, and whether there is another one.
+//! One API request. Makes its attempts and decides whether another one follows.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use super::{Completion, Outcome};
 use crate::delivery::Delivery;
 use crate::http::{Backoff, HttpTransport, Reply, TransportError, Verdict, cap_retry_after, gzip, verdict};
 
-/// Documents of at least so many bytes are compressed.
-const COMPRESSED: usize = 1024;
+/// Minimum size of a document that is compressed, in bytes.
+const MIN_GZIP_BYTES: usize = 1024;
 
-/// A request and the state of its attempts.
+/// A request and the state of its attempts. Settled exactly once.
 pub(super) struct Job {
     pub(super) delivery: Arc<Delivery>,
     pub(super) path: String,
@@ -27,16 +27,17 @@ pub(super) struct Job {
     /// Result of the last failed attempt.
     pub(super) last: Option<Result<Reply, TransportError>>,
     pub(super) completion: Arc<Completion>,
+    /// Called after the outcome is stored.
     pub(super) done: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Job {
-    /// Returns whether the caller no longer waits.
+    /// Returns whether the caller no longer waits: the deadline has passed, or the request was abandoned.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.deadline <= now || self.completion.is_abandoned()
     }
 
-    /// Makes one attempt. Returns the request if there is to be another one, otherwise settles it.
+    /// Makes one attempt. Returns the request if another attempt follows later. Otherwise settles it.
     pub(super) fn attempt(mut self, transport: &HttpTransport) -> Option<Self> {
         if self.completion.is_abandoned() {
             self.fail(TransportError::Cancelled);
@@ -69,7 +70,7 @@ impl Job {
         let pause = self.backoff.pause(self.failures).max(cap_retry_after(after));
         self.failures = self.failures.saturating_add(1);
         match Instant::now().checked_add(pause).filter(|due| *due < self.deadline) {
-            // The next attempt would come after the deadline: the caller gets this result at once.
+            // The next attempt would come after the deadline, so the caller gets this result now.
             None => {
                 self.end(result);
                 None
@@ -86,7 +87,7 @@ impl Job {
             return transport.get(&self.path, timeout);
         };
         if !self.is_gzipped
-            && document.len() >= COMPRESSED
+            && document.len() >= MIN_GZIP_BYTES
             && let Some(gzipped) = gzip(document)
         {
             (*document, self.is_gzipped) = (gzipped, true);

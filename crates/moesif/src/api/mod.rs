@@ -1,9 +1,11 @@
 //! Requests to a collector's API that a caller waits for.
 //!
-//! In: a path, JSON text for a POST, a timeout for the whole request, and a function to call at the end. Out: the last
-//! answer, and the [`Problem`] with it. Failed attempts are retried under the policy for batches (`http/verdict.rs`),
-//! until the timeout. A few threads make the requests of the whole process. [`Api::begin`] does not wait. An abandoned
-//! request ends after the attempt under way.
+//! In: a path, JSON text for a POST, a timeout for the whole request, and a function to call at the end. Out:
+//! an [`Outcome`] with the last answer and the [`Problem`], if there is one.
+//!
+//! Failed attempts are retried until the timeout, under the same policy as batches (`http/verdict.rs`). A few
+//! threads make the requests of the whole process. [`Api::begin`] does not wait. An abandoned request ends
+//! after the attempt under way.
 
 mod job;
 mod pool;
@@ -43,7 +45,7 @@ pub struct Request {
     json: Option<String>,
 }
 
-/// A request that has been begun.
+/// A request that [`Api::begin`] has started.
 pub struct PendingRequest {
     delivery: Arc<Delivery>,
     completion: Arc<Completion>,
@@ -55,7 +57,7 @@ pub struct PendingRequest {
 pub struct Outcome {
     /// The last answer, if one came.
     pub answer: Option<Reply>,
-    /// What is wrong with the answer, or why there is none.
+    /// Why the request failed, or succeeded only in part. `None` if it succeeded.
     pub problem: Option<Problem>,
 }
 
@@ -74,8 +76,8 @@ impl Request {
         Self { path: path.to_owned(), json: None }
     }
 
-    /// Creates a request that sends JSON text, such as a user to `/v1/users`. It may be sent more than once, so the
-    /// collector must treat it as idempotent.
+    /// Creates a request that sends JSON text, such as a user to `/v1/users`. It may be sent more than once,
+    /// so the collector must treat it as idempotent.
     #[must_use]
     pub fn post(path: &str, json: &str) -> Self {
         Self { path: path.to_owned(), json: Some(json.to_owned()) }
@@ -157,17 +159,18 @@ impl Api {
 }
 
 impl PendingRequest {
-    /// Takes the outcome; `None` while there is none. In the child of a fork the request has failed.
+    /// Takes the outcome. Returns `None` while the request runs, and after the outcome was taken. In the
+    /// child of a fork the problem is [`TransportError::Forked`].
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         if self.pid != process_id() {
-            // The lock belongs to the parent and may be held for ever here.
+            // The lock belongs to the parent and may never be released here.
             return Some(self.failed(TransportError::Forked));
         }
         self.completion.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Waits for the outcome.
+    /// Waits for the outcome. Does not return if [`PendingRequest::outcome`] has already taken it.
     #[must_use]
     pub fn wait(self) -> Outcome {
         if self.pid == process_id() {

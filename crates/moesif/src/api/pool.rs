@@ -1,5 +1,5 @@
-//! The threads that make API requests: a few for the whole process. They start when they are needed and end when they
-//! have been idle for a while. A request that waits for its next attempt is in the schedule and blocks no thread.
+//! The threads that make API requests: a few for the whole process. They start on demand and end after 10
+//! idle seconds. A request that waits for its next attempt is in the schedule and blocks no thread.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -13,12 +13,12 @@ use crate::delivery::Delivery;
 use crate::http::{Backoff, HttpTransport, TransportError};
 use crate::process::Random;
 
-/// Most requests under way at the same time. Others wait for their turn.
-pub(super) const MOST_UNDER_WAY: usize = 8;
-/// One thread more than requests under way. It ends requests whose deadline passes while they wait for their turn.
-const MOST_THREADS: usize = MOST_UNDER_WAY + 1;
-/// How long a thread waits for a request before it ends.
-const IDLE: Duration = Duration::from_secs(10);
+/// Maximum number of requests under way at the same time. Further requests wait.
+pub(super) const MAX_UNDER_WAY: usize = 8;
+/// Maximum number of threads. The additional thread ends requests that reach their deadline while they wait.
+const MAX_THREADS: usize = MAX_UNDER_WAY + 1;
+/// How long an idle thread waits for a request before it ends.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Requests that wait, and the threads that make them.
 pub(super) struct RequestPool {
@@ -46,17 +46,17 @@ struct Connected {
 }
 
 impl RequestPool {
-    /// Returns the pauses of one request, with a jitter of its own.
+    /// Returns the backoff for one request, with its own jitter.
     pub(super) fn backoff(&self) -> Backoff {
         Backoff::new(self.random.next())
     }
 
-    /// Adds a request, and starts a thread if none is idle. If there are no threads and none can be started, all
-    /// requests fail at once.
+    /// Adds a request, and starts a thread if none is idle. If there are no threads and none can be started,
+    /// all requests fail at once.
     pub(super) fn add(self: &Arc<Self>, job: Job) {
         let mut schedule = self.lock();
         schedule.push(job);
-        if schedule.idle >= schedule.jobs.len() || schedule.threads >= MOST_THREADS {
+        if schedule.idle >= schedule.jobs.len() || schedule.threads >= MAX_THREADS {
             self.changed.notify_one();
             return;
         }
@@ -89,14 +89,17 @@ impl RequestPool {
                 Some(kept) if kept.delivery.endpoint == job.delivery.endpoint => kept.transport,
                 _ => {
                     let endpoint = &job.delivery.endpoint;
-                    HttpTransport::new(endpoint, &self.resolvers.of(&endpoint.peer().unwrap_or_default()))
+                    HttpTransport::new(
+                        endpoint,
+                        &self.resolvers.for_peer(&endpoint.peer().unwrap_or_default()),
+                    )
                 }
             };
             let delivery = Arc::clone(&job.delivery);
-            let again = job.attempt(&transport);
+            let unfinished = job.attempt(&transport);
             let mut schedule = self.lock();
             schedule.leave(delivery.endpoint.base_uri());
-            if let Some(job) = again {
+            if let Some(job) = unfinished {
                 schedule.push(job);
             }
             drop(schedule);
@@ -104,7 +107,8 @@ impl RequestPool {
         }
     }
 
-    /// Waits for the next request and counts it as under way. `None` if there was none for [`IDLE`]: the thread ends.
+    /// Waits for the next request and counts it as under way. Returns `None` if none came within
+    /// [`IDLE_TIMEOUT`]; the thread then ends.
     fn next(self: &Arc<Self>) -> Option<Job> {
         let mut schedule = self.lock();
         let idle_since = Instant::now();
@@ -120,7 +124,7 @@ impl RequestPool {
                     return job;
                 }
                 Next::WaitUntil(instant) => instant.saturating_duration_since(now),
-                Next::WaitForJob => IDLE.saturating_sub(now - idle_since),
+                Next::WaitForJob => IDLE_TIMEOUT.saturating_sub(now - idle_since),
             };
             if pause.is_zero() {
                 schedule.threads -= 1;
@@ -133,19 +137,19 @@ impl RequestPool {
         }
     }
 
-    /// Makes another thread wait for the other requests. This one is about to be busy, and may have been the only one that
-    /// waited for them.
+    /// Makes sure that another thread waits for the remaining requests. This thread is about to run one, and
+    /// may be the only thread that waited.
     fn hand_over(self: &Arc<Self>, mut schedule: MutexGuard<'_, Schedule>) {
         if schedule.jobs.is_empty() {
             return;
         }
         if schedule.idle > 0 {
             self.changed.notify_one();
-        } else if schedule.threads < MOST_THREADS {
+        } else if schedule.threads < MAX_THREADS {
             schedule.threads += 1;
             drop(schedule);
             if self.spawn().is_err() {
-                // The requests wait for the threads that exist.
+                // The remaining requests wait until a running thread is free.
                 self.lock().threads -= 1;
             }
         }

@@ -1,4 +1,4 @@
-//! Why an API request failed, or succeeded only in part.
+//! Errors of API requests.
 
 use crate::http::{Reply, TransportError, reasons};
 
@@ -13,13 +13,13 @@ pub enum Problem {
         /// Why there is no answer.
         cause: TransportError,
     },
-    /// Its deadline passed before its turn came.
+    /// The deadline passed while the request waited for a free thread. Nothing was sent.
     #[error("never sent to {base_uri}: other requests were under way")]
     NeverSent {
         /// Base URI of the collector.
         base_uri: String,
     },
-    /// The collector does not accept the application id, or the base URI is not that of a collector.
+    /// The collector does not accept the application id, or the base URI is wrong.
     #[error("{base_uri} does not accept this APPLICATION_ID or BASE_URI: it answered {status}")]
     Unauthorized {
         /// Base URI of the collector.
@@ -34,7 +34,7 @@ pub enum Problem {
         base_uri: String,
         /// Status code of the answer.
         status: u16,
-        /// Rejected elements and reasons, as the end of the sentence. Empty if the collector names none.
+        /// Rejected elements and reasons, as the end of the message. Empty if the collector lists none.
         reasons: String,
     },
     /// The collector kept all elements of the document except some.
@@ -44,16 +44,16 @@ pub enum Problem {
         base_uri: String,
         /// Number of elements that it did not keep.
         count: usize,
-        /// Rejected elements and reasons, as the end of the sentence.
+        /// Rejected elements and reasons, as the end of the message. Empty if the collector lists none.
         reasons: String,
     },
 }
 
-/// Returns the problem with an answer, if there is one.
+/// Returns an error unless the answer says that everything was kept.
 pub(super) fn judge(base_uri: String, reply: &Reply) -> Result<(), Problem> {
     let status = reply.status;
     let found = reply.ingested();
-    let count = found.not_kept();
+    let count = found.total_rejected();
     match status {
         200..=299 if count == 0 => Ok(()),
         200..=299 => Err(Problem::Rejected { base_uri, count, reasons: reasons(&found) }),

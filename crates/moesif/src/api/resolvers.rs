@@ -1,12 +1,13 @@
-//! Name resolvers for the API: one for each collector, because a lookup that does not end blocks those behind it.
+//! Name resolvers for the API: one for each collector, because a lookup that does not end blocks those behind
+//! it.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::http::NameResolver;
 
-/// Most collectors or proxies with a resolver of their own. Further ones share one.
-const MOST_OWN: usize = 16;
+/// Maximum number of peers with their own resolver. Further peers share one.
+const MAX_OWN: usize = 16;
 
 /// The resolvers by peer. A peer is the `host:port` that connections are opened to.
 pub(super) struct PeerResolvers {
@@ -27,11 +28,11 @@ impl PeerResolvers {
     }
 
     /// Returns the resolver of a peer.
-    pub(super) fn of(&self, peer: &str) -> NameResolver {
+    pub(super) fn for_peer(&self, peer: &str) -> NameResolver {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         match own.get(peer) {
             Some(resolver) => resolver.clone(),
-            None if own.len() < MOST_OWN => own.entry(peer.to_owned()).or_insert_with(self.make).clone(),
+            None if own.len() < MAX_OWN => own.entry(peer.to_owned()).or_insert_with(self.make).clone(),
             None => self.shared.clone(),
         }
     }
@@ -61,17 +62,17 @@ mod tests {
     #[test]
     fn a_lookup_that_never_ends_does_not_block_another_peer() {
         let resolvers = resolvers();
-        resolvers.of("black.hole:1").prepare("black.hole:1");
-        assert_eq!(resolvers.of("well:1").addresses("well:1", LONG).unwrap().len(), 1);
-        resolvers.of("black.hole:1").addresses("black.hole:1", Duration::from_millis(10)).unwrap_err();
+        resolvers.for_peer("black.hole:1").prepare("black.hole:1");
+        assert_eq!(resolvers.for_peer("well:1").addresses("well:1", LONG).unwrap().len(), 1);
+        resolvers.for_peer("black.hole:1").addresses("black.hole:1", Duration::from_millis(10)).unwrap_err();
     }
 
     #[test]
     fn the_number_of_resolvers_is_limited() {
         let resolvers = resolvers();
         for number in 0..1000 {
-            drop(resolvers.of(&format!("h{number}:1")));
+            drop(resolvers.for_peer(&format!("h{number}:1")));
         }
-        assert_eq!(resolvers.own.lock().unwrap().len(), MOST_OWN);
+        assert_eq!(resolvers.own.lock().unwrap().len(), MAX_OWN);
     }
 }

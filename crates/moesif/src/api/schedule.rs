@@ -1,20 +1,21 @@
-//! Which API request is made next.
+//! Decides which API request is made next.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use super::job::Job;
-use super::pool::MOST_UNDER_WAY;
+use super::pool::MAX_UNDER_WAY;
 
-/// Most requests under way to one collector, so that one that hangs does not block requests to others.
-const MOST_OF_ONE: usize = 6;
+/// Maximum number of requests under way to one collector. A collector that hangs must not block requests to
+/// others.
+const MAX_PER_COLLECTOR: usize = 6;
 
 /// Requests that wait, and counts of those under way and of threads.
 #[derive(Default)]
 pub(super) struct Schedule {
     /// Requests in the order in which they are due. Those due at the same moment keep their order of arrival.
     pub(super) jobs: BTreeMap<JobKey, Job>,
-    /// Number of requests added so far.
+    /// Number of requests added so far. Numbers the next key.
     added: u64,
     /// Requests under way, by base URI of the collector.
     under_way: HashMap<String, usize>,
@@ -46,16 +47,17 @@ impl Schedule {
         self.jobs.insert(JobKey { due: job.due, number: self.added }, job);
     }
 
-    /// Decides what to do at `now`. A request that is over is run in any case: that ends it and takes no time.
+    /// Decides what to do at `now`. A request that is over is run regardless of the limits, because running
+    /// it only settles it.
     pub(super) fn next(&self, now: Instant) -> Next {
-        let is_full = self.under_way.values().sum::<usize>() >= MOST_UNDER_WAY;
+        let is_full = self.under_way.values().sum::<usize>() >= MAX_UNDER_WAY;
         let mut earliest: Option<Instant> = None;
         for (key, job) in &self.jobs {
             let at = if job.due > now {
                 job.due
             } else {
-                let of_one = self.under_way.get(job.delivery.endpoint.base_uri());
-                let may_run = !is_full && of_one.is_none_or(|count| *count < MOST_OF_ONE);
+                let to_collector = self.under_way.get(job.delivery.endpoint.base_uri());
+                let may_run = !is_full && to_collector.is_none_or(|count| *count < MAX_PER_COLLECTOR);
                 if may_run || job.is_over(now) {
                     return Next::Run(*key);
                 }
@@ -71,7 +73,7 @@ impl Schedule {
         *self.under_way.entry(base_uri.to_owned()).or_default() += 1;
     }
 
-    /// Ends what [`Schedule::enter`] began.
+    /// Counts a request to a collector as no longer under way.
     pub(super) fn leave(&mut self, base_uri: &str) {
         if let Some(count) = self.under_way.get_mut(base_uri) {
             *count -= 1;

@@ -2,7 +2,7 @@
 
 use super::text::native_text;
 
-/// Capacity that holds the text of an ordinary call.
+/// Initial capacity in bytes. Holds the text of an ordinary call.
 const CAPACITY: usize = 1536;
 
 /// String that texts are appended to. A [`Span`] finds each of them again.
@@ -29,7 +29,7 @@ impl Arena {
         Self { text: String::with_capacity(CAPACITY) }
     }
 
-    /// Moves the allocation out. An arena without memory stays behind.
+    /// Takes the text and its allocation. Leaves an empty arena without memory.
     pub(super) fn take(&mut self) -> Self {
         Self { text: std::mem::take(&mut self.text) }
     }
@@ -38,12 +38,13 @@ impl Arena {
         self.write(|out| out.push_str(text))
     }
 
-    /// Appends a native string (PEP 3333) as the text it stands for.
+    /// Decodes a native string (PEP 3333) and appends the text.
     pub(super) fn push_native(&mut self, text: &str) -> Span {
         if text.is_ascii() { self.push(text) } else { self.push(&native_text(text)) }
     }
 
-    /// Returns the span of what `write` appends. Beyond 4 gigabytes, more than any server accepts, the span is empty.
+    /// Returns the span of the text that `write` appends. Beyond 2^32 bytes, more than any server accepts,
+    /// the span is empty.
     pub(super) fn write(&mut self, write: impl FnOnce(&mut String)) -> Span {
         let offset = |position: usize| u32::try_from(position).unwrap_or(u32::MAX);
         let start = offset(self.text.len());

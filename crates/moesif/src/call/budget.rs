@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Number of bytes that all records of a process may take: running calls, the queue and retries.
 ///
-/// The limit is the largest that any client asked for. Taking bytes is one atomic step and never waits. Bodies may take
-/// seven eighths of the budget. The rest is for records without bodies. So bodies are lost long before events are.
+/// The limit is the largest `EVENT_QUEUE_BYTES` of all clients. Taking bytes is one atomic step and never
+/// waits. Bodies may take seven eighths of the budget. The rest is for records without bodies, so bodies are
+/// lost long before events.
 #[derive(Debug, Default)]
 pub struct Budget {
     limit: AtomicU64,
@@ -59,13 +60,13 @@ impl Reservation {
         Self { budget: Arc::clone(budget), bytes: 0 }
     }
 
-    /// Takes `more` bytes for a body. Takes none and returns `false` if there is no room.
+    /// Takes `more` bytes for a body. Returns `false` and takes none if the budget is exhausted.
     pub(crate) fn grow(&mut self, more: usize) -> bool {
         self.take(more, Share::Bodies)
     }
 
     fn take(&mut self, more: usize, share: Share) -> bool {
-        let taken = self.budget.take(wide(more), share);
+        let taken = self.budget.take(to_u64(more), share);
         if taken {
             self.bytes += more;
         }
@@ -75,11 +76,12 @@ impl Reservation {
     /// Returns `fewer` bytes to the budget, at most those that were taken.
     pub(crate) fn shrink(&mut self, fewer: usize) {
         let fewer = fewer.min(self.bytes);
-        self.budget.give_back(wide(fewer));
+        self.budget.give_back(to_u64(fewer));
         self.bytes -= fewer;
     }
 
-    /// Grows or shrinks to `bytes`, using the whole budget. `false` if there was no room to grow.
+    /// Grows or shrinks to `bytes`, using the whole budget. Returns `false` and changes nothing if the budget
+    /// is exhausted.
     pub(crate) fn resize(&mut self, bytes: usize) -> bool {
         if bytes <= self.bytes {
             self.shrink(self.bytes - bytes);
@@ -103,7 +105,7 @@ impl Drop for Reservation {
     }
 }
 
-fn wide(bytes: usize) -> u64 {
+fn to_u64(bytes: usize) -> u64 {
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
@@ -112,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bodies_leave_room_for_records_and_dropping_returns_all_bytes() {
+    fn bodies_leave_an_eighth_for_records_and_dropping_returns_all_bytes() {
         let budget = Arc::new(Budget::default());
         budget.allow(800);
         let (mut body, mut call) = (Reservation::new(&budget), Reservation::new(&budget));

@@ -16,8 +16,9 @@ const ADDRESS_HEADERS: [&str; 8] = [
     "Forwarded-For",
 ];
 
-/// Returns the left-most valid address of the first header that has one, else that of `Forwarded` (RFC 7239), else that
-/// of the peer. Skips values that are not addresses, such as `unknown` or a socket path.
+/// Returns the address of the caller from the first of these sources that has a valid one:
+/// [`ADDRESS_HEADERS`] in order, `Forwarded` (RFC 7239), the peer. In a list, takes the left-most valid
+/// address. Skips values that are not addresses, such as `unknown` or a socket path.
 pub(crate) fn client_address(headers: &Headers<'_>, peer: Option<&str>) -> Option<IpAddr> {
     ADDRESS_HEADERS
         .iter()

@@ -1,4 +1,4 @@
-//! Transaction ids: random UUIDs (version 4), made without a system call.
+//! Transaction ids: random UUIDs (version 4), generated without a system call.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,16 +25,16 @@ impl fmt::Debug for TransactionId {
 
 /// Source of transaction ids: 128 random bits from the operating system, and a counter.
 ///
-/// Each counter value gives a different pair of halves. Only the six bits that mark a version 4 UUID are then
-/// overwritten. Seeds differ between processes, so the child of a fork must make its own source ([`crate::process`]).
-/// The ids are keys, not secrets: they can be guessed from earlier ones.
+/// Each counter value gives different bits. Only the six bits that mark a version 4 UUID are overwritten. The
+/// child of a fork must create its own source, because a copy repeats the ids of the parent
+/// ([`crate::process`]). The ids are keys, not secrets: they can be guessed from earlier ones.
 pub(crate) struct Identifiers {
     seed: [u64; 2],
     next: AtomicU64,
 }
 
 impl Identifiers {
-    /// Returns a source with a seed of its own.
+    /// Returns a source with a new seed.
     pub(crate) fn seeded() -> Self {
         Self { seed: [seed(0x6D6F_6573), seed(0x6966_2D72)], next: AtomicU64::new(0) }
     }

@@ -1,6 +1,7 @@
 //! Finds the user id in the authorization headers of a request.
 //!
-//! Tokens are decoded but not verified. Verification is the application's task; here the id only labels a record.
+//! Tokens are decoded but not verified. Verification is the application's task; here the id only labels a
+//! record.
 
 use std::collections::BTreeMap;
 
@@ -15,17 +16,22 @@ pub const MAX_ID_BYTES: usize = moesif_wire::limits::ID;
 
 /// Returns the user id from the first header in `names` that has one.
 ///
-/// A `Bearer` token is a JWT. A value without a known scheme is a JWT or only its payload. In both, the id is the member
-/// `field`, in any case. `Basic` credentials have the id before the colon. Header names and schemes are
-/// case-insensitive.
+/// | Value | Id |
+/// |---|---|
+/// | `Bearer` and a JWT | member `field` of the payload |
+/// | JWT or its payload, without a scheme | member `field` of the payload |
+/// | `Basic` credentials | text before the colon |
+///
+/// Header names, schemes and `field` are case-insensitive. Only text up to the first comma of a value is
+/// read.
 pub(crate) fn identify_user(headers: &Headers<'_>, names: &[String], field: &str) -> Option<String> {
     names
         .iter()
         .filter_map(|name| headers.get(name))
-        .find_map(|value| user_of(value, field).filter(|user| user.len() <= MAX_ID_BYTES))
+        .find_map(|value| user_in(value, field).filter(|user| user.len() <= MAX_ID_BYTES))
 }
 
-fn user_of(value: &str, field: &str) -> Option<String> {
+fn user_in(value: &str, field: &str) -> Option<String> {
     let credentials = value.split(',').next()?.trim();
     if let Some(token) = after_scheme(credentials, "Bearer") {
         let mut parts = token.split('.');
@@ -41,7 +47,7 @@ fn user_of(value: &str, field: &str) -> Option<String> {
     payload_user(credentials.split('.').nth(1).unwrap_or(credentials), field)
 }
 
-/// Returns what follows an authentication scheme. `None` if the credentials have another scheme.
+/// Returns the credentials without their scheme. `None` if they have another scheme.
 fn after_scheme<'a>(credentials: &'a str, scheme: &str) -> Option<&'a str> {
     let (start, rest) = credentials.split_at_checked(scheme.len())?;
     let separated = rest.is_empty() || rest.starts_with([' ', '\t']);
@@ -56,7 +62,7 @@ fn payload_user(payload: &str, field: &str) -> Option<String> {
     match json.as_bytes().first()? {
         b'"' => serde_json::from_str(json).ok().filter(|text: &String| !text.is_empty()),
         b'n' | b'{' | b'[' => None,
-        // A number stays as it is written, because an id may have more digits than a number type.
+        // A number keeps its JSON text, because an id may have more digits than a number type.
         _ => Some(json.to_owned()),
     }
 }

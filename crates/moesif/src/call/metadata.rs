@@ -1,10 +1,11 @@
-//! Adds members to the metadata of the application.
+//! Adds a member to the metadata of the application.
 
 use std::collections::HashMap;
 
 use serde_json::value::RawValue;
 
-/// Returns the object with one more text member. `None` if it has a member of that name, or is not an object.
+/// Returns the object with an additional text member. `None` if it has a member of that name, or is not an
+/// object.
 pub(super) fn with_member(metadata: Option<&RawValue>, name: &str, text: &str) -> Option<Box<RawValue>> {
     let object = metadata.map_or("{}", RawValue::get);
     let members: HashMap<String, &RawValue> = serde_json::from_str(object).ok()?;

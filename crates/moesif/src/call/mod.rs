@@ -1,12 +1,13 @@
 //! Records one API call and writes it as an event.
 //!
-//! In: the pieces of a call in the order they become known, on the application's thread. Out: an [`Exchange`] that owns
-//! everything it needs, so a worker thread can write the event without the application. Nothing here does I/O, parses a
-//! body or waits while the call runs. Decompression, JSON, tokens, addresses and masks are left to the worker.
+//! In: the parts of a call in the order they become known, on the application's thread. Out: an [`Exchange`]
+//! that owns its data, so that a worker thread can write the event without the application. While the call
+//! runs, nothing here does I/O, parses a body or waits. The worker decompresses, checks JSON, reads tokens
+//! and addresses, and applies masks.
 //!
 //! | Module | Does |
 //! |---|---|
-//! | `exchange` | the record of a call, its projection to an event, and its memory |
+//! | `exchange` | the record of a call, its event, and its memory |
 //! | `arena` | all text of a call in one allocation |
 //! | `body` | the recorded prefix of a body and how it is sent |
 //! | `budget` | the byte budget of the process |
@@ -14,6 +15,8 @@
 //! | `identity`, `client_ip` | find the user and the address in request headers |
 //! | `uri`, `text` | turn CGI variables into URIs and header texts |
 //! | `identifier` | transaction ids |
+//! | `metadata` | adds a member to the metadata |
+//! | `policy` | how calls are recorded |
 
 mod arena;
 mod body;

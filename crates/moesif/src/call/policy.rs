@@ -1,4 +1,4 @@
-//! How calls are recorded.
+//! Configuration of the recording.
 
 use moesif_wire::Direction;
 
@@ -11,11 +11,11 @@ pub struct Policy {
     pub direction: Direction,
     /// Whether bodies are recorded.
     pub log_body: bool,
-    /// Longest recorded request body in bytes, counted as it is sent to the collector (base64 included).
+    /// Maximum size of a recorded request body in bytes, in the form it is sent in (base64 included).
     pub request_max_body_size: usize,
-    /// Longest recorded response body in bytes, counted as it is sent to the collector (base64 included).
+    /// Maximum size of a recorded response body in bytes, in the form it is sent in (base64 included).
     pub response_max_body_size: usize,
-    /// Whether the response carries a transaction id.
+    /// Whether a transaction id is added to responses.
     pub transaction_id: bool,
     /// Version of the application's API, for `request.api_version`.
     pub api_version: Option<String>,
@@ -25,8 +25,8 @@ pub struct Policy {
     pub authorization_user_id_field: String,
     /// Content that is removed from every event.
     pub masks: Masks,
-    /// Removes headers, bodies and query from every event. Set when the settings ask for a mask that this version
-    /// cannot apply (`docs/guarantees.md`, I-24).
+    /// Removes headers, bodies and query from every event. Set when the settings ask for a mask that this
+    /// version cannot apply (`docs/guarantees.md`, I-24).
     pub strip_content: bool,
 }
 

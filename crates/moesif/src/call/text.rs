@@ -1,10 +1,10 @@
-//! Decodes native strings: the form in which WSGI passes header values and paths (PEP 3333). Each character stands for
-//! one byte.
+//! Native strings, in which WSGI passes header values and paths (PEP 3333): each character represents one
+//! byte. Also header names from CGI variables.
 
 use std::borrow::Cow;
 
-/// Returns the bytes of a native string. A character above U+00FF, which PEP 3333 does not allow, becomes its UTF-8
-/// bytes.
+/// Returns the bytes of a native string. A character above U+00FF, which PEP 3333 does not allow, becomes its
+/// UTF-8 bytes.
 pub(crate) fn native_bytes(text: &str) -> Cow<'_, [u8]> {
     if text.is_ascii() {
         return Cow::Borrowed(text.as_bytes());
@@ -27,7 +27,8 @@ pub(crate) fn native_text(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Appends a CGI header name (`X_API_KEY`) in the form `X-Api-Key`. A letter is upper case if no letter precedes it.
+/// Appends a CGI header name (`X_API_KEY`) in the form `X-Api-Key`. A letter is upper case if no letter
+/// precedes it.
 pub(crate) fn push_header_name(out: &mut String, cgi_name: &str) {
     let mut after_letter = false;
     for character in cgi_name.chars() {

@@ -1,10 +1,10 @@
-//! Counts what happened to each event. Queued events and those in flight are counted by the ledger.
+//! Counts what happened to each event. The ledger counts queued events and events in flight.
 
 use super::batch::{Attempt, Conclusion};
 use super::notice::Notice;
 use super::stats::{DropReason, Stats};
 
-/// Counts of a pipeline since it was made.
+/// Counts of a pipeline since it was created.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {
     captured: u64,
@@ -30,7 +30,7 @@ impl Accounts {
         self.sampled_out += 1;
     }
 
-    /// Counts an event that was dropped instead of being queued.
+    /// Counts an event that was dropped instead of being queued. Returns what to log, if anything.
     pub(super) fn count_dropped(&mut self, reason: DropReason) -> Option<Notice> {
         self.captured += 1;
         let before = self.dropped_by_full_queue();
@@ -39,7 +39,7 @@ impl Accounts {
         is_worth_logging(before, now).then_some(Notice::Dropped(now))
     }
 
-    /// Counts the events that an upload has settled.
+    /// Counts the events that an upload has settled. Returns what to log, if anything.
     pub(super) fn count_upload(&mut self, attempt: &Attempt, conclusion: &Conclusion) -> Option<Notice> {
         let before = self.refused_by_collector();
         self.sent += to_u64(conclusion.sent);
@@ -53,7 +53,7 @@ impl Accounts {
         is_worth_logging(before, now).then_some(Notice::Refused(now))
     }
 
-    /// Counts queued events that were lost to a fault in this package.
+    /// Counts queued events that were lost because of a bug in this package.
     pub(super) fn count_lost(&mut self, events: u64) {
         self.drop_events(DropReason::Internal, events);
     }
@@ -93,7 +93,7 @@ impl Accounts {
     }
 }
 
-/// Returns whether a count that has grown is logged: the first one, and each time it gains a digit.
+/// Returns whether a count that has grown is logged: at 1, and whenever it has one more digit.
 fn is_worth_logging(before: u64, now: u64) -> bool {
     let digits = |count: u64| count.checked_ilog10().map_or(0, |digits| digits + 1);
     digits(now) > digits(before)

@@ -1,4 +1,4 @@
-//! A batch: writes its events as JSON, and applies the verdict about an upload.
+//! A batch of events. Writes them as JSON, and applies the verdict about an upload.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::call::Exchange;
 use crate::http::Verdict;
 
-/// After so many failures in a row, an event of the batch or its size may be the cause, and the batch is divided.
+/// Number of failures in a row after which a batch is divided, because one of its events or its size may be
+/// the cause.
 const FAILURES_TO_DIVIDE: u32 = 3;
 
-/// Events that a worker sends, or that wait to be sent again.
+/// Events that a worker sends together, or that wait to be sent again.
 #[derive(Debug)]
 pub(super) struct Batch<E> {
     pub(super) events: VecDeque<E>,
@@ -20,20 +21,20 @@ pub(super) struct Batch<E> {
     pub(super) attempts: u32,
     /// Whether the breaker waits for its result.
     pub(super) is_probe: bool,
-    /// Most events to send at once. It is lowered while the batch fails, or to find a refused event.
+    /// Maximum number of events to send at once. Reduced while the batch fails, and to find a refused event.
     pub(super) max_events: usize,
-    /// Most bytes to send at once.
+    /// Maximum number of bytes to send at once, before compression.
     pub(super) max_bytes: usize,
-    /// The size limit of the collector as it was known before this batch was too large.
+    /// The ledger's `max_bytes` before the collector first refused this batch as too large.
     pub(super) max_bytes_before: Option<usize>,
 }
 
-/// What was sent of a batch: its first events.
+/// The part of a batch that one request contains: its first events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attempt {
     /// Number of events written.
     pub(super) written: usize,
-    /// Their bytes, before compression.
+    /// Size of the request body in bytes, before compression.
     pub(super) bytes: usize,
     /// Number of events that could not be written and were removed.
     pub(super) unserializable: usize,
@@ -41,14 +42,14 @@ pub(super) struct Attempt {
     pub(super) bodies_removed: usize,
 }
 
-/// Result of an attempt for a batch.
+/// What the collector's answer means for a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Conclusion {
-    /// Events that the collector keeps.
+    /// Number of events that the collector keeps.
     pub(super) sent: usize,
-    /// Events that it rejected by name.
+    /// Number of events that it rejected and listed.
     pub(super) rejected: usize,
-    /// Events that it refused when they were sent alone.
+    /// Number of events that it refused when they were sent alone: 0 or 1.
     pub(super) refused: usize,
     /// What to do with the rest.
     pub(super) step: Step,
@@ -57,9 +58,9 @@ pub(super) struct Conclusion {
 /// What to do with the rest of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Go on at once.
-    GoOn,
-    /// Go on, with at most so many bytes in every batch.
+    /// Continue at once.
+    Continue,
+    /// Continue at once, with at most `max_bytes` in every batch.
     Shrink { max_bytes: usize },
     /// Wait for our own pause, or for `Retry-After`.
     Pause { after: Option<Duration> },
@@ -83,11 +84,11 @@ impl<E> Batch<E> {
     /// Applies the verdict about the events that were written. Moves the settled ones to `done`.
     pub(super) fn conclude(&mut self, attempt: &Attempt, verdict: &Verdict, done: &mut Vec<E>) -> Conclusion {
         let written = attempt.written.min(self.events.len());
-        let mut conclusion = Conclusion { sent: 0, rejected: 0, refused: 0, step: Step::GoOn };
+        let mut conclusion = Conclusion { sent: 0, rejected: 0, refused: 0, step: Step::Continue };
         match verdict {
             Verdict::Delivered { rejected } => {
                 done.extend(self.events.drain(..written));
-                // The cause of the failures is behind us: the batch grows again.
+                // The upload succeeded, so the next one may be larger.
                 self.max_events = self.max_events.saturating_mul(2);
                 self.attempts = 0;
                 conclusion.rejected = (*rejected).min(written);
@@ -105,7 +106,8 @@ impl<E> Batch<E> {
                 conclusion.step = Step::Stop;
             }
             Verdict::Split if written > 1 => {
-                // Half of the bytes, plus one for brackets and comma, so that equal events are halved by number.
+                // Half of the bytes, plus one for brackets and comma, so that equal events are halved by
+                // number.
                 conclusion.step = Step::Shrink { max_bytes: attempt.bytes.div_ceil(2) + 1 };
             }
             Verdict::Isolate { count, .. } if written > 0 && *count >= written => {
@@ -127,8 +129,8 @@ impl<E> Batch<E> {
         conclusion
     }
 
-    /// Keeps an event that fails again and again from blocking the others: sends fewer events at once. Moves an event that
-    /// fails alone to the end.
+    /// Halves the number of events to send at once, and moves an event that fails alone to the end. So an
+    /// event that always fails does not block the others.
     fn divide(&mut self, written: usize) {
         if written > 1 {
             self.max_events = written / 2;
@@ -140,7 +142,8 @@ impl<E> Batch<E> {
 }
 
 impl Batch<Box<Exchange>> {
-    /// Replaces `json` by an array of the first events, within the limits of the batch, but at least one.
+    /// Writes an array of the first events to `json`, which it clears before: as many as the limits of the
+    /// batch allow, but at least one.
     pub(super) fn encode(&mut self, json: &mut Vec<u8>) -> Attempt {
         self.encode_with(json, |exchange, json| {
             let recorded = exchange.event();
@@ -151,8 +154,9 @@ impl Batch<Box<Exchange>> {
 }
 
 impl<E> Batch<E> {
-    /// As [`Batch::encode`]. `write` returns the number of bodies left out of the event, or `None` if it cannot write the
-    /// event. Such an event, or one that makes it panic, is removed.
+    /// Implements [`Batch::encode`] for any type of event. `write` returns the number of bodies left out of
+    /// the event, or `None` if it cannot write the event. Removes an event that cannot be written or makes
+    /// `write` panic.
     fn encode_with(
         &mut self,
         json: &mut Vec<u8>,
@@ -199,7 +203,7 @@ mod tests {
         Batch::new((0..events).collect(), u64::from(events))
     }
 
-    const NOTHING_SETTLED: Conclusion = Conclusion { sent: 0, rejected: 0, refused: 0, step: Step::GoOn };
+    const NOTHING_SETTLED: Conclusion = Conclusion { sent: 0, rejected: 0, refused: 0, step: Step::Continue };
 
     fn conclude(batch: &mut Batch<u32>, written: usize, verdict: &Verdict) -> Conclusion {
         let attempt = Attempt { written, bytes: written * 100, ..Attempt::default() };
@@ -236,7 +240,7 @@ mod tests {
         let mut json = b"left over".to_vec();
         let attempt = batch.encode_with(&mut json, |event, json| {
             write!(json, "{event}").unwrap();
-            assert_ne!(*event, 3, "a fault of ours");
+            assert_ne!(*event, 3, "a bug in this package");
             (*event != 0).then_some(1)
         });
         assert_eq!(String::from_utf8(json).unwrap(), "[1,2,4,5]");
@@ -251,7 +255,7 @@ mod tests {
         let delivered = Verdict::Delivered { rejected: 1 };
         assert_eq!(conclude(&mut batch, 3, &delivered), Conclusion { rejected: 1, ..sent(2) });
         assert_eq!(batch.events, [3, 4]);
-        // A count that is too high affects only the events of this request.
+        // A count higher than the number of events affects only this request.
         assert_eq!(conclude(&mut batch, 2, &Verdict::Delivered { rejected: 9 }), rejected(2));
         assert_eq!(batch.events.len(), 0);
     }

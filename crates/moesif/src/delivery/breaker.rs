@@ -1,21 +1,24 @@
-//! Circuit breaker: whether the collector may be sent something now.
+//! Circuit breaker: decides whether a worker may send events now.
 //!
-//! One failure opens the breaker for all workers of a pipeline: they send nothing during a pause, which grows with each
-//! failure in a row. After the pause, one worker sends one batch, the probe, and its result decides. So a dead collector
-//! gets one request per pause, however many workers and batches wait.
+//! One failure opens the breaker for all workers of a pipeline. They send nothing during a pause, which grows
+//! with each failure in a row. After the pause, one worker sends one batch, the probe. Its result closes the
+//! breaker or starts the next pause. So a collector that is down gets one request per pause, whatever the
+//! number of workers and batches.
 
 use std::time::{Duration, Instant};
 
 use crate::http::{Backoff, cap_retry_after, doubled};
 
-/// First pause after the collector refused this client. It is long, because somebody has to fix the configuration.
+/// First pause after the collector refused this client. It is long, because the configuration must be
+/// corrected first.
 const FIRST_STOP: Duration = Duration::from_secs(5);
-/// Limit up to which that pause doubles.
-const LONGEST_STOP: Duration = Duration::from_secs(600);
-/// Shortest time between two log lines about outages, for a collector that fails now and then.
+/// Maximum pause after the collector refused this client.
+const MAX_STOP: Duration = Duration::from_secs(600);
+/// Minimum time between two log messages about outages. Limits the messages if the collector fails
+/// repeatedly.
 const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Why nothing is sent.
+/// Why the breaker is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     /// The collector cannot be reached, or cannot keep events now.
@@ -69,7 +72,7 @@ pub(super) struct Breaker {
     phase: Phase,
     /// Failures since the last success.
     failures: u32,
-    /// The outage that was logged, until its end is logged.
+    /// Cause of the outage that was logged, until its end is logged.
     logged: Option<Cause>,
     logged_at: Option<Instant>,
     backoff: Backoff,
@@ -78,8 +81,8 @@ pub(super) struct Breaker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Closed,
-    /// Nothing is sent before `until`. `retry_after` is the earliest moment that the collector allows; a flush does not
-    /// end the pause before it.
+    /// Nothing is sent before `until`. `retry_after` is the earliest moment that the collector allows; a
+    /// flush does not end the pause before it.
     Open {
         cause: Cause,
         until: Instant,
@@ -108,10 +111,10 @@ impl Breaker {
         self.phase = Phase::Probing;
     }
 
-    /// Records that an upload succeeded. Returns whether that is to be logged.
+    /// Records that an upload succeeded. Returns whether to log that the collector works again.
     pub(super) fn upload_succeeded(&mut self, is_probe: bool) -> bool {
         if self.phase != Phase::Closed && !is_probe {
-            // It began before another upload failed, so that failure is newer.
+            // This upload began before the one that failed, so the failure is newer.
             return false;
         }
         self.phase = Phase::Closed;
@@ -119,7 +122,7 @@ impl Breaker {
         self.logged.take().is_some()
     }
 
-    /// Records that an upload failed. Returns whether that is to be logged.
+    /// Records that an upload failed. Returns whether to log it.
     pub(super) fn upload_failed(
         &mut self,
         now: Instant,
@@ -128,7 +131,7 @@ impl Breaker {
         is_probe: bool,
     ) -> bool {
         match &mut self.phase {
-            // It began before another upload failed, and fails for the same reason.
+            // This upload began before the breaker opened, and fails for the same reason.
             Phase::Open { until, retry_after, .. } if !is_probe => {
                 *retry_after = earliest_retry(now, after).max(*retry_after);
                 *until = (*retry_after).max(*until);
@@ -139,17 +142,17 @@ impl Breaker {
         }
         let pause = match cause {
             Cause::Failing => self.pause(self.failures),
-            Cause::Refusing => doubled(FIRST_STOP, self.failures).min(LONGEST_STOP),
+            Cause::Refusing => doubled(FIRST_STOP, self.failures).min(MAX_STOP),
         };
         self.failures = self.failures.saturating_add(1);
         let retry_after = earliest_retry(now, after);
         // `Retry-After: 0` does not shorten our own pause.
         let until = now.checked_add(pause).unwrap_or(now).max(retry_after);
         self.phase = Phase::Open { cause, until, retry_after };
-        self.is_to_be_logged(now, cause)
+        self.should_log(now, cause)
     }
 
-    fn is_to_be_logged(&mut self, now: Instant, cause: Cause) -> bool {
+    fn should_log(&mut self, now: Instant, cause: Cause) -> bool {
         let is_too_soon = self.logged_at.is_some_and(|at| now.saturating_duration_since(at) < LOG_INTERVAL);
         if self.logged == Some(cause) || is_too_soon {
             return false;
@@ -158,12 +161,12 @@ impl Breaker {
         true
     }
 
-    /// Returns the pause after a failure that came after `failures` others.
-    pub(super) fn pause(&mut self, failures: u32) -> Duration {
+    /// Returns the pause after a failure. `failures` is the number of failures in a row before it.
+    pub(super) fn pause(&self, failures: u32) -> Duration {
         self.backoff.pause(failures)
     }
 
-    /// Ends a pause for a flush, but not before `Retry-After`.
+    /// Ends the pause, for a flush, but not before `Retry-After` allows it.
     pub(super) fn end_pause(&mut self, now: Instant) {
         if let Phase::Open { until, retry_after, .. } = &mut self.phase {
             *until = now.max(*retry_after).min(*until);
@@ -196,10 +199,10 @@ fn earliest_retry(now: Instant, after: Option<Duration>) -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{FIRST_PAUSE, LONGEST_PAUSE, SHORTEST_PAUSE};
+    use crate::http::{FIRST_PAUSE, MAX_PAUSE, MIN_PAUSE};
 
     #[test]
-    fn there_is_one_probe_per_pause_and_pauses_grow() {
+    fn each_pause_ends_with_one_probe_and_pauses_grow() {
         let mut now = Instant::now();
         let mut breaker = Breaker::new(1);
         let mut longest = Duration::ZERO;
@@ -207,9 +210,7 @@ mod tests {
         for failures in 1..20 {
             let Permit::Wait(until) = breaker.permit(now) else { panic!("{breaker:?}") };
             let pause = until - now;
-            assert!(
-                (SHORTEST_PAUSE..=doubled(FIRST_PAUSE, failures - 1).min(LONGEST_PAUSE)).contains(&pause)
-            );
+            assert!((MIN_PAUSE..=doubled(FIRST_PAUSE, failures - 1).min(MAX_PAUSE)).contains(&pause));
             longest = longest.max(pause);
             now = until;
             assert_eq!(breaker.permit(now), Permit::Probe);
@@ -258,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_collector_that_fails_now_and_then_is_logged_once_a_minute() {
+    fn repeated_outages_are_logged_once_a_minute() {
         let mut now = Instant::now();
         let mut breaker = Breaker::new(6);
         let mut logged = 0;

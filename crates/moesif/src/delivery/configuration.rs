@@ -9,13 +9,13 @@ use crate::http::Endpoint;
 pub struct Delivery {
     /// The collector, and the application id that events are sent under.
     pub endpoint: Endpoint,
-    /// Most events in the queue.
+    /// Maximum number of events in the queue.
     pub queue_size: usize,
-    /// Bytes that this client needs from the byte budget of the process.
+    /// Minimum byte budget of the process. The largest value of all clients applies.
     pub queue_bytes: u64,
-    /// Most events in one batch.
+    /// Maximum number of events in one batch.
     pub batch_size: usize,
-    /// Most bytes in one batch, before compression.
+    /// Maximum size of one batch in bytes, before compression. A single event may be larger.
     pub batch_bytes: usize,
     /// Longest time that an event waits for its batch to fill.
     pub batch_timeout: Duration,

@@ -1,10 +1,10 @@
-//! Every decision of a pipeline, without threads, clocks or sockets: what is sent next and when, and what happens after
-//! an upload.
+//! Makes the decisions of a pipeline: what is sent next and when, and what happens after an upload. Uses no
+//! threads, clocks or sockets.
 //!
-//! In: events, the present moment, and the results of uploads. Out: batches to upload, moments to wait for, and counts
-//! in which every event is in exactly one place. A failed batch waits here and not on a worker, so no batch keeps
-//! another one from being sent. If the queue is full, the newest event is dropped. A queued event is never dropped
-//! because of an outage.
+//! In: events, the current time, and the results of uploads. Out: batches to upload, times to wait for, and
+//! counts in which every event is in exactly one place. A failed batch waits here and not on a worker, so it
+//! does not block other batches. If the queue is full, the newest event is dropped. An outage never drops a
+//! queued event.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -18,14 +18,15 @@ use super::stats::{DropReason, Stats};
 use crate::call::Exchange;
 use crate::http::cap_retry_after;
 
-/// After so many refusals of single events in a row, without an accepted one, the collector counts as refusing this
-/// client. Otherwise every further event would be lost, one by one.
-const LONE_REFUSALS: u32 = 8;
+/// Number of single events refused in a row after which the collector is treated as refusing this client.
+/// Otherwise all further events would be lost, one by one.
+const MAX_LONE_REFUSALS: u32 = 8;
 
-/// A larger event that is refused alone may simply be too large. That says nothing about the collector.
-const LARGE: usize = 64 * 1024;
+/// Maximum size in bytes of a single event that counts as such a refusal. A larger one may be refused for its
+/// size.
+const MAX_LONE_BYTES: usize = 64 * 1024;
 
-/// After so many successful uploads, the size limit of a batch doubles again.
+/// Number of successful uploads after which the reduced size limit of a batch doubles.
 const UPLOADS_TO_GROW: u32 = 64;
 
 /// An event in a ledger.
@@ -43,11 +44,11 @@ impl Event for Box<Exchange> {
 /// Limits of a pipeline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Most events that wait.
+    /// Maximum number of waiting events.
     pub(super) capacity: usize,
-    /// Most events in a batch.
+    /// Maximum number of events in a batch.
     pub(super) batch_size: usize,
-    /// Most bytes in a batch.
+    /// Maximum size of a batch in bytes, before compression.
     pub(super) batch_bytes: usize,
     /// Longest time that an event waits for its batch to fill.
     pub(super) batch_timeout: Duration,
@@ -58,7 +59,8 @@ pub(super) struct Limits {
 pub(super) enum Next<E> {
     /// Send this batch, then settle it.
     Upload(Batch<E>),
-    /// Wait until this moment, until so many events are queued, or until something else changes.
+    /// Wait until the time `until`, until `events` events are queued, or until another worker or a flush
+    /// wakes this one.
     Wait { until: Option<Instant>, events: usize },
 }
 
@@ -69,11 +71,11 @@ pub(super) struct Overflow<E> {
     pub(super) notice: Option<Notice>,
 }
 
-/// What a settled upload causes.
+/// Consequences of a settled upload.
 #[derive(Debug)]
 pub(super) struct Settlement {
     pub(super) notices: Vec<Notice>,
-    /// Whether idle workers must look again, because what they wait for may have changed.
+    /// Whether idle workers must call [`Ledger::next`] again, because the answer may have changed.
     pub(super) wakes_workers: bool,
 }
 
@@ -101,11 +103,11 @@ pub(super) struct Ledger<E> {
     /// Events before this number do not wait for their batch to fill.
     flush_before: u64,
     breaker: Breaker,
-    /// Most bytes that the collector is known to accept at once.
+    /// Maximum number of bytes to send at once. Halved after 413, doubled after [`UPLOADS_TO_GROW`] uploads.
     max_bytes: usize,
     /// Successful uploads since `max_bytes` last changed.
     uploads_since: u32,
-    /// Refusals of single events since one was accepted.
+    /// Number of single events refused since an event was accepted.
     lone_refusals: u32,
     accounts: Accounts,
 }
@@ -139,19 +141,19 @@ impl<E: Event> Ledger<E> {
         Ok(())
     }
 
-    /// Returns the counts of events that are not queued.
+    /// Returns the counts, to count events that are not queued.
     pub(super) fn accounts(&mut self) -> &mut Accounts {
         &mut self.accounts
     }
 
-    /// Returns how many events no worker has taken yet.
+    /// Returns the number of events that no worker has taken yet.
     pub(super) fn queued(&self) -> usize {
         self.events.len()
     }
 
-    /// Returns whether no event waits for a worker.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.events.is_empty() && self.waiting.is_empty()
+    /// Returns whether events wait for a worker.
+    pub(super) fn has_waiting_events(&self) -> bool {
+        !self.events.is_empty() || !self.waiting.is_empty()
     }
 
     /// Decides what an idle worker does at `now`.
@@ -169,8 +171,8 @@ impl<E: Event> Ledger<E> {
                     _ => self.wait_until(due.map(|(_, due)| due).into_iter().chain(ready_at).min()),
                 }
             }
-            // The probe is the batch that has failed least. An event that no collector ever accepts must not decide
-            // about the others.
+            // The probe is the batch with the fewest failures. So an event that always fails does not keep
+            // the breaker open.
             Permit::Probe => {
                 let ready_at = self.ready_at(now);
                 let failures = |waiting: &WaitingBatch<E>| (waiting.batch.attempts, waiting.due);
@@ -197,17 +199,17 @@ impl<E: Event> Ledger<E> {
         Next::Wait { until, events: if self.events.is_empty() { 1 } else { self.limits.batch_size } }
     }
 
-    /// Returns the moment from which the queued events are sent as a batch. `None` if there are none.
+    /// Returns when the queued events are due as a batch. `None` if there are none.
     fn ready_at(&self, now: Instant) -> Option<Instant> {
         let first = self.events.front()?;
         if self.events.len() >= self.limits.batch_size || self.head < self.flush_before {
             return Some(now);
         }
-        // `None` is beyond the range of the clock: the batch waits until it is full.
+        // `None` if the time is beyond the range of the clock. The batch then waits until it is full.
         first.finished_at().checked_add(self.limits.batch_timeout)
     }
 
-    /// Makes a batch of queued events.
+    /// Takes queued events as a new batch.
     fn take(&mut self) -> Next<E> {
         let count = self.events.len().min(self.limits.batch_size);
         let events: VecDeque<E> = self.events.drain(..count).collect();
@@ -231,7 +233,7 @@ impl<E: Event> Ledger<E> {
         Next::Upload(batch)
     }
 
-    /// Records the result of an upload. The rest of the batch waits to be sent again.
+    /// Records the result of an upload. Events that are not settled wait to be sent again.
     pub(super) fn settle(
         &mut self,
         mut batch: Batch<E>,
@@ -249,7 +251,7 @@ impl<E: Event> Ledger<E> {
             }
         }
         if conclusion.refused > 0 {
-            if attempt.bytes <= LARGE {
+            if attempt.bytes <= MAX_LONE_BYTES {
                 self.lone_refusals = self.lone_refusals.saturating_add(1);
             }
             // The event was too large, not the batch.
@@ -257,8 +259,8 @@ impl<E: Event> Ledger<E> {
         }
 
         let mut due = now;
-        let trouble = match conclusion.step {
-            Step::GoOn => None,
+        let failure = match conclusion.step {
+            Step::Continue => None,
             Step::Shrink { max_bytes } => {
                 batch.max_bytes_before.get_or_insert(self.max_bytes);
                 self.max_bytes = self.max_bytes.min(max_bytes);
@@ -268,13 +270,13 @@ impl<E: Event> Ledger<E> {
             Step::Pause { after } => {
                 let pause = self.breaker.pause(batch.attempts.saturating_sub(1));
                 due = now.checked_add(cap_retry_after(after).max(pause)).unwrap_or(now);
-                Some(Trouble { cause: Cause::Failing, retry_after: after })
+                Some(Failure { cause: Cause::Failing, retry_after: after })
             }
-            Step::Stop => Some(Trouble::REFUSING),
+            Step::Stop => Some(Failure::REFUSING),
         };
-        let trouble = trouble.or((self.lone_refusals >= LONE_REFUSALS).then_some(Trouble::REFUSING));
-        match trouble {
-            Some(Trouble { cause, retry_after }) => {
+        let failure = failure.or((self.lone_refusals >= MAX_LONE_REFUSALS).then_some(Failure::REFUSING));
+        match failure {
+            Some(Failure { cause, retry_after }) => {
                 if self.breaker.upload_failed(now, cause, retry_after, batch.is_probe) {
                     notices.push(Notice::Fails(cause));
                 }
@@ -285,12 +287,12 @@ impl<E: Event> Ledger<E> {
                 }
             }
         }
-        let wakes_workers = batch.is_probe || trouble.is_some() || !batch.events.is_empty();
+        let wakes_workers = batch.is_probe || failure.is_some() || !batch.events.is_empty();
         self.put_back(batch, due);
         Settlement { notices, wakes_workers }
     }
 
-    /// Counts the events of a batch that panicked as lost. Returns how many there were.
+    /// Counts the events of a batch as lost, after its upload panicked. Returns their number.
     pub(super) fn lose(&mut self, mut batch: Batch<E>, now: Instant) -> u64 {
         // After a panic the batch may be incomplete, so count the events from the ledger.
         let unsettled = self.unsettled.iter().find(|range| range.end == batch.end);
@@ -304,7 +306,7 @@ impl<E: Event> Ledger<E> {
         lost
     }
 
-    /// Ends an upload. The events that are left in the batch wait until `due`.
+    /// Ends an upload. Events that remain in the batch wait until `due`.
     fn put_back(&mut self, batch: Batch<E>, due: Instant) {
         self.uploading = self.uploading.saturating_sub(1);
         let left = to_u64(batch.events.len());
@@ -336,7 +338,7 @@ impl<E: Event> Ledger<E> {
         first_unsettled.min(self.head) >= target
     }
 
-    /// Returns whether nothing can be settled before `deadline`, because the pause is longer.
+    /// Returns whether nothing can be settled before `deadline`, because the pause of the breaker is longer.
     pub(super) fn is_idle_until(&self, deadline: Instant) -> bool {
         self.uploading == 0 && self.breaker.paused_until().is_some_and(|until| until >= deadline)
     }
@@ -355,14 +357,14 @@ impl<E: Event> Ledger<E> {
     }
 }
 
-/// Why the collector must not be sent anything now.
+/// A failure that opens the breaker.
 #[derive(Clone, Copy)]
-struct Trouble {
+struct Failure {
     cause: Cause,
     retry_after: Option<Duration>,
 }
 
-impl Trouble {
+impl Failure {
     const REFUSING: Self = Self { cause: Cause::Refusing, retry_after: None };
 }
 

@@ -1,5 +1,5 @@
-//! A model test: runs the ledger over virtual time against a collector that does anything. Every event is always in
-//! exactly one place, and every event that can be delivered is delivered.
+//! Model test: runs the ledger over virtual time against a collector that fails in random ways. Checks that
+//! every event is always in exactly one place, and that every event that can be delivered is delivered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -34,56 +34,91 @@ impl Source {
     }
 }
 
-/// A collector that works or fails, according to its mood.
+/// How the collector answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behaviour {
+    Works,
+    RefusesConnections,
+    /// 503.
+    Unavailable,
+    /// 429 with `Retry-After`.
+    Busy,
+    /// 401.
+    Unauthorized,
+    /// 302.
+    Redirects,
+    /// Stores the events, but the answer is lost. So they are sent again. (A real collector recognises their
+    /// ids.)
+    LosesAnswers,
+    /// Like `Works`, but answers 400 instead of 422 to events that it does not accept.
+    AnswersBadRequest,
+}
+
+impl Behaviour {
+    fn random(source: &mut Source) -> Self {
+        match source.below(9) {
+            1 => Self::RefusesConnections,
+            2 => Self::Unavailable,
+            3 => Self::Busy,
+            4 => Self::Unauthorized,
+            5 => Self::Redirects,
+            6 => Self::LosesAnswers,
+            7 => Self::AnswersBadRequest,
+            _ => Self::Works,
+        }
+    }
+}
+
 struct Collector {
-    /// How often each event was stored.
+    /// Number of times that each event was stored.
     stored: BTreeMap<u32, u32>,
     /// Events that it never accepts.
-    poison: BTreeSet<u32>,
-    /// Whether it names the events that it does not accept.
-    names: bool,
-    /// Most bytes that it accepts at once.
-    largest: usize,
-    /// How it answers: 0 works, 1 to 8 fail in different ways.
-    mood: u64,
+    unacceptable: BTreeSet<u32>,
+    /// Whether its answers list the events that it does not accept.
+    lists_rejected: bool,
+    /// Maximum number of bytes that it accepts at once.
+    max_bytes: usize,
+    behaviour: Behaviour,
 }
 
 impl Collector {
     fn answer(&mut self, events: &[FakeEvent], source: &mut Source) -> Result<Reply, TransportError> {
         let reply = |status, body: String| Reply { status, body: body.into_bytes(), ..Reply::default() };
-        match self.mood {
-            1 => return Err(TransportError::Connection(io::ErrorKind::ConnectionRefused.into())),
-            2 => return Ok(reply(503, String::new())),
-            3 => {
+        match self.behaviour {
+            Behaviour::RefusesConnections => {
+                return Err(TransportError::Connection(io::ErrorKind::ConnectionRefused.into()));
+            }
+            Behaviour::Unavailable => return Ok(reply(503, String::new())),
+            Behaviour::Busy => {
                 let retry_after = Some(source.millis(20_000));
                 return Ok(Reply { retry_after, ..reply(429, String::new()) });
             }
-            4 => return Ok(reply(401, String::new())),
-            5 => return Ok(reply(302, String::new())),
-            // It stores the events but the answer is lost, so they are sent again. (A real one recognises their ids.)
-            6 => {
+            Behaviour::Unauthorized => return Ok(reply(401, String::new())),
+            Behaviour::Redirects => return Ok(reply(302, String::new())),
+            Behaviour::LosesAnswers => {
                 self.store(events);
                 return Err(TransportError::Connection(io::ErrorKind::ConnectionReset.into()));
             }
-            _ => {}
+            Behaviour::Works | Behaviour::AnswersBadRequest => {}
         }
-        if events.iter().map(|event| event.size).sum::<usize>() > self.largest {
+        if events.iter().map(|event| event.size).sum::<usize>() > self.max_bytes {
             return Ok(reply(413, String::new()));
         }
-        let poisoned: Vec<usize> = events
+        let rejected: Vec<usize> = events
             .iter()
             .enumerate()
-            .filter(|(_, event)| self.poison.contains(&event.number))
+            .filter(|(_, event)| self.unacceptable.contains(&event.number))
             .map(|(index, _)| index)
             .collect();
-        if poisoned.is_empty() {
+        if rejected.is_empty() {
             self.store(events);
             return Ok(reply(201, "{}".to_owned()));
         }
         let list =
-            poisoned.iter().map(|index| format!(r#"{{"index":{index}}}"#)).collect::<Vec<_>>().join(",");
+            rejected.iter().map(|index| format!(r#"{{"index":{index}}}"#)).collect::<Vec<_>>().join(",");
         let list = format!(r#"{{"rejected":[{list}]}}"#);
-        Ok(reply(if self.mood == 7 { 400 } else { 422 }, if self.names { list } else { String::new() }))
+        let status = if self.behaviour == Behaviour::AnswersBadRequest { 400 } else { 422 };
+        Ok(reply(status, if self.lists_rejected { list } else { String::new() }))
     }
 
     fn store(&mut self, events: &[FakeEvent]) {
@@ -109,8 +144,10 @@ struct World {
     uploads: Vec<Upload>,
     workers: usize,
     pushed: u32,
-    full: BTreeSet<u32>,
-    probes_in_a_row: Vec<Instant>,
+    /// Events that were dropped because the queue was full.
+    overflowed: BTreeSet<u32>,
+    /// Times at which a probe was sent.
+    probes: Vec<Instant>,
     /// Earliest moment that `Retry-After` allows.
     retry_after: Instant,
 }
@@ -130,16 +167,16 @@ impl World {
             ledger: Ledger::new(limits, seed),
             collector: Collector {
                 stored: BTreeMap::new(),
-                poison: BTreeSet::new(),
-                names: source.below(2) == 0,
-                largest: usize::try_from(300 + source.below(5000)).unwrap(),
-                mood: 0,
+                unacceptable: BTreeSet::new(),
+                lists_rejected: source.below(2) == 0,
+                max_bytes: usize::try_from(300 + source.below(5000)).unwrap(),
+                behaviour: Behaviour::Works,
             },
             uploads: Vec::new(),
             workers: usize::try_from(1 + source.below(4)).unwrap(),
             pushed: 0,
-            full: BTreeSet::new(),
-            probes_in_a_row: Vec::new(),
+            overflowed: BTreeSet::new(),
+            probes: Vec::new(),
             retry_after: now,
             source,
         }
@@ -149,15 +186,16 @@ impl World {
         let size = usize::try_from(20 + self.source.below(260)).unwrap();
         let event = FakeEvent { number: self.pushed, size, at: self.now };
         if self.source.below(60) == 0 {
-            self.collector.poison.insert(event.number);
+            self.collector.unacceptable.insert(event.number);
         }
         if let Err(overflow) = self.ledger.push(event) {
-            self.full.insert(overflow.event.number);
+            self.overflowed.insert(overflow.event.number);
         }
         self.pushed += 1;
     }
 
-    /// Gives every idle worker a batch. Returns the next moment at which something can happen by itself.
+    /// Gives each idle worker a batch. Returns the time of the next change: the end of a pause or of an
+    /// upload.
     fn work(&mut self) -> Option<Instant> {
         while self.uploads.len() < self.workers {
             match self.ledger.next(self.now) {
@@ -174,7 +212,7 @@ impl World {
         assert!(self.now >= self.retry_after, "nothing is sent before Retry-After is over");
         if batch.is_probe {
             assert!(self.uploads.iter().all(|upload| !upload.batch.is_probe), "one probe at a time");
-            self.probes_in_a_row.push(self.now);
+            self.probes.push(self.now);
         } else {
             assert_eq!(
                 self.ledger.breaker(),
@@ -218,7 +256,7 @@ impl World {
         stats
     }
 
-    /// Lets time pass until `end`.
+    /// Advances the time to `end`.
     fn run_until(&mut self, end: Instant) {
         loop {
             let next = self.work();
@@ -234,50 +272,55 @@ impl World {
 }
 
 #[test]
-fn whatever_the_collector_does_every_event_is_in_one_place_and_delivered_if_possible() {
+fn every_event_is_in_one_place_and_is_delivered_if_possible() {
     for seed in 0..400 {
         let mut world = World::new(seed);
         for _ in 0..60 {
             match world.source.below(10) {
                 0..=5 => (0..world.source.below(40)).for_each(|_| world.push()),
                 6 => drop(world.ledger.request_flush(world.now)),
-                _ => world.collector.mood = world.source.below(9),
+                _ => world.collector.behaviour = Behaviour::random(&mut world.source),
             }
             let pause = world.source.millis(5000);
             world.run_until(world.now + pause);
             world.check_counts();
         }
-        // In the end the collector works, and everything in memory arrives.
-        world.collector.mood = 0;
+        // At the end the collector works, and every event in memory is delivered.
+        world.collector.behaviour = Behaviour::Works;
         let target = world.ledger.request_flush(world.now);
         world.run_until(world.now + Duration::from_secs(3 * 3600));
         assert!(world.ledger.is_settled(target), "seed {seed}: {:?}", world.ledger);
         let stats = world.check_counts();
         assert_eq!((stats.queued, stats.in_flight), (0, 0), "seed {seed}");
         assert_eq!(stats.breaker, BreakerState::Closed, "seed {seed}");
-        // Sent events are stored. Lost events are counted, and only those are lost that could not be sent.
+        // Sent events are stored. Lost events are counted. No other event is lost.
         let stored = u64::try_from(world.collector.stored.len()).unwrap();
         assert!(stats.sent <= stored, "seed {seed}");
         let count = |reason| stats.dropped.get(&reason).copied().unwrap_or_default();
-        assert_eq!(count(DropReason::QueueFull), u64::try_from(world.full.len()).unwrap(), "seed {seed}");
+        assert_eq!(
+            count(DropReason::QueueFull),
+            u64::try_from(world.overflowed.len()).unwrap(),
+            "seed {seed}"
+        );
         for number in 0..world.pushed {
             let is_lost = !world.collector.stored.contains_key(&number);
-            let may_be_lost = world.full.contains(&number) || world.collector.poison.contains(&number);
+            let may_be_lost =
+                world.overflowed.contains(&number) || world.collector.unacceptable.contains(&number);
             assert!(!is_lost || may_be_lost, "seed {seed}: event {number} is lost");
         }
     }
 }
 
 #[test]
-fn a_dead_collector_gets_one_probe_per_pause_from_all_workers() {
+fn a_collector_that_is_down_gets_one_probe_per_pause_from_all_workers() {
     for seed in 0..20 {
         let mut world = World::new(seed);
         world.workers = 8;
-        world.collector.mood = 1;
+        world.collector.behaviour = Behaviour::RefusesConnections;
         (0..200).for_each(|_| world.push());
         world.run_until(world.now + Duration::from_secs(600));
-        let probes = world.probes_in_a_row.len();
-        // Fully grown pauses last half a minute on average.
+        let probes = world.probes.len();
+        // The longest pauses take 30 seconds on average.
         assert!((8..=60).contains(&probes), "{probes} probes in ten minutes");
         assert!(world.check_counts().sent == 0);
     }
@@ -312,7 +355,7 @@ fn an_event_that_always_fails_does_not_block_others() {
             sent += u32::from(!fails);
         }
     }
-    assert!(sent >= 80, "{sent} of 100 others were sent");
+    assert!(sent >= 80, "only {sent} of the 100 other events were sent");
 }
 
 #[test]

@@ -1,18 +1,18 @@
-//! What is logged about delivery.
+//! Log messages about delivery.
 
 use super::breaker::Cause;
 use crate::diagnostics::Severity;
 
-/// Something to log.
+/// A log message about delivery, with its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Notice {
     /// The collector began to fail or to refuse this client.
     Fails(Cause),
     /// The collector works again.
     Works,
-    /// So many events have been refused or rejected by the collector so far.
+    /// Number of events that the collector has refused or rejected so far.
     Refused(u64),
-    /// So many events have been dropped so far because the queue was full.
+    /// Number of events that were dropped so far because the queue was full.
     Dropped(u64),
 }
 
@@ -33,7 +33,7 @@ impl Notice {
             }
             Self::Fails(Cause::Refusing) => format!(
                 "{base_uri} does not accept this APPLICATION_ID or BASE_URI ({reason}): events wait in memory and are sent \
-                 again, after longer and longer pauses"
+                 again, after increasing pauses"
             ),
             Self::Works => format!("delivery to {base_uri} works again"),
             Self::Refused(events) => {

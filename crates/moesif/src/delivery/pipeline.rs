@@ -1,4 +1,4 @@
-//! A queue, and the threads that deliver from it.
+//! A pipeline: starts the threads, and is the interface of delivery for the modules above.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,14 +13,14 @@ use super::worker;
 use crate::call::{Exchange, Spares};
 use crate::diagnostics::{Diagnostics, Severity};
 use crate::http::NameResolver;
-use crate::rules::{Governance, Remote, RemoteState};
+use crate::rules::{Governance, Remote, RemoteState, spawn_refresh};
 
-/// A queue and the threads that empty it.
+/// A queue, the worker threads that deliver from it, and the thread that fetches the remote configuration.
 pub struct Pipeline {
     context: Arc<PipelineContext>,
     started: AtomicBool,
-    made: Instant,
-    /// Earliest second since `made` at which starting threads is tried again; 0 if it never failed.
+    created: Instant,
+    /// Seconds since `created` before which the start is not tried again. 0 if it has not failed.
     retry_start_at: AtomicU64,
 }
 
@@ -52,7 +52,7 @@ impl Pipeline {
                 spares: Spares::default(),
             }),
             started: AtomicBool::new(false),
-            made: Instant::now(),
+            created: Instant::now(),
             retry_start_at: AtomicU64::new(0),
         }
     }
@@ -61,8 +61,8 @@ impl Pipeline {
         &self.context.delivery
     }
 
-    /// Starts the threads, once. If no worker can be started, reports it and tries again with a later call, at most once a
-    /// second.
+    /// Starts the threads, once. If no worker can be started, reports that and tries again with a later call,
+    /// at most once a second.
     pub(crate) fn start(&self) {
         if self.started.load(Ordering::Relaxed)
             || self.is_too_early_to_start()
@@ -74,20 +74,19 @@ impl Pipeline {
         let workers = 0..context.delivery.workers;
         let running = workers.filter(|number| worker::spawn(*number, context).is_ok()).count();
         if running == 0 {
-            if self.retry_start_at.swap(self.made.elapsed().as_secs() + 1, Ordering::Relaxed) == 0 {
+            if self.retry_start_at.swap(self.created.elapsed().as_secs() + 1, Ordering::Relaxed) == 0 {
                 let message = "no thread could be started to deliver events: they wait in memory until one can be started";
                 context.diagnostics.report(Severity::Error, message.to_owned());
             }
             self.started.store(false, Ordering::Release);
             return;
         }
-        // The address is then known when the first batch is ready, and when the process ends.
+        // Starts the lookup early, so that neither the first batch nor a flush at exit has to wait for it.
         if let Some(peer) = context.delivery.endpoint.peer() {
             context.names.prepare(&peer);
         }
         let endpoint = &context.delivery.endpoint;
-        let refresh =
-            crate::rules::spawn_refresh(&context.remote, endpoint, &context.names, &context.diagnostics);
+        let refresh = spawn_refresh(&context.remote, endpoint, &context.names, &context.diagnostics);
         if refresh.is_err() {
             let message = "no thread could be started to load the remote configuration: every call is kept and no rule \
                            applies";
@@ -97,7 +96,7 @@ impl Pipeline {
 
     fn is_too_early_to_start(&self) -> bool {
         let retry_at = self.retry_start_at.load(Ordering::Relaxed);
-        retry_at > 0 && self.made.elapsed().as_secs() < retry_at
+        retry_at > 0 && self.created.elapsed().as_secs() < retry_at
     }
 
     /// Queues an exchange. If the queue or the byte budget is full, drops and counts it. Never waits.
@@ -106,7 +105,7 @@ impl Pipeline {
         let notice = if exchange.reserve() {
             self.context.queue.push(exchange)
         } else {
-            // Free the memory before the event is counted as gone.
+            // Free the memory before the event is counted as dropped.
             drop(exchange);
             self.context.queue.count_dropped(DropReason::QueueBytes)
         };
@@ -147,21 +146,24 @@ impl Pipeline {
         self.context.queue.request_flush()
     }
 
-    /// Waits until everything before `target` is settled, at most until `pause`.
+    /// Waits until everything before `target` is settled, at most until `wake_at`.
     ///
-    /// `Some` is final: whether everything was settled by `deadline`. `None`: `pause` came first. Without a deadline,
-    /// waiting may go on for ever.
+    /// | Result | Meaning |
+    /// |---|---|
+    /// | `Some(true)` | everything is settled |
+    /// | `Some(false)` | `deadline` has passed |
+    /// | `None` | `wake_at` has passed; call again |
     pub(crate) fn wait_settled(
         &self,
         target: u64,
-        pause: Instant,
+        wake_at: Instant,
         deadline: Option<Instant>,
     ) -> Option<bool> {
-        self.context.queue.wait_settled(target, pause, deadline)
+        self.context.queue.wait_settled(target, wake_at, deadline)
     }
 
-    /// Returns whether the last flush, which ends at `deadline`, has nothing left to wait for. The first call begins the
-    /// flush. Never waits for a lock.
+    /// Returns whether the last flush of the process is over: everything is settled, or nothing can be
+    /// settled before `deadline`. The first call begins the flush. Never waits for a lock.
     pub(crate) fn is_flushed(&self, deadline: Instant) -> bool {
         self.context.queue.is_flushed(deadline)
     }

@@ -1,8 +1,8 @@
-//! The ledger behind its lock, and the threads that wait for it.
+//! Protects the ledger with a lock, and lets workers and flushes wait for it.
 //!
-//! Pushing an event holds the lock for a few instructions. It wakes a worker only when the ledger needs one: when the
-//! queue stops being empty, and when a batch is full. One idle worker, the leader, waits for these events and for the
-//! clock. The other idle workers, the followers, sleep until there is work for them.
+//! Pushing an event holds the lock for a few instructions. It wakes a worker only in two cases: when the
+//! queue was empty, and when a batch is full. One idle worker, the leader, waits for this and for the next
+//! time limit. The other idle workers, the followers, sleep until there is work for them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Instant, SystemTime};
@@ -12,6 +12,7 @@ use super::ledger::{Ledger, Limits, Next, Overflow};
 use super::notice::Notice;
 use super::stats::{DropReason, LastError, Stats};
 use crate::call::Exchange;
+use crate::process::seed;
 
 pub(super) struct Queue {
     state: Mutex<QueueState>,
@@ -26,7 +27,7 @@ pub(super) struct Queue {
 struct QueueState {
     ledger: Ledger<Box<Exchange>>,
     has_leader: bool,
-    /// Whether the leader has been woken and must look again.
+    /// Whether the leader has been woken and must call [`Ledger::next`].
     is_leader_woken: bool,
     /// Number of queued events at which a worker is woken.
     wake_at: usize,
@@ -40,11 +41,9 @@ struct QueueState {
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
-        // Without randomness, processes that failed together return together. That is all.
-        let seed = getrandom::u64().unwrap_or_else(|_| u64::from(std::process::id()));
         Self {
             state: Mutex::new(QueueState {
-                ledger: Ledger::new(limits, seed),
+                ledger: Ledger::new(limits, seed(0x7175_6575)),
                 has_leader: false,
                 is_leader_woken: false,
                 wake_at: usize::MAX,
@@ -69,7 +68,7 @@ impl Queue {
                 None
             }
             Err(Overflow { event, notice }) => {
-                // Free the memory after the lock.
+                // Free the memory after releasing the lock.
                 drop(state);
                 drop(event);
                 notice
@@ -89,7 +88,7 @@ impl Queue {
         self.lock().ledger.accounts().count_dropped(reason)
     }
 
-    /// Waits for a batch to upload. The caller must settle or lose it.
+    /// Waits for a batch to upload. The caller must pass it to [`Queue::settle`] or [`Queue::lose`].
     pub(super) fn next(&self) -> Batch<Box<Exchange>> {
         let mut state = self.lock();
         loop {
@@ -102,9 +101,9 @@ impl Queue {
             let now = Instant::now();
             match state.ledger.next(now) {
                 Next::Upload(batch) => {
-                    // The next worker decides what else there is to do.
+                    // A follower becomes the leader and handles the remaining events.
                     state.wake_at = 1;
-                    if state.idle_followers > 0 && !state.ledger.is_at_rest() {
+                    if state.idle_followers > 0 && state.ledger.has_waiting_events() {
                         self.followers.notify_one();
                     }
                     return batch;
@@ -126,8 +125,9 @@ impl Queue {
         }
     }
 
-    /// Wakes the leader, or without one a follower. (Without either, all workers are busy and look for work when they are
-    /// done.) Unlocks first, so that a signal during the system call finds the lock free.
+    /// Wakes the leader, or a follower if there is no leader. If there is neither, all workers are busy and
+    /// look for work when they are done. Unlocks first, so that a signal handler that interrupts the system
+    /// call finds the lock free.
     fn wake(&self, mut state: MutexGuard<'_, QueueState>) {
         state.wake_at = usize::MAX;
         if state.has_leader {
@@ -140,8 +140,8 @@ impl Queue {
         }
     }
 
-    /// Records the result of an upload. `failure` says why it failed, if it did. `report` is called before the events
-    /// count as settled for others.
+    /// Records the result of an upload. `failure` is the reason if it failed. Calls `report` before flushes
+    /// can see the events as settled.
     pub(super) fn settle(
         &self,
         batch: Batch<Box<Exchange>>,
@@ -166,7 +166,7 @@ impl Queue {
         self.settled.notify_all();
     }
 
-    /// Counts the events of a batch that panicked as lost. Returns how many there were.
+    /// Counts the events of a batch as lost, after its upload panicked. Returns their number.
     pub(super) fn lose(&self, batch: Batch<Box<Exchange>>) -> u64 {
         let mut state = self.lock();
         let lost = state.ledger.lose(batch, Instant::now());
@@ -182,12 +182,11 @@ impl Queue {
         target
     }
 
-    /// Waits until everything before `target` is settled, at most until `pause`. `Some` is final: whether everything was
-    /// settled by `deadline`.
+    /// Waits until everything before `target` is settled. `Pipeline::wait_settled` explains the result.
     pub(super) fn wait_settled(
         &self,
         target: u64,
-        pause: Instant,
+        wake_at: Instant,
         deadline: Option<Instant>,
     ) -> Option<bool> {
         let mut state = self.lock();
@@ -199,7 +198,7 @@ impl Queue {
             if deadline.is_some_and(|deadline| deadline <= now) {
                 return Some(false);
             }
-            let until = deadline.map_or(pause, |deadline| deadline.min(pause));
+            let until = deadline.map_or(wake_at, |deadline| deadline.min(wake_at));
             let remaining = until.saturating_duration_since(now);
             if remaining.is_zero() {
                 return None;
@@ -208,8 +207,8 @@ impl Queue {
         }
     }
 
-    /// Returns whether the last flush has nothing left to wait for until `deadline`. The first call begins the flush.
-    /// Never waits for the lock: if it is taken, the flush is not over.
+    /// Returns whether the last flush of the process is over. The first call begins the flush. Never waits
+    /// for the lock: if another thread holds it, the result is `false`.
     pub(super) fn is_flushed(&self, deadline: Instant) -> bool {
         let mut state = match self.state.try_lock() {
             Ok(state) => state,
@@ -221,7 +220,7 @@ impl Queue {
         if state.ledger.is_settled(target) || state.ledger.is_idle_until(deadline) {
             return true;
         }
-        // With every call: an earlier one may have been interrupted before it woke a worker.
+        // Wakes on every call, because an earlier call may have been interrupted before it did.
         self.wake(state);
         false
     }

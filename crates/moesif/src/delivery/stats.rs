@@ -18,7 +18,7 @@ pub enum DropReason {
     Rejected,
     /// The event could not be written as JSON.
     Unserializable,
-    /// A fault in this package.
+    /// A bug in this package.
     Internal,
 }
 
@@ -70,13 +70,13 @@ pub struct Stats {
     pub queue_bytes: u64,
     /// Bodies left out of events because the budget was used up or a mask could not be applied.
     pub bodies_removed: u64,
-    /// Failures of functions in the settings.
+    /// Number of failed calls of the application's functions.
     pub callback_failures: u64,
     /// When a collector last acknowledged events.
     pub last_success: Option<SystemTime>,
     /// The last upload that failed.
     pub last_error: Option<LastError>,
-    /// Whether events are being sent. Of several pipelines, the worst state.
+    /// Whether events are being sent. With several pipelines, this is the worst state.
     pub breaker: BreakerState,
 }
 
@@ -90,7 +90,8 @@ pub struct LastError {
 }
 
 impl Stats {
-    /// Adds the counts of another pipeline.
+    /// Adds the counts of another pipeline. Leaves the counts of the whole process, such as `queue_bytes`,
+    /// unchanged.
     pub(crate) fn add(&mut self, other: &Self) {
         self.captured += other.captured;
         self.sent += other.sent;

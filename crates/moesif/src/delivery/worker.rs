@@ -30,14 +30,14 @@ struct Worker<'a> {
 struct Upload {
     attempt: Attempt,
     conclusion: Conclusion,
-    /// Why not all events were kept.
+    /// Why the collector did not keep all events. `None` if it did.
     failure: Option<String>,
 }
 
 /// Answer to one request.
 struct Answer {
     verdict: Verdict,
-    /// What the collector answered or why it did not; empty if it kept all events.
+    /// The answer, or why none came. Empty if the collector kept all events.
     description: String,
 }
 
@@ -72,16 +72,16 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Sends as much of a batch as one request may hold.
+    /// Sends the first events of a batch, as many as one request may contain.
     fn upload(&mut self, batch: &mut Batch<Box<Exchange>>) -> Upload {
         let attempt = batch.encode(&mut self.json);
         let Answer { verdict, description } = self.send(&attempt);
         let mut done = Vec::new();
         let conclusion = batch.conclude(&attempt, &verdict, &mut done);
-        // Before the events are counted, so that a flush ends after their memory is free.
+        // Frees memory before the events are counted, so that it is free when a flush ends.
         self.context.spares.keep(done.into_iter());
         self.json.shrink_to(self.context.delivery.batch_bytes);
-        let is_complete = conclusion.step == Step::GoOn && conclusion.rejected + conclusion.refused == 0;
+        let is_complete = conclusion.step == Step::Continue && conclusion.rejected + conclusion.refused == 0;
         Upload { attempt, conclusion, failure: (!is_complete).then_some(description) }
     }
 

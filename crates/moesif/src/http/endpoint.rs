@@ -1,4 +1,4 @@
-//! A collector: its base URI, and what requests to it need.
+//! A collector: its base URI, and the settings for requests to it.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,22 +20,24 @@ pub struct Endpoint {
     connect_timeout: Duration,
     request_timeout: Duration,
     network: NetworkSettings,
-    /// Built together with the endpoint, on the thread of the application. While building it, the HTTP library reads the
-    /// environment, although [`NetworkSettings`] replaces everything it finds there. No other thread may read the
-    /// environment safely while the host runs.
+    /// Built together with the endpoint, on the application's thread, because the HTTP library reads the
+    /// environment meanwhile. Other threads cannot read the environment safely while the host runs.
+    /// [`NetworkSettings`] replaces everything the library finds there.
     pub(super) http: Config,
 }
 
-/// The text is not a usable base URI.
+/// The text is not a usable base URI. The message says what is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an http:// or https:// URI with a host, and without a query, such as http://127.0.0.1:9500")]
 pub struct InvalidBaseUri;
 
-/// Checks a base URI. Returns it in the form that paths are appended to: without a slash at the end or repeated slashes.
+/// Checks a base URI. Returns it without a slash at the end and without repeated slashes, so that a path can
+/// be appended.
 ///
 /// # Errors
 ///
-/// [`InvalidBaseUri`] without an http(s) scheme or a host, or with a user, a query or a fragment.
+/// [`InvalidBaseUri`] if the scheme is not `http` or `https`, if there is no host or an invalid port, or if
+/// there is a user, a query or a fragment.
 pub fn parse_base_uri(text: &str) -> Result<String, InvalidBaseUri> {
     let text = text.trim();
     let uri: Uri = text.parse().map_err(|_| InvalidBaseUri)?;
@@ -102,7 +104,7 @@ impl Endpoint {
         Some(format!("{}:{}", proxy.host(), proxy.port()))
     }
 
-    /// Returns the proxy that receives whole requests instead of opening a tunnel.
+    /// Returns the proxy if it forwards requests. `None` if there is no proxy, or it opens tunnels.
     pub(super) fn forward_proxy(&self) -> Option<&ureq::Proxy> {
         forward_proxy(&self.base_uri, &self.network)
     }
@@ -128,13 +130,14 @@ impl Endpoint {
         Some(Self::new(base_uri, application_id, user_agent, connect_timeout, request_timeout, network))
     }
 
-    /// Returns how long one request may take.
+    /// Returns the maximum time for one request (`REQUEST_TIMEOUT`).
     pub(crate) fn request_timeout(&self) -> Duration {
         self.request_timeout
     }
 }
 
-/// Returns the proxy if it receives whole requests: an HTTP proxy in front of a plain HTTP collector does.
+/// Returns the proxy if it forwards requests: an `http://` proxy for an `http://` collector. Others open
+/// tunnels.
 fn forward_proxy<'a>(base_uri: &str, network: &'a NetworkSettings) -> Option<&'a ureq::Proxy> {
     let proxy = network.proxy.as_ref()?;
     (base_uri.starts_with("http://") && proxy.protocol() == ProxyProtocol::Http).then_some(proxy)
@@ -149,7 +152,7 @@ impl PartialEq for Endpoint {
             connect_timeout,
             request_timeout,
             network,
-            // Follows from the others.
+            // Derived from the other fields.
             http: _,
         } = self;
         *base_uri == other.base_uri

@@ -13,13 +13,14 @@ pub enum TransportError {
     /// The connection was not made within `CONNECT_TIMEOUT`.
     #[error("no connection within CONNECT_TIMEOUT")]
     ConnectTimeout,
-    /// The connection was made, but the complete answer did not come in time. A smaller request might have been in time.
+    /// The connection was made, but the answer was not complete in time. A smaller request might succeed.
     #[error("no complete answer in time")]
     Timeout,
     /// The connection could not be made, or broke.
     #[error("connection failed: {0}")]
     Connection(io::Error),
-    /// The certificate of the collector or the proxy is not accepted. Another attempt would fail in the same way.
+    /// The certificate of the collector or the proxy is not accepted. Another attempt would fail in the same
+    /// way.
     #[error("the TLS certificate is not accepted: {0}")]
     Certificate(String),
     /// TLS failed for another reason.
@@ -34,13 +35,13 @@ pub enum TransportError {
     /// The answer to a request for a document is too long.
     #[error("the answer is longer than {limit} bytes")]
     ReplyTooLong {
-        /// Most bytes that are read.
+        /// Maximum number of bytes that are read.
         limit: u64,
     },
-    /// The HTTP library reports something else.
+    /// The HTTP library reports another error.
     #[error("the request failed: {0}")]
     Other(String),
-    /// There is no thread to make the request.
+    /// No thread could be started to make the request.
     #[error("no thread could be started: {0}")]
     NoThread(String),
     /// Making the request panicked.
@@ -49,7 +50,7 @@ pub enum TransportError {
     /// The caller no longer waits.
     #[error("the request was cancelled")]
     Cancelled,
-    /// The request was begun in the parent process. A fork does not carry it over.
+    /// The request was started before a fork, by the parent process. The child cannot continue it.
     #[error("the request was begun by the process this one was forked from")]
     Forked,
     /// The outcome was taken by an earlier call.
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bad_certificate_is_recognised_however_it_is_wrapped() {
+    fn a_bad_certificate_is_recognised_inside_another_error() {
         let bad = || rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         for error in
             [ureq::Error::Rustls(bad()), ureq::Error::Io(io::Error::new(io::ErrorKind::InvalidData, bad()))]
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_timeout_after_connecting_is_about_the_request() {
+    fn only_a_timeout_while_connecting_is_a_connect_timeout() {
         use ureq::Timeout;
         for (timeout, is_connecting) in [
             (Timeout::Resolve, true),

@@ -1,8 +1,9 @@
-//! Plain HTTP through a proxy: the request is sent to the proxy with the whole URI in its first line (RFC 9112, section
-//! 3.2.2).
+//! Plain HTTP through a proxy: the request is sent to the proxy with the whole URI in its first line (RFC
+//! 9112, section 3.2.2).
 //!
-//! The HTTP library only supports tunnels (`CONNECT`), and proxies commonly allow those to port 443 only. So requests to
-//! an `http://` collector are forwarded by the proxy, as other HTTP clients do it.
+//! The HTTP library supports only tunnels (`CONNECT`), and proxies commonly allow tunnels to port 443 only.
+//! So requests to an `http://` collector are sent to the proxy, which forwards them, as with other HTTP
+//! clients.
 
 use std::fmt;
 
@@ -12,7 +13,8 @@ use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTi
 /// Wraps a connection to a proxy.
 #[derive(Debug)]
 pub(super) struct ForwardConnector {
-    /// `http://host:port` of the collector, which is added to the first line. `None` leaves requests unchanged.
+    /// `http://host:port` of the collector, which is added to the first line. `None` leaves requests
+    /// unchanged.
     pub(super) origin: Option<String>,
 }
 

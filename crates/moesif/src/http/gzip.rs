@@ -1,11 +1,11 @@
-//! Compression of what is sent.
+//! Compression of request bodies.
 
 use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-/// Level with the best ratio per microsecond on batches of events (docs/architecture.md).
+/// Compression level with the best ratio per microsecond on batches of events (`docs/architecture.md`).
 const GZIP_LEVEL: u32 = 4;
 
 /// Compresses text. `None` if the compressor fails, which does not happen while writing to memory.

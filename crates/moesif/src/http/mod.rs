@@ -1,18 +1,18 @@
-//! One HTTP request to a collector, its answer, and what the answer means.
+//! Sends one HTTP request to a collector, and decides what the answer means.
 //!
 //! | Module | Does |
 //! |---|---|
-//! | `endpoint` | says where the collector is: base URI, application id, timeouts |
+//! | `endpoint` | describes the collector: base URI, application id, timeouts |
 //! | `network` | reads proxies and certificate authorities from environment variables |
 //! | `transport` | sends a request and reads the answer |
-//! | `error` | says why no complete answer came |
+//! | `error` | why no complete answer came |
 //! | `reply` | holds an answer |
-//! | `verdict` | **retry policy**: decides what each answer or error means: done, retry, stop, split, isolate |
-//! | `backoff` | **retry pauses**: how long they are |
+//! | `verdict` | **retry policy**: what each answer or error means: done, retry, stop, split, isolate |
+//! | `backoff` | **retry policy**: the pauses between attempts |
 //! | `retry_after` | reads the header `Retry-After` |
-//! | `resolver` | looks up names on a thread of its own |
+//! | `resolver` | looks up names on a separate thread |
 //! | `forward_proxy` | sends plain HTTP through a proxy |
-//! | `gzip` | compresses |
+//! | `gzip` | compresses request bodies |
 
 mod backoff;
 mod endpoint;
@@ -28,7 +28,7 @@ mod verdict;
 
 pub(crate) use backoff::{Backoff, cap_retry_after, doubled};
 #[cfg(test)]
-pub(crate) use backoff::{FIRST_PAUSE, LONGEST_PAUSE, SHORTEST_PAUSE};
+pub(crate) use backoff::{FIRST_PAUSE, MAX_PAUSE, MIN_PAUSE};
 pub use endpoint::{Endpoint, InvalidBaseUri, parse_base_uri};
 pub use error::TransportError;
 pub(crate) use gzip::gzip;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use moesif_wire::IngestReply;
 
-/// Most rejected elements that a message names.
-const MOST_NAMED: usize = 3;
+/// Maximum number of rejected elements that a message lists.
+const MAX_LISTED: usize = 3;
 
 /// An answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,12 +18,12 @@ pub struct Reply {
     pub tags: Tags,
     /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// Body. Empty if the answer to a post was too long.
+    /// Body. Empty if the answer to a POST was longer than 256 KiB.
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    /// Returns which events or documents the collector did not keep. If the body cannot be read, it lists none.
+    /// Returns the list of elements that the collector did not keep. Empty if the body cannot be read.
     pub(crate) fn ingested(&self) -> IngestReply {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
@@ -38,11 +38,12 @@ pub struct Tags {
     pub rules: Option<String>,
 }
 
-/// Returns the first rejected elements with their reasons, as the end of a sentence. Empty if the collector names none.
+/// Returns the first three rejected elements with their reasons, as the end of a message. Empty if the
+/// collector lists none.
 pub(crate) fn reasons(reply: &IngestReply) -> String {
-    let named = reply.rejected.iter().take(MOST_NAMED);
-    let named: Vec<_> = named
+    let listed = reply.rejected.iter().take(MAX_LISTED);
+    let listed: Vec<_> = listed
         .map(|rejected| format!("element {}, {}: {}", rejected.index, rejected.field, rejected.error))
         .collect();
-    if named.is_empty() { String::new() } else { format!(": {}", named.join("; ")) }
+    if listed.is_empty() { String::new() } else { format!(": {}", listed.join("; ")) }
 }

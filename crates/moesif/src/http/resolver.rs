@@ -1,9 +1,9 @@
-//! Looks up host names on a thread of its own, and remembers what it found.
+//! Looks up host names on a separate thread and caches their addresses.
 //!
-//! A lookup has no timeout, so it runs on its own thread, and a caller waits only as long as it chooses. Known addresses
-//! are used at once. Those older than a minute are used and looked up again at the same time. So a name server that does
-//! not answer delays only the first upload of a process, and the flush at exit uses what is known. (The resolver of the
-//! HTTP library starts a thread for every lookup.)
+//! A system lookup has no timeout, so it runs on its own thread and callers wait with a timeout. Cached
+//! addresses are used at once. An address older than a minute is used too, while it is looked up again. So a
+//! name server that does not answer delays only the first upload of a process, and a flush at exit uses the
+//! cache. (The resolver of the HTTP library starts a thread for every lookup.)
 
 use std::collections::HashMap;
 use std::io;
@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long an address is used without looking it up again.
+/// Maximum age of an address that is used without a new lookup.
 const FRESH: Duration = Duration::from_secs(60);
 
 type LookUp = fn(&str) -> io::Result<Vec<SocketAddr>>;
@@ -31,10 +31,10 @@ pub enum LookupError {
     Failed {
         /// `host:port`.
         name: String,
-        /// What the system says.
+        /// Message of the operating system.
         reason: String,
     },
-    /// There is no thread for lookups.
+    /// No thread could be started for lookups.
     #[error("no thread could be started: {0}")]
     NoThread(#[from] io::Error),
 }
@@ -48,7 +48,7 @@ impl LookupError {
 
 const NO_ADDRESS: &str = "the name has no address";
 
-/// Looks up names for one pipeline. Clones share the thread and the known addresses.
+/// Looks up names. Clones share the thread and the cached addresses.
 #[derive(Clone, Debug)]
 pub struct NameResolver {
     cache: Arc<Cache>,
@@ -124,7 +124,7 @@ impl NameResolver {
         }
     }
 
-    /// Adds a name to the pending ones. Starts the thread if needed.
+    /// Adds a name to the pending names. Starts the thread if it does not run.
     fn request(&self, names: &mut CachedNames, name: &str) -> io::Result<()> {
         if !names.pending.iter().any(|pending| pending == name) {
             names.pending.push(name.to_owned());
@@ -144,7 +144,7 @@ impl NameResolver {
 }
 
 impl Cache {
-    /// Looks up the pending names, one after the other, for ever.
+    /// Looks up the pending names, one after the other. Never returns.
     fn run(&self) {
         let mut names = self.lock();
         loop {
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lookup_that_never_ends_keeps_no_caller_beyond_its_timeout() {
+    fn a_caller_does_not_wait_longer_than_its_timeout() {
         let resolver = NameResolver::with(|_| {
             loop {
                 thread::park();

@@ -4,12 +4,12 @@ use std::time::{Duration, SystemTime};
 
 /// Reads `Retry-After`: a number of seconds, or a date.
 ///
-/// A date is compared with `date`, the collector's own clock, because clocks differ. Without it, our clock is used. A
-/// date in the past means no wait.
+/// A date is compared with `date`, the collector's `Date` header, because clocks differ. Without that header,
+/// it is compared with the local clock. A date in the past means no wait. Other text is ignored.
 pub(super) fn parse_retry_after(value: &str, date: Option<&str>) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number that is too large is a very long time.
+        // A number beyond `u64` is treated as the longest wait.
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
     let until = httpdate::parse_http_date(value).ok()?;

@@ -1,4 +1,4 @@
-//! Sending one request and reading its answer.
+//! Sends one request and reads its answer.
 
 use std::time::Duration;
 
@@ -18,16 +18,16 @@ use super::resolver::LookupError;
 use super::retry_after::parse_retry_after;
 use super::{Endpoint, NameResolver, TransportError};
 
-/// Most bytes that are read of the answer to a post.
-const LONGEST_REPLY: u64 = 256 * 1024;
-/// Most bytes that are read of a document.
-const LONGEST_DOCUMENT: u64 = moesif_wire::limits::DOCUMENT;
-/// Most addresses that the HTTP library accepts for one name.
-const MOST_ADDRESSES: usize = 16;
+/// Maximum size of the answer to a POST, in bytes. The body of a longer answer is ignored.
+const MAX_REPLY: u64 = 256 * 1024;
+/// Maximum size of a fetched document, in bytes.
+const MAX_DOCUMENT: u64 = moesif_wire::limits::DOCUMENT;
+/// Maximum number of addresses that the HTTP library accepts for one name.
+const MAX_ADDRESSES: usize = 16;
 
 /// Sends requests to one endpoint over kept-alive connections. Belongs to one thread of one process.
 ///
-/// It does not retry and does not follow redirects. Every status code is an answer.
+/// Does not retry and does not follow redirects. Every status code is an answer and not an error.
 pub struct HttpTransport {
     agent: ureq::Agent,
     base_uri: String,
@@ -73,12 +73,12 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// [`TransportError`] if no complete answer came back within `timeout`, or one longer than 8 MiB.
+    /// [`TransportError`] if no complete answer came back within `timeout`, or if it is longer than 16 MiB.
     pub(crate) fn get(&self, path: &str, timeout: Duration) -> Result<Reply, TransportError> {
         let request = self.identify(self.agent.get(format!("{}{path}", self.base_uri)));
         let request = request.header("Accept", "application/json");
         let mut response = request.config().timeout_global(Some(timeout)).build().call()?;
-        let body = read_body(&mut response, LONGEST_DOCUMENT)?;
+        let body = read_body(&mut response, MAX_DOCUMENT)?;
         Ok(Reply { body, ..reply(&response) })
     }
 
@@ -103,8 +103,8 @@ impl HttpTransport {
 
     fn send(&self, request: RequestBuilder<WithBody>, body: &[u8]) -> Result<Reply, TransportError> {
         let mut response = self.identify(request).header("Content-Type", header::JSON_UTF8).send(body)?;
-        let body = match read_body(&mut response, LONGEST_REPLY) {
-            // The status says enough.
+        let body = match read_body(&mut response, MAX_REPLY) {
+            // The status is sufficient.
             Err(ureq::Error::BodyExceedsLimit(_)) => Vec::new(),
             body => body?,
         };
@@ -148,7 +148,8 @@ fn latin_1(bytes: &[u8]) -> String {
 #[derive(Debug)]
 struct Addresses {
     names: NameResolver,
-    /// `host:port` of the forward proxy. If there is one, connections go there and not to the host of the URI.
+    /// `host:port` of the forward proxy. If there is one, connections go there and not to the host of the
+    /// URI.
     proxy: Option<String>,
 }
 
@@ -164,7 +165,7 @@ impl Resolver for Addresses {
         let failed = |error: LookupError| ureq::Error::Other(Box::new(error));
         let found = self.names.addresses(&name, *timeout.after).map_err(failed)?;
         let mut resolved = self.empty();
-        for address in config.ip_family().keep_wanted(found.into_iter()).take(MOST_ADDRESSES) {
+        for address in config.ip_family().keep_wanted(found.into_iter()).take(MAX_ADDRESSES) {
             resolved.push(address);
         }
         if resolved.is_empty() { Err(failed(LookupError::no_address(name))) } else { Ok(resolved) }

@@ -1,16 +1,17 @@
-//! The retry policy: decides what an answer, or the lack of one, means for a batch or a request.
+//! The retry policy: decides what an answer or an error means for a batch or an API request.
 //!
 //! | Answer | Verdict |
 //! |---|---|
 //! | 2xx | delivered, except for the events that the collector names |
-//! | 429, 503 | retry after a pause; the batch is not to blame |
-//! | 408, other 5xx, timeout | retry after a pause; the batch may be to blame, so after some failures it is divided |
-//! | no answer | retry after a pause |
-//! | 413 | send fewer bytes at once |
-//! | 3xx, 401, 403 | stop for a long time |
+//! | 429, 503 | retry after a pause; the batch is not the cause |
+//! | timeout; 408 and other 5xx without `Retry-After` | retry after a pause; the batch may be the cause |
+//! | no answer; 408 and other 5xx with `Retry-After` | retry after a pause; the batch is not the cause |
+//! | 413 | send fewer bytes at once; an event that is too large alone is dropped |
+//! | 3xx, 401, 403 | pause for a long time |
 //! | anything else | find the events that the collector refuses and send the others |
 //!
-//! The decision is a value, [`Verdict`]. `delivery/batch.rs` applies it to a batch, `api/job.rs` to an API request.
+//! The decision is a value, [`Verdict`]. `delivery/batch.rs` applies it to a batch, `api/job.rs` to an API
+//! request.
 
 use std::time::Duration;
 
@@ -21,15 +22,16 @@ use super::{Reply, TransportError};
 pub(crate) enum Verdict {
     /// The collector kept the events, except for `rejected` of them.
     Delivered { rejected: usize },
-    /// Try again after our own pause, or after `Retry-After` if that is longer. `may_be_batch`: an event of the batch, or
-    /// its size, may be the cause. It is false if the collector is busy or cannot be reached.
+    /// Try again after our own pause, or after `Retry-After` if that is longer. `may_be_batch` says whether
+    /// an event of the batch, or its size, may be the cause. It is false if the collector is busy or cannot
+    /// be reached.
     Retry { after: Option<Duration>, may_be_batch: bool },
-    /// Send nothing for a long time: the collector does not accept this client, or is somewhere else.
+    /// Send nothing for a long time: the collector does not accept this client, or has another address.
     Stop,
     /// Send less at once: the batch is too large.
     Split,
-    /// Find the events that the collector refuses and send the others. `culprits` are the indexes that it named; `count`
-    /// is how many there are in all.
+    /// Find the events that the collector refuses and send the others. `culprits` has the indexes that the
+    /// answer lists, `count` the number of refused events.
     Isolate { culprits: Vec<usize>, count: usize },
 }
 
@@ -42,7 +44,7 @@ pub(crate) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
         }
     };
     match reply.status {
-        200..=299 => Verdict::Delivered { rejected: reply.ingested().not_kept() },
+        200..=299 => Verdict::Delivered { rejected: reply.ingested().total_rejected() },
         429 | 503 => Verdict::Retry { after: reply.retry_after, may_be_batch: false },
         408 | 500..=599 => {
             Verdict::Retry { after: reply.retry_after, may_be_batch: reply.retry_after.is_none() }

@@ -1,9 +1,9 @@
-//! Returns the id of this process without a system call.
+//! Returns the id of this process, in most cases without a system call.
 //!
-//! The SDK compares process ids several times per API call, and `getpid` enters the kernel each time (0.3 µs on a
-//! virtual machine). This module stores the id in a page that the kernel fills with zeros in the child of a fork
-//! (`MADV_WIPEONFORK`, Linux 4.14). That needs no hook and covers every way to fork. Systems without such pages call
-//! `getpid`.
+//! The SDK compares process ids several times per API call, and `getpid` enters the kernel each time (0.3 µs
+//! on a virtual machine). This module stores the id in a page that the kernel fills with zeros in the child
+//! of a fork (`MADV_WIPEONFORK`, Linux 4.14). That needs no hook and covers every way to fork. Systems
+//! without such pages call `getpid`.
 #![expect(
     unsafe_code,
     reason = "The system calls take and return raw addresses. The page is mapped once, readable and writable. It is \
@@ -15,7 +15,8 @@ use std::process;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-/// Points to the stored id. Null before the first call. There is no lock, because a fork could leave one held.
+/// Points to the stored id. Null before the first call. There is no lock, because a fork could leave one
+/// held.
 static CELL: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
 
 /// [`CELL`] points here if the system has no page that a fork wipes.
@@ -40,7 +41,8 @@ pub(crate) fn process_id() -> u32 {
     }
 }
 
-/// Stores the page in [`CELL`] and returns what `CELL` points to. If threads race, the first page stays.
+/// Stores the page in [`CELL`] unless it has one, and unmaps `made` if it is not used. Returns the page in
+/// `CELL`.
 fn publish(made: Option<ptr::NonNull<AtomicU32>>) -> *mut AtomicU32 {
     let cell = made.map_or((&raw const NO_PAGE).cast_mut(), ptr::NonNull::as_ptr);
     match CELL.compare_exchange(ptr::null_mut(), cell, Ordering::AcqRel, Ordering::Acquire) {
@@ -68,8 +70,8 @@ fn map() -> Option<ptr::NonNull<AtomicU32>> {
         return None;
     }
     let cell = ptr::NonNull::new(page.cast::<AtomicU32>())?;
-    // SAFETY: the advice applies to the page just mapped. Some emulators accept any advice and ignore it, so advice
-    // that does not exist must fail first.
+    // SAFETY: the advice applies to the page just mapped. Some emulators accept any advice and ignore it, so
+    // advice that does not exist must fail first.
     let is_wiped = unsafe {
         libc::madvise(page, LENGTH, -1) != 0 && libc::madvise(page, LENGTH, libc::MADV_WIPEONFORK) == 0
     };

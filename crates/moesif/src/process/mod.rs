@@ -1,9 +1,10 @@
-//! Keeps state apart between the processes of a fork (`docs/guarantees.md`, I-4).
+//! Process id, random numbers, and state that a forked child must not share with its parent
+//! (`docs/guarantees.md`, I-4).
 //!
-//! A fork may happen at any instant, on any thread, with any lock held, and without running a hook. Modules therefore
-//! keep the state of their process in a [`ProcessLocal`], which compares process ids. The child of a fork finds it
-//! empty and makes its own value. It never locks, joins, drops or frees the value it inherited: a thread of the parent,
-//! which does not exist in the child, may have been using it.
+//! A fork may happen at any instant, on any thread, with any lock held, and without running a hook. Modules
+//! therefore keep the state of their process in a `ProcessLocal`, which compares process ids. The child of
+//! a fork finds it empty and makes its own value. It never locks, joins, drops or frees the value it
+//! inherited: a thread of the parent, which does not exist in the child, may have been using it.
 
 mod id;
 mod random;
@@ -15,7 +16,7 @@ use arc_swap::ArcSwapOption;
 pub(crate) use id::process_id;
 pub(crate) use random::{Random, scramble, seed};
 
-/// Value that is made at most once in each process.
+/// Value that exists at most once in each process.
 pub(crate) struct ProcessLocal<T> {
     cell: ArcSwapOption<Entry<T>>,
 }
@@ -30,7 +31,7 @@ impl<T> ProcessLocal<T> {
         Self { cell: ArcSwapOption::const_empty() }
     }
 
-    /// Returns the value of this process, if it has been made.
+    /// Returns the value of this process, if it exists.
     pub(crate) fn get(&self) -> Option<Arc<T>> {
         let entry = self.cell.load();
         let entry = entry.as_ref().filter(|entry| entry.pid == process_id())?;
@@ -46,9 +47,9 @@ impl<T> ProcessLocal<T> {
         }
     }
 
-    /// Returns the value of this process. Makes it first if there is none.
+    /// Returns the value of this process. Creates it with `make` if it does not exist.
     ///
-    /// Threads that race here may each call `make`. One result is kept, and every thread gets that one.
+    /// Threads that race may each call `make`. One result is kept, and every thread gets it.
     pub(crate) fn get_or_make(&self, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
         if let Some(value) = self.get() {
             return value;
@@ -62,7 +63,7 @@ impl<T> ProcessLocal<T> {
         match before {
             Some(there) if there.pid == pid => Arc::clone(&there.value),
             inherited => {
-                // Not dropped: a thread of the parent may have been using it at the moment of the fork.
+                // Not dropped: a thread of the parent may have used it during the fork.
                 std::mem::forget(inherited);
                 Arc::clone(&entry.value)
             }

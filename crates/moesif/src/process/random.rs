@@ -11,19 +11,21 @@ const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// Generator of random numbers (`SplitMix64`).
 ///
-/// Threads may share one. The child of a fork must make its own: a copy repeats the numbers of the parent.
+/// Threads may share one. The child of a fork must create its own, because a copy repeats the numbers of the
+/// parent.
 #[derive(Debug)]
 pub(crate) struct Random {
     state: AtomicU64,
 }
 
 impl Random {
-    /// Returns a generator that starts at a [`seed`] of its own.
+    /// Returns a generator with a new [`seed`].
     pub(crate) fn seeded() -> Self {
         Self::from_seed(seed(0x7261_6E64))
     }
 
-    const fn from_seed(seed: u64) -> Self {
+    /// Returns the generator with this seed. The same seed gives the same numbers.
+    pub(crate) const fn from_seed(seed: u64) -> Self {
         Self { state: AtomicU64::new(seed) }
     }
 
@@ -33,7 +35,8 @@ impl Random {
     }
 }
 
-/// Returns 64 bits from the operating system. If that fails, derives them from the clock, the process id and `salt`.
+/// Returns 64 bits from the operating system. If that fails, derives them from the clock, the process id and
+/// `salt`.
 pub(crate) fn seed(salt: u64) -> u64 {
     getrandom::u64().unwrap_or_else(|_| seed_from_clock(salt))
 }

@@ -1,4 +1,4 @@
-//! Fields of a call, as conditions see them.
+//! The fields of a call that conditions can use.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use moesif_wire::Headers;
-use moesif_wire::text::{LossyText, scalar};
+use moesif_wire::text::{LossyText, scalar, without_byte_order_mark};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -14,7 +14,7 @@ use super::condition::Field;
 use super::pattern::RulePattern;
 use crate::call::{Exchange, route};
 
-/// View of a call for conditions. Reads headers, address and body when a condition first asks for them, and once.
+/// View of a call for conditions. Reads headers, address and body once, when a condition first uses them.
 pub(super) struct CallView<'a> {
     exchange: &'a Exchange,
     /// Members of the request body that conditions use.
@@ -41,10 +41,9 @@ impl<'a> CallView<'a> {
         Self { body_keys: Some(keys), ..self }
     }
 
-    /// Returns the user id that the application has given, else the one found in the request headers.
+    /// Returns the user id that the application has given, else the one in the request headers.
     pub(super) fn user_id(&self) -> Option<Cow<'a, str>> {
-        let given = self.exchange.user_id().map(Cow::Borrowed);
-        given.or_else(|| self.exchange.identify_user(self.headers()).map(Cow::Owned))
+        self.exchange.user_id_or_identified(self.headers())
     }
 
     /// Returns the company id that the application has given.
@@ -76,7 +75,8 @@ impl<'a> CallView<'a> {
         self.ip_address.get_or_init(|| self.exchange.ip_address(self.headers())).as_deref()
     }
 
-    /// Returns the texts of the visible members of the body. Empty if the body is not recorded as a whole.
+    /// Returns the texts of the visible members of the body. Empty if only a part of the body is recorded. An
+    /// `application/graphql` body is visible as the member `query`.
     fn body(&self) -> &HashMap<String, String> {
         self.body.get_or_init(|| {
             let (Some(keys), Some(content)) = (self.body_keys, self.exchange.request_content()) else {
@@ -92,11 +92,10 @@ impl<'a> CallView<'a> {
     }
 }
 
-/// Returns the texts of some members of a JSON object. Numbers and booleans stay as they are written. The last of repeated
-/// members wins, as in most parsers. `None` if the content is not a JSON object.
+/// Returns the texts of the members with these keys. Numbers and booleans keep their JSON text. If a member
+/// is repeated, the last one wins, as in most parsers. `None` if the content is not a JSON object.
 fn members(content: &[u8], keys: &HashSet<String>) -> Option<HashMap<String, String>> {
-    let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
-    let mut document = serde_json::Deserializer::from_slice(content);
+    let mut document = serde_json::Deserializer::from_slice(without_byte_order_mark(content));
     let members = Members(keys).deserialize(&mut document).ok()?;
     document.end().ok().map(|()| members)
 }
@@ -151,7 +150,7 @@ mod tests {
                 [("a", "last"), ("b", "true"), ("c", "x\n")].map(|(key, text)| (key.into(), text.into()))
             )
         );
-        // A lone surrogate or deep nesting must not get a caller past a rule.
+        // A caller must not avoid a rule by a lone surrogate or by deep nesting.
         let odd = format!(r#"{{"\ud800":1,"a":"x\ud800","z":{}{}}}"#, "[".repeat(5000), "]".repeat(5000));
         assert!(read(odd.as_bytes()).unwrap()["a"].starts_with('x'));
         assert_eq!(read("\u{feff}{\"a\":1}".as_bytes()).unwrap()["a"], "1");

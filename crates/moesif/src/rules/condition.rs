@@ -6,7 +6,7 @@ use super::call_view::CallView;
 use super::pattern::{PatternError, RulePattern};
 use crate::diagnostics::Topic;
 
-/// What conditions decide about. Each purpose has its own set of fields.
+/// Purpose of conditions. Each purpose has its own set of fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     Sampling,
@@ -19,11 +19,11 @@ pub(super) enum Field {
     Verb,
     /// Path of the URI.
     Route,
-    /// Path of the URI, and the whole URI if the path does not match.
+    /// Path of the URI, or the whole URI if the path does not match.
     RouteOrUri,
     Uri,
     IpAddress,
-    /// Request header by name, in any case.
+    /// Request header. The name is case-insensitive.
     Header(String),
     /// Member of the JSON object that is the request body.
     BodyMember(String),
@@ -82,7 +82,7 @@ impl fmt::Display for Purpose {
 }
 
 impl Field {
-    /// Returns the field that a path names. `None` if there is none, or if this purpose cannot use it.
+    /// Returns the field at a path. `None` if there is no such field, or if this purpose cannot use it.
     fn parse(path: &str, purpose: Purpose) -> Option<Self> {
         use Purpose::{Governance, Sampling};
         let (field, purposes) = match path {
@@ -106,14 +106,15 @@ impl Field {
     }
 }
 
-/// Returns whether a `request.route` pattern is also tried on the whole URI. Such rules were written for SDKs that call
-/// the whole URI a route. Other patterns are not: a negated one, such as `^(?!/public)`, would match every URI.
+/// Returns whether a `request.route` pattern is also searched for in the whole URI. Some SDKs call the whole
+/// URI a route, and rules for them have a scheme in their patterns. Other patterns are not searched for in
+/// the URI, because a negated pattern such as `^(?!/public)` would match every URI.
 fn is_about_uri(pattern: &str) -> bool {
     pattern.contains("://") || pattern.starts_with("http") || pattern.starts_with("^http")
 }
 
 impl Condition {
-    /// Compiles a condition. `owner` names in log messages what the condition belongs to.
+    /// Compiles a condition. `owner` is the rule or entry that log messages name.
     fn new(
         condition: &moesif_wire::Condition,
         purpose: Purpose,
@@ -137,8 +138,8 @@ impl Condition {
 }
 
 impl AllOf {
-    /// Compiles conditions. Returns the error of the first one that cannot be used. `owner` names in log messages what
-    /// they belong to.
+    /// Compiles conditions. Fails with the error of the first one that cannot be used. `owner` is the rule or
+    /// entry that log messages name.
     pub(super) fn new(
         conditions: &[moesif_wire::Condition],
         purpose: Purpose,

@@ -1,12 +1,12 @@
-//! Applies what the operator of the collector decides: sampling rates and governance rules.
+//! Applies the sampling rates and governance rules that the operator of the collector defines.
 //!
 //! | Module | Does |
 //! |---|---|
 //! | `refresh` | fetches rates and rules from the collector and keeps them current |
-//! | `sampling` | decides which calls are recorded |
+//! | `sampling` | decides which ended calls are sent |
 //! | [`governance`] | decides which calls a rule answers, and which headers rules add |
 //! | `condition`, `pattern` | the conditions that both use: a field of a call and a pattern |
-//! | `call_view` | the fields of a call, read when a condition first asks for them |
+//! | `call_view` | the fields of a call, read when a condition first uses them |
 
 mod call_view;
 mod condition;

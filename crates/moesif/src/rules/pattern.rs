@@ -15,6 +15,7 @@ pub(super) struct RulePattern {
     /// Names the pattern in log messages.
     name: String,
     topic: Topic,
+    /// Whether a search has exceeded its limit, which is logged once.
     has_exceeded: AtomicBool,
 }
 
@@ -23,8 +24,8 @@ impl RulePattern {
         Ok(Self { pattern: Pattern::new(source)?, name, topic, has_exceeded: AtomicBool::new(false) })
     }
 
-    /// Returns whether the pattern matches anywhere in the text. A search that exceeds its limit finds nothing. The first
-    /// one is logged.
+    /// Returns whether the pattern matches anywhere in the text. A search that exceeds its limit is no match;
+    /// the first one is logged.
     pub(super) fn is_in(&self, text: &str) -> bool {
         self.pattern.is_match(text).unwrap_or_else(|LimitExceeded| {
             if !self.has_exceeded.swap(true, Ordering::Relaxed) {

@@ -1,10 +1,10 @@
-//! Sampling: decides which calls are recorded, and how many calls a recorded one stands for.
+//! Sampling: decides which calls are sent, and the weight of each: the number of calls that it represents.
 //!
-//! In: the rates of the remote configuration, and a call whose response has ended. Out: a weight, or `None` if the call is
-//! left out. The order of rates is the one that the hosted service documents:
+//! In: the rates of the remote configuration, and a call that has ended. Out: a weight, or `None` if the call
+//! is left out. The order of rates is the one that the hosted service documents:
 //!
 //! 1. The rate of the user, else that of the company.
-//! 2. The rate of the first entry whose conditions are met. If step 1 also gives a rate, the smaller one is used.
+//! 2. The rate of the first entry with conditions that are met. If step 1 gives a rate too, the smaller one.
 //! 3. The global rate.
 
 use std::collections::HashMap;
@@ -44,7 +44,8 @@ impl Default for Sampling {
 }
 
 impl Sampling {
-    /// Compiles the rates of a configuration. Adds the entries that cannot be used to `problems`.
+    /// Compiles the rates of a configuration. Adds a message to `problems` for each entry that cannot be
+    /// used.
     pub(super) fn new(config: &Config, problems: &mut Vec<String>) -> Self {
         let mut conditional = Vec::new();
         for (index, entry) in config.regex_config.iter().enumerate() {
@@ -66,7 +67,7 @@ impl Sampling {
         }
     }
 
-    /// Returns the number of calls that this one stands for. `None` if it is left out. Calls `random` only if the rate is
+    /// Returns the weight of a call, or `None` if the call is left out. Calls `random` only if the rate is
     /// below 100 percent.
     pub(crate) fn weight(&self, call: &Exchange, random: impl FnOnce() -> u64) -> Option<u64> {
         let rate = self.rate(&CallView::new(call));
@@ -137,9 +138,9 @@ mod tests {
         assert_eq!(problems, [""; 0]);
         for (user, company, path, percent) in [
             (None, None, "/", 90.0),
-            (Some("nobody"), Some("none"), "/", 90.0),
+            (Some("other"), Some("other"), "/", 90.0),
             (Some("u"), Some("c"), "/", 50.0),
-            (Some("nobody"), Some("c"), "/", 30.0),
+            (Some("other"), Some("c"), "/", 30.0),
             (None, None, "/a", 20.0),
             (Some("u"), None, "/a", 20.0),
             (Some("v"), None, "/a", 5.0),
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_add_up_to_the_calls_they_stand_for() {
+    fn weights_add_up_to_the_number_of_calls() {
         // 65,537 points spread evenly over both halves.
         let randoms = || (0..65_537_u64).map(|point| point.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         for percent in [100.0, 75.0, 60.0, 30.0, 7.5, 1.0] {
@@ -176,8 +177,8 @@ mod tests {
             let call = get(None, None, "/");
             let weights: Vec<u64> =
                 randoms().filter_map(|random| sampling.weight(&call, || random)).collect();
-            let stands_for: u64 = weights.iter().sum();
-            assert!(stands_for.abs_diff(65_537) < 65_537 / 50, "{percent}: {stands_for}");
+            let represented: u64 = weights.iter().sum();
+            assert!(represented.abs_diff(65_537) < 65_537 / 50, "{percent}: {represented}");
             let (low, high) = (weights.iter().min().unwrap(), weights.iter().max().unwrap());
             assert!(high - low <= 1, "{percent}: {low} to {high}");
         }

@@ -1,11 +1,12 @@
-//! The last flush of a process. It is started by the host, or by the end of the main thread, whichever comes first.
+//! The last flush of a process. The host starts it, or the end of the main thread, whichever comes first.
 //!
-//! Most hosts report their end, and the last flush happens then. Some do not: a uWSGI worker that is told to end while it
-//! is busy calls `exit`, and no Python code runs. `exit` does drop the thread-local values of the main thread. One of
-//! them, [`ExitGuard`], waits for delivery if nobody has done so. (After `_exit` nothing runs.)
+//! Most hosts run a handler when they end, which starts the last flush. Some do not: if a uWSGI worker is
+//! stopped while it is busy, it calls `exit`, and no Python code runs. But `exit` drops the thread-local
+//! values of the main thread. One of them, [`ExitGuard`], then runs the last flush if it has not run. (After
+//! `_exit` nothing runs.)
 //!
-//! `exit` may be called from a signal handler that interrupted our own code while it held a lock, or interrupted the last
-//! flush itself. So nothing here waits for a lock, and both flushes have the same deadline.
+//! `exit` may be called from a signal handler that has interrupted our own code while it held a lock, or the
+//! last flush itself. So nothing here waits for a lock, and both flushes have the same deadline.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -19,15 +20,15 @@ use crate::process::{ProcessLocal, process_id};
 /// Time between two checks whether delivery is over.
 const INTERVAL: Duration = Duration::from_millis(2);
 
-/// Id of the process that has had its last flush.
+/// Id of the process in which the last flush is over.
 static FLUSHED: AtomicU32 = AtomicU32::new(0);
 
-/// Deadline of the last flush of this process. If the flush begins a second time, it keeps this deadline.
+/// Deadline of the last flush of this process. A flush that begins a second time keeps this deadline.
 static DEADLINE: ProcessLocal<Option<Instant>> = ProcessLocal::new();
 
 /// The last flush of a process. It takes at most the longest `FLUSH_TIMEOUT` of its pipelines.
 pub struct LastFlush {
-    /// `None` is beyond the range of the clock.
+    /// `None` if it is beyond the range of the clock. Then the flush is over at once.
     deadline: Option<Instant>,
 }
 
@@ -47,8 +48,9 @@ impl LastFlush {
         FLUSHED.store(process_id(), Ordering::Relaxed);
     }
 
-    /// Waits for at most `pause`. Returns whether the flush is over: everything recorded before is delivered or counted
-    /// as lost, or the deadline has passed, or the pause of the collector lasts beyond it.
+    /// Waits for at most `pause`. Returns whether the flush is over: all recorded events are delivered or
+    /// counted as lost, or the deadline has passed, or the collector fails and the next attempt comes after
+    /// the deadline.
     #[must_use]
     pub fn wait(&self, pause: Duration) -> bool {
         let begin = Instant::now();
@@ -83,11 +85,11 @@ thread_local! {
 
 /// Installs the [`ExitGuard`] of this thread.
 pub(crate) fn guard_exit() {
-    // Fails only at the end of the thread, when it is too late.
+    // Fails only at the end of the thread, when a guard has no use any more.
     EXIT_GUARD.try_with(|_| ()).unwrap_or_default();
 }
 
-/// Returns whether this is the main thread. Within `exit`, its end is the end of the process.
+/// Returns whether this is the main thread. `false` if `/proc` cannot be read.
 fn is_main_thread() -> bool {
     let Ok(here) = std::fs::read_link("/proc/thread-self") else {
         return false;

@@ -1,4 +1,4 @@
-//! Waiting until everything recorded so far is delivered.
+//! Flushes: wait until everything recorded so far is delivered.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ pub struct Flush {
     deadline: Option<Instant>,
 }
 
-/// What a flush waits for in one pipeline.
+/// The events of one pipeline that a flush waits for.
 struct Target {
     pipeline: Arc<Pipeline>,
     /// Events before this sequence number must be settled.
@@ -34,25 +34,25 @@ impl Flush {
         Self { targets: targets.collect(), deadline }
     }
 
-    /// Waits for at most `pause`. `Some(true)`: everything is delivered or counted as lost. `Some(false)`: the timeout
-    /// came first. `None`: call again.
+    /// Waits for at most `pause`. Returns `Some(true)` if everything is delivered or counted as lost, and
+    /// `Some(false)` if the timeout has passed. `None` means neither: call again.
     #[must_use]
     pub fn wait(&self, pause: Duration) -> Option<bool> {
-        let pause = Instant::now().checked_add(pause).or(self.deadline)?;
+        let wake_at = Instant::now().checked_add(pause).or(self.deadline)?;
         let mut settled = true;
         for target in &self.targets {
-            settled &= target.pipeline.wait_settled(target.end, pause, self.deadline)?;
+            settled &= target.pipeline.wait_settled(target.end, wake_at, self.deadline)?;
         }
         Some(settled)
     }
 }
 
-/// Returns whether the last flush of this process, which ends at `deadline`, has nothing left to wait for. The first call
-/// begins the flush. Never waits for a lock.
+/// Returns whether the last flush of this process is over: everything is settled, or nothing can be settled
+/// before `deadline`. The first call begins the flush. Never waits for a lock.
 pub(super) fn is_flushed(deadline: Instant) -> bool {
     let mut done = true;
     if let Some(runtime) = RUNTIME.get() {
-        // Ask every pipeline, because the first call begins its flush.
+        // Calls every pipeline, because the first call begins its flush.
         for pipeline in runtime.pipelines.load().iter() {
             done &= pipeline.is_flushed(deadline);
         }
@@ -62,8 +62,8 @@ pub(super) fn is_flushed(deadline: Instant) -> bool {
 
 /// Waits until every event that this process recorded before the call is delivered or counted as lost.
 ///
-/// The default of `timeout` is the longest `FLUSH_TIMEOUT` of this process's pipelines. Returns whether everything was
-/// settled in time; `true` at once if this process has recorded nothing.
+/// The default of `timeout` is the longest `FLUSH_TIMEOUT` of this process's pipelines. Returns whether
+/// everything was settled in time; `true` at once if this process has recorded nothing.
 #[must_use]
 pub fn flush(timeout: Option<Duration>) -> bool {
     let flush = Flush::request(timeout);
@@ -74,7 +74,7 @@ pub fn flush(timeout: Option<Duration>) -> bool {
     }
 }
 
-/// Returns the longest `FLUSH_TIMEOUT` of this process's pipelines; zero if there are none. Takes no lock.
+/// Returns the longest `FLUSH_TIMEOUT` of this process's pipelines. Zero without pipelines. Takes no lock.
 pub(super) fn flush_timeout() -> Duration {
     let micros = RUNTIME.get().map(|runtime| runtime.flush_micros.load(Ordering::Relaxed));
     Duration::from_micros(micros.unwrap_or_default())

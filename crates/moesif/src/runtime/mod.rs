@@ -1,7 +1,7 @@
-//! What the SDK keeps once per process: the byte budget, the pipelines and the generator of ids. Also flushing, statistics
-//! and the last flush at exit.
+//! State of the SDK that exists once per process: byte budget, pipelines, ids. Also flushes, statistics and
+//! exit.
 //!
-//! [`runtime`] creates it at the first use. The child of a fork creates its own ([`crate::process`]).
+//! [`runtime`] creates the state at the first use. The child of a fork creates its own ([`crate::process`]).
 
 mod exit;
 mod flush;
@@ -26,7 +26,7 @@ pub struct Runtime {
     budget: Arc<Budget>,
     identifiers: Identifiers,
     random: Random,
-    /// Without a lock, because the last flush must not wait for one.
+    /// Read without a lock, because the last flush must not wait for one.
     pipelines: ArcSwap<Vec<Arc<Pipeline>>>,
     /// Longest `FLUSH_TIMEOUT` of the pipelines, in microseconds.
     flush_micros: AtomicU64,
@@ -59,7 +59,7 @@ pub fn after_fork_in_child() {
     crate::diagnostics::forget_inherited();
 }
 
-/// Counts a failure of a function in the settings.
+/// Counts a failed call of one of the application's functions.
 pub fn callback_failed() {
     runtime().callback_failures.fetch_add(1, Ordering::Relaxed);
 }
@@ -91,8 +91,8 @@ impl Runtime {
         &self.random
     }
 
-    /// Returns the pipeline for these delivery settings. Equal settings share one. If threads race, the first pipeline is
-    /// kept.
+    /// Returns the pipeline for these delivery settings. Equal settings share one. If threads race, the first
+    /// pipeline is kept.
     pub(crate) fn pipeline(&self, delivery: &Arc<Delivery>) -> Arc<Pipeline> {
         let find = |pipelines: &[Arc<Pipeline>]| {
             pipelines.iter().find(|pipeline| pipeline.delivery() == &**delivery).map(Arc::clone)
@@ -103,11 +103,11 @@ impl Runtime {
         self.budget.allow(delivery.queue_bytes);
         let micros = u64::try_from(delivery.flush_timeout.as_micros()).unwrap_or(u64::MAX);
         self.flush_micros.fetch_max(micros, Ordering::Relaxed);
-        let made = Arc::new(Pipeline::new(Arc::clone(delivery), diagnostics()));
+        let new = Arc::new(Pipeline::new(Arc::clone(delivery), diagnostics()));
         let before = self.pipelines.rcu(|pipelines| match find(pipelines) {
             Some(_) => Arc::clone(pipelines),
-            None => Arc::new(pipelines.iter().chain([&made]).map(Arc::clone).collect()),
+            None => Arc::new(pipelines.iter().chain([&new]).map(Arc::clone).collect()),
         });
-        find(&before).unwrap_or(made)
+        find(&before).unwrap_or(new)
     }
 }

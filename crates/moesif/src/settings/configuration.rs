@@ -1,4 +1,4 @@
-//! Building the configuration of the other modules from the options.
+//! Builds the configuration of the other modules from the options.
 
 use moesif_wire::Direction;
 
@@ -9,8 +9,8 @@ use crate::call::{BodyMask, Masks, Policy};
 use crate::delivery::Delivery;
 use crate::http::{Endpoint, InvalidBaseUri, NetworkSettings, parse_base_uri};
 
-/// Builds [`Settings`]. Proxies and certificate authorities come from `environment`; what is unusable there becomes a
-/// warning.
+/// Builds [`Settings`]. Proxies and certificate authorities come from `environment`. Adds a warning for each
+/// variable that cannot be used.
 ///
 /// # Errors
 ///

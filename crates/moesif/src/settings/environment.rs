@@ -8,7 +8,7 @@ use crate::http::NetworkSettings;
 /// Start of the names of environment variables.
 const PREFIX: &str = "MOESIF_";
 
-/// Returns whether an environment variable is read at all.
+/// Returns whether the settings use an environment variable.
 pub(super) fn is_read(variable: &str) -> bool {
     variable.starts_with(PREFIX) || NetworkSettings::reads(variable)
 }
@@ -36,7 +36,8 @@ impl Options {
                     self.set(option, &value_of(option, text), Origin::Environment)?;
                 }
                 Some(_) => {}
-                // The application may have its own variables with this prefix: warn only of likely misspellings.
+                // The application may have its own variables with this prefix: warn only of likely
+                // misspellings.
                 None => warnings.extend(nearest(key).map(|name| {
                     format!("environment variable {variable} is not an option: did you mean {PREFIX}{name}?")
                 })),

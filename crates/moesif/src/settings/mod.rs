@@ -1,12 +1,12 @@
-//! Options: turns what an application wrote into typed, checked settings.
+//! Options: turns the settings of an application into typed, checked values.
 //!
-//! In: the keys and values of the application ([`Value`]), and environment variables. Out: [`Settings`], or the first
-//! [`SettingsError`]. What is odd but usable, such as an unknown key, becomes a warning. Nothing else is read.
+//! In: the keys and values of the application ([`Value`]), and environment variables. Out: [`Settings`], or
+//! the first [`SettingsError`]. A mistake that can be ignored, such as an unknown key, becomes a warning.
 //!
 //! | Module | Does |
 //! |---|---|
 //! | `table` | declares every option once: typed key, limits, default, text |
-//! | `spec` | what the table says about an option |
+//! | `spec` | the types of the table |
 //! | `value` | checks a value against the kind of its option |
 //! | `options` | holds the options that are set; `options.get(keys::LOG_BODY)` is a `bool` |
 //! | `environment` | reads `MOESIF_<OPTION>` |
@@ -35,7 +35,7 @@ use moesif_wire::Direction;
 use crate::call::Policy;
 use crate::delivery::Delivery;
 
-/// Kind of program that captures calls. It decides some defaults and is named in the `User-Agent`.
+/// Kind of program that captures calls. Determines some defaults and the `User-Agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integration {
     /// A WSGI application; replaces moesifwsgi.
@@ -67,7 +67,7 @@ impl Integration {
 /// Checked settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How calls are captured.
+    /// How calls are recorded.
     pub policy: Policy,
     /// Where and how events are delivered.
     pub delivery: Delivery,
@@ -88,7 +88,7 @@ pub struct Settings {
 /// Whether anything is masked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Masking {
-    /// Everything is recorded as it is.
+    /// Nothing is masked.
     Off,
     /// A list of masks or `MASK_EVENT_MODEL` is set.
     On,
@@ -104,8 +104,8 @@ pub struct Outgoing {
 }
 
 impl Settings {
-    /// Returns these settings, changed for the outgoing calls of the application: no user id is taken from their
-    /// authorization headers, because those identify the application. No transaction id is added to them.
+    /// Returns these settings, changed for the outgoing calls of the application. Their authorization headers
+    /// identify the application, so no user id is read from them. No transaction id is added.
     #[must_use]
     pub fn for_outgoing(mut self) -> Self {
         self.policy.direction = Direction::Outgoing;
@@ -119,7 +119,7 @@ impl Settings {
 /// Which user of a Django request is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DjangoUser {
-    /// `request.user`, which is looked up if nobody has done so.
+    /// `request.user`. The middleware looks it up if the application has not.
     Auto,
     /// Only a user that the request already carries.
     Resolved,
@@ -130,7 +130,7 @@ pub enum DjangoUser {
 pub struct Parsed {
     /// The settings.
     pub settings: Settings,
-    /// Sentences for the log.
+    /// Messages for the log.
     pub warnings: Vec<String>,
 }
 

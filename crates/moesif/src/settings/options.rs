@@ -1,11 +1,11 @@
-//! The options that are set, each checked, and their typed values.
+//! The options that are set. Checks each value and returns it with its type.
 
 use super::spec::{Key, Kind, OptionSpec, Status};
 use super::table::OPTIONS;
 use super::value::{Checked, FromChecked, expected};
 use super::{Integration, Origin, SettingsError, Value};
 
-/// Options that are set. Those that are not have their defaults.
+/// Options that are set. All others have their defaults.
 pub(super) struct Options {
     pub(super) integration: Integration,
     set: Vec<SetOption>,
@@ -65,7 +65,7 @@ impl Options {
         Ok(())
     }
 
-    /// Adds a warning for each option that is set and does not work in this version.
+    /// Adds a warning for each option that is set but has no effect in this version.
     pub(super) fn warn_of_missing_effects(&self, warnings: &mut Vec<String>) {
         for option in self.set.iter().filter(|option| self.differs_from_default(option)) {
             let name = option.spec.name;
@@ -80,7 +80,7 @@ impl Options {
         }
     }
 
-    /// Returns whether an option is set that protects data but does not work in this version.
+    /// Returns whether an option is set that protects data but has no effect in this version.
     pub(super) fn strips_content(&self) -> bool {
         self.set.iter().any(|option| {
             option.spec.status == Status::NotYetStripsContent && self.differs_from_default(option)
@@ -99,7 +99,7 @@ impl Options {
         T::from_checked(set.or_else(|| Checked::default_of(&key.spec, self.integration)))
     }
 
-    /// Returns a number as a size in memory.
+    /// Returns the value of a numeric option as `usize`.
     pub(super) fn size(&self, key: Key<u64>) -> usize {
         usize::try_from(self.get(key)).unwrap_or(usize::MAX)
     }
@@ -131,7 +131,7 @@ pub(super) fn find(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-/// Returns the option that a misspelt key probably means.
+/// Returns the option with the most similar name. `None` if more than a third of its letters differ.
 pub(super) fn nearest(key: &str) -> Option<&'static str> {
     let key = key.to_ascii_uppercase();
     let distances = OPTIONS.iter().map(|option| (strsim::levenshtein(&key, option.name), option.name));

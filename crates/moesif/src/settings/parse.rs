@@ -1,4 +1,4 @@
-//! Checking settings: from what the application and the environment give to [`Settings`] and warnings.
+//! Reads settings from the application and the environment, and checks them.
 
 use super::configuration::configure;
 use super::environment;
@@ -8,9 +8,9 @@ use super::{Integration, Parsed, Settings, SettingsError, Value};
 impl Settings {
     /// Checks settings.
     ///
-    /// `given` are the settings of the application; they win over `environment`. Of the environment, only the variables
-    /// that [`Settings::reads`] names are used: `MOESIF_<OPTION>`, proxies and certificate authorities. If a variable
-    /// names a file of certificate authorities, the file is read here.
+    /// `given` are the settings of the application. They have precedence over `environment`, from which only
+    /// these variables are used ([`Settings::reads`]): `MOESIF_<OPTION>`, proxies and certificate
+    /// authorities. If a variable names a file of certificate authorities, reads the file.
     ///
     /// # Errors
     ///

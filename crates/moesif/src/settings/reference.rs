@@ -1,4 +1,4 @@
-//! Writes the reference page and the Python type from the option table. A test fails if the files differ.
+//! Generates the reference page and the Python type from the option table. A test fails if the files differ.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What the option table says about one option: name, type, limits, default, group and meaning.
+//! Types of the option table: name, type, limits, default, group and meaning of an option.
 
 use std::marker::PhantomData;
 
@@ -30,7 +30,7 @@ pub enum Group {
     Essentials,
     /// The user, the company and the session of a call.
     Identity,
-    /// What is not recorded.
+    /// Protection of recorded data.
     Privacy,
     /// How events reach the collector.
     Delivery,
@@ -40,7 +40,7 @@ pub enum Group {
     Django,
     /// Calls that the application makes.
     Outgoing,
-    /// What fits in no other group.
+    /// Options that fit in no other group.
     Other,
     /// Accepted for old configurations.
     Compatibility,
@@ -99,14 +99,14 @@ pub enum Kind {
         /// What it returns.
         returns: &'static str,
     },
-    /// Any value, which is ignored: old configurations have it.
+    /// Any value. It is accepted for old configurations and ignored.
     Ignored,
 }
 
 /// Value of an option that is not set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fallback {
-    /// None: the option must be set.
+    /// No default: the option must be set.
     Required,
     /// No value.
     Unset,
@@ -145,8 +145,8 @@ pub enum Status {
     Works,
     /// Its value is checked and logged as a warning; it has no effect yet.
     NotYet,
-    /// As [`Status::NotYet`], but the option protects data. So until it works, setting it removes headers, bodies and
-    /// query from every event.
+    /// Like [`Status::NotYet`], but the option protects data. So setting it removes headers, bodies and query
+    /// from every event.
     NotYetStripsContent,
 }
 

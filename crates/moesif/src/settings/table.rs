@@ -11,6 +11,7 @@ use super::spec::{
 /// Default of `BASE_URI`: the hosted collector.
 pub const DEFAULT_BASE_URI: &str = "https://api.moesif.net";
 
+/// Replaced packages, by the letters of the reference page.
 const W: Package = Package::Wsgi;
 const D: Package = Package::Django;
 const R: Package = Package::Outgoing;
@@ -19,15 +20,15 @@ const R: Package = Package::Outgoing;
 const WSGI_CALL: &str = "app, environ";
 /// Parameters of the functions about outgoing calls.
 const OUTGOING_CALL: &str = "request, response";
-/// Largest body limit, in bytes.
-const LONGEST_BODY: u64 = 1_000_000;
+/// Largest value of the body limits, in bytes.
+const MAX_BODY: u64 = 1_000_000;
 /// Bytes in a mebibyte.
 const MIB: u64 = 1 << 20;
 /// Bytes in a tebibyte.
 const TIB: u64 = 1 << 40;
 
-/// Declares each option once: as a typed key in [`keys`] and as an entry of [`OPTIONS`]. The doc comment of an option
-/// is its text on the reference page.
+/// Declares each option once: as a typed key in [`keys`] and as an entry of [`OPTIONS`]. The doc comment of
+/// an option is its text on the reference page.
 macro_rules! options {
     ($($group:ident { $($(#[doc = $meaning:literal])+ $name:ident: $value:ty = $key:expr;)+ })+) => {
         /// Typed keys of the options.
@@ -46,18 +47,18 @@ macro_rules! options {
 
 options! {
     Essentials {
-        /// Identifies the application to the collector. The Moesif portal shows it as "Collector Application ID". A
-        /// collector of your own accepts any text.
+        /// Identifies the application to the collector. The Moesif portal shows it as "Collector Application
+        /// ID". A collector of your own accepts any text.
         APPLICATION_ID: Option<String> = required_text().of(&[W, D, R]);
 
         /// Address of the collector: an `http` or `https` URI, with a path prefix if needed.
         BASE_URI: String = text(DEFAULT_BASE_URI).of(&[W, D]);
 
-        /// Returns the id of the user who made the call. Without a result, the id is taken from the authorization
-        /// headers; in Django, from `request.user` first (see `DJANGO_USER`). A function with only two parameters is
-        /// called with the first two. While governance rules about users are in force, it is called before the
-        /// application: there are no response headers yet, and in Django the response is `None`. It is called again
-        /// after the application only if the first call had no result.
+        /// Returns the id of the user who made the call. Without a result, the id is taken from the
+        /// authorization headers; in Django, from `request.user` first (see `DJANGO_USER`). A function with
+        /// only two parameters is called with the first two. While governance rules about users are in force,
+        /// it is called before the application: there are no response headers yet, and in Django the response
+        /// is `None`. It is called again after the application only if the first call had no result.
         IDENTIFY_USER: Function = callback("app, environ, response_headers", "str | None").of(&[W, D]);
 
         /// If the function returns true, the call is not recorded. Governance rules still apply to it.
@@ -67,12 +68,12 @@ options! {
         LOG_BODY: bool = flag(true).of(&[W, D]);
     }
     Identity {
-        /// Returns the id of the user's company. While governance rules about companies are in force, it is called as
-        /// `IDENTIFY_USER` is.
+        /// Returns the id of the user's company. While governance rules about companies are in force, it is
+        /// called as `IDENTIFY_USER` is.
         IDENTIFY_COMPANY: Function = callback("app, environ, response_headers", "str | None").of(&[W, D]);
 
-        /// Returns the session or API token of the call. Without this function, the key of Django's session is
-        /// recorded.
+        /// Returns the session or API token of the call. Without this function, the key of Django's session
+        /// is recorded.
         GET_SESSION_TOKEN: Function = callback(WSGI_CALL, "str | None").of(&[W, D]);
 
         /// Returns data to record with the call. The data must be representable as JSON.
@@ -85,8 +86,9 @@ options! {
         AUTHORIZATION_USER_ID_FIELD: String = text("sub").of(&[W, D]);
     }
     Privacy {
-        /// Removes or changes what must not be recorded. The function receives the event and must return it. If it
-        /// fails or returns nothing, the event is sent without headers, bodies, query, session token and metadata.
+        /// Removes or changes what must not be recorded. The function receives the event and must return it.
+        /// If it fails or returns nothing, the event is sent without headers, bodies, query, session token
+        /// and metadata.
         MASK_EVENT_MODEL: Function = function("event_model", "EventModel").of(&[W, D, R]);
 
         /// Request headers that are not recorded. Upper and lower case are the same.
@@ -95,8 +97,8 @@ options! {
         /// Response headers that are not recorded. Upper and lower case are the same.
         RESPONSE_HEADER_MASKS: Vec<String> = names().of(&[D]);
 
-        /// Keys that are removed from JSON request bodies: a key at any depth, or a path of keys joined by dots. A body
-        /// that is not one complete JSON document is not recorded.
+        /// Keys that are removed from JSON request bodies: a key at any depth, or a path of keys joined by
+        /// dots. A body that is not one complete JSON document is not recorded.
         REQUEST_BODY_MASKS: Vec<String> = names().of(&[D]);
 
         /// Keys that are removed from JSON response bodies, as with `REQUEST_BODY_MASKS`.
@@ -113,10 +115,10 @@ options! {
         SENSITIVE_DATA_KEY: Option<String> = optional_text().status(Status::NotYet);
     }
     Delivery {
-        /// Most events in one batch.
+        /// Maximum number of events in one batch.
         BATCH_SIZE: u64 = integer_per(1, 100_000, "events", 100, 25).of(&[W, D]);
 
-        /// Most bytes in one batch before compression. A single event may be larger.
+        /// Maximum size of one batch before compression. A single event may be larger.
         BATCH_BYTES: u64 = integer(65_536, 52_428_800, "bytes", 4_194_304);
 
         /// Longest time that an event waits for its batch to fill.
@@ -137,39 +139,39 @@ options! {
         /// Directory for events that could not be delivered before the process ended.
         SPOOL_DIR: Option<String> = path().status(Status::NotYet);
 
-        /// Most bytes in that directory.
+        /// Maximum size of that directory.
         SPOOL_MAX_BYTES: u64 = integer(MIB, TIB, "bytes", 268_435_456).status(Status::NotYet);
     }
     Limits {
-        /// Longest recorded request body, in its recorded form (base64 included). If a body is longer, its beginning
-        /// and its true size are recorded.
-        REQUEST_MAX_BODY_SIZE: u64 = integer(0, LONGEST_BODY, "bytes", 460_800);
+        /// Maximum size of a recorded request body, in its recorded form (base64 included). For a longer
+        /// body, the start and the true size are recorded.
+        REQUEST_MAX_BODY_SIZE: u64 = integer(0, MAX_BODY, "bytes", 460_800);
 
-        /// Longest recorded response body, counted in the same way.
-        RESPONSE_MAX_BODY_SIZE: u64 = integer(0, LONGEST_BODY, "bytes", 460_800);
+        /// Maximum size of a recorded response body, counted in the same way.
+        RESPONSE_MAX_BODY_SIZE: u64 = integer(0, MAX_BODY, "bytes", 460_800);
 
-        /// Most events that wait in memory. Further events are dropped and counted.
+        /// Maximum number of events that wait in memory. Further events are dropped and counted.
         EVENT_QUEUE_SIZE: u64 = integer(1, 0xFFFF_FFFF, "events", 1_000_000).of(&[W, D]);
 
-        /// Most memory for bodies being recorded, queued events and retries, for the whole process. If several
-        /// configurations set it, the largest value applies. When it is used up, bodies are left out before events are
-        /// dropped.
+        /// Maximum memory for bodies being recorded, queued events and retries, for the whole process. If
+        /// several configurations set it, the largest value applies. When it is used up, bodies are left out
+        /// before events are dropped.
         EVENT_QUEUE_BYTES: u64 = integer(MIB, TIB, "bytes", 67_108_864);
     }
     Django {
-        /// Which user is recorded if `IDENTIFY_USER` has no result. `auto`: the name of `request.user`; if the request
-        /// has a session and the view did not look the user up, the middleware does. `resolved`: only a user that the
-        /// request already carries.
+        /// Which user is recorded if `IDENTIFY_USER` has no result. `auto`: the name of `request.user`; if
+        /// the request has a session and the view did not look the user up, the middleware does. `resolved`:
+        /// only a user that the request already carries.
         DJANGO_USER: DjangoUser = choice(&["auto", "resolved"], "auto");
     }
     Outgoing {
         /// Whether calls that the application makes with `requests` are captured too.
         CAPTURE_OUTGOING_REQUESTS: bool = flag(false).of(&[W, D]);
 
-        /// Returns the id of the user for whom an outgoing call is made. The functions in this group receive the
-        /// `requests.PreparedRequest` and the `requests.Response`. If the call was not answered, the response is
-        /// `None`. They are called as soon as the response headers are there. With `stream=True`, the body is still
-        /// unread then, and reading it is left to the caller.
+        /// Returns the id of the user for whom an outgoing call is made. The functions in this group receive
+        /// the `requests.PreparedRequest` and the `requests.Response`. If the call was not answered, the
+        /// response is `None`. They are called as soon as the response headers are there. With `stream=True`,
+        /// the body is still unread then, and reading it is left to the caller.
         IDENTIFY_USER_OUTGOING: Function = function(OUTGOING_CALL, "str | None").of(&[W, D, R]);
 
         /// Returns the id of that user's company.
@@ -195,14 +197,14 @@ options! {
         DISABLED_TRANSACTION_ID: bool = flag(false).of(&[W]);
 
         /// Reads a declared request body before the application runs. The body is then recorded even if the
-        /// application never reads it, and `environ['moesif.request_body']` is there from the start. The price: an
-        /// application that answers before it reads now waits for the client. While a governance rule looks at request
-        /// bodies, they are read first in any case.
+        /// application never reads it, and `environ['moesif.request_body']` is there from the start. The
+        /// price: an application that answers before it reads now waits for the client. While a governance
+        /// rule looks at request bodies, they are read first in any case.
         READ_REQUEST_BODY_FIRST: bool = flag(false);
 
-        /// Sets the `moesif` logger to DEBUG and logs what happens to each call, batch and configuration. If no log
-        /// handler is configured, the messages go to stderr. Also adds the header `X-Moesif-Wsgi-Pid` to responses. At
-        /// most 64 messages wait to be logged; further debug messages are dropped.
+        /// Sets the `moesif` logger to DEBUG and logs what happens to each call, batch and configuration. If
+        /// no log handler is configured, the messages go to stderr. Also adds the header `X-Moesif-Wsgi-Pid`
+        /// to responses. At most 64 messages wait to be logged; further debug messages are dropped.
         DEBUG: bool = flag(false).of(&[W]);
     }
     Compatibility {

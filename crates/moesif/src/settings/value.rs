@@ -1,4 +1,4 @@
-//! Values of options: as the host language has them, and checked against the kind of the option.
+//! Values of options: as the host language passes them, and checked against the kind of the option.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use super::spec::{Fallback, Kind, OptionSpec};
 use super::{DjangoUser, Integration};
 
-/// A value as the host language has it.
+/// A value as the host language passes it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Explicitly nothing.
+    /// No value, such as Python's `None`.
     Unset,
     /// Text.
     Text(String),
     /// Truth value.
     Flag(bool),
-    /// Whole number. One that does not fit is a [`Value::Other`].
+    /// Whole number. A number that does not fit is a [`Value::Other`].
     Integer(i64),
     /// Any other number.
     Float(f64),
@@ -125,9 +125,9 @@ impl Checked {
     }
 }
 
-/// A type that the value of an option is read as.
+/// A type that the value of an option can be converted to.
 pub(super) trait FromChecked {
-    /// Reads a value; `None` is an option without a value and without a default.
+    /// Converts a value. `None` means that the option has neither a value nor a default.
     fn from_checked(value: Option<Checked>) -> Self;
 }
 

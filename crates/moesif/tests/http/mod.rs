@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
 
-/// Starts a server and returns its base URI. `answer` receives the head of a request in lower case and its body, and returns
-/// the text of the answer.
+/// Starts a server and returns its base URI. `answer` receives the head of a request in lower case and its
+/// body, and returns the text of the answer.
 pub(crate) fn serve(answer: impl Fn(&str, &[u8]) -> String + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

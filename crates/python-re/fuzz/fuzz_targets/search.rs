@@ -27,8 +27,8 @@ fuzz_target!(|input: (&str, &str)| {
     assert!(started.elapsed() < MAX_TIME, "compiling and searching took {:?}", started.elapsed());
 });
 
-/// Searches again with the backtracking engine. An empty look-ahead always matches, and the automaton does not
-/// support it.
+/// Searches again with the backtracking engine. An empty look-ahead always matches, and the automaton does
+/// not support it.
 fn compare_engines(source: &str, text: &str, found: Option<bool>) {
     let Ok(pattern) = Pattern::new(&format!("{source}(?=)")) else { return };
     if let (Some(found), Ok(found_again)) = (found, pattern.is_match(text)) {

@@ -1,4 +1,5 @@
-//! Compiles a syntax tree into a program. Its size grows with the length of the pattern, not with its repetition counts.
+//! Compiles a syntax tree into a program. Its size grows with the length of the pattern, not with its
+//! repetition counts.
 
 use regex_syntax::hir::{ClassUnicode, ClassUnicodeRange};
 
@@ -19,7 +20,8 @@ pub(super) fn compile(syntax: &Syntax) -> Program {
     }
 }
 
-/// Returns the characters that a match can begin with. Returns `None` if the pattern can match the empty string.
+/// Returns the characters that a match can begin with. Returns `None` if the pattern can match the empty
+/// string.
 fn first(syntax: &Syntax) -> Option<CharSet> {
     let mut characters = ClassUnicode::empty();
     let can_be_empty = add_first(&syntax.root, &syntax.sets, &mut characters);
@@ -191,7 +193,8 @@ impl Compiler<'_> {
         self.instructions.push(instruction);
     }
 
-    /// Adds a placeholder for an instruction that depends on later ones. Returns its index, for [`Self::fill`].
+    /// Adds a placeholder for an instruction that depends on later ones. Returns its index, for
+    /// [`Self::fill`].
     fn reserve(&mut self) -> usize {
         self.add(Instruction::Jump(usize::MAX));
         self.here() - 1

@@ -1,8 +1,8 @@
 //! Search by backtracking, for patterns that the automaton does not support.
 //!
-//! A program tries one alternative after the other, as Python does. The number of alternatives can grow exponentially
-//! with the length of the text, so every search has a limit of steps and a limit of memory. The README of this crate
-//! explains the engine and proves that its cost is bounded.
+//! A program tries one alternative after the other, as Python does. The number of alternatives can grow
+//! exponentially with the length of the text, so every search has a limit of steps and a limit of memory. The
+//! README of this crate explains the engine and proves that its cost is bounded.
 
 mod compile;
 mod search;
@@ -14,7 +14,8 @@ use self::search::Search;
 use crate::error::LimitExceeded;
 use crate::syntax::{Assertion, Backreference, Mode, Syntax};
 
-/// A compiled pattern. A search begins at the first instruction. It has found a match when it passes the last one.
+/// A compiled pattern. A search begins at the first instruction. It has found a match when it passes the last
+/// one.
 pub(super) struct Program {
     instructions: Vec<Instruction>,
     sets: Vec<CharSet>,

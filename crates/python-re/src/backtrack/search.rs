@@ -1,4 +1,5 @@
-//! Runs a program. When an instruction fails, the search goes back to the last alternative that it has not tried.
+//! Runs a program. When an instruction fails, the search goes back to the last alternative that it has not
+//! tried.
 
 use super::state::{Cursor, Frame, Loop, State};
 use super::{Instruction, Matcher, Program};
@@ -140,7 +141,8 @@ impl<'a> Search<'a> {
         Ok(next)
     }
 
-    /// Pops frames until one of them offers an alternative. Returns where to continue, or `None` if nothing is left.
+    /// Pops frames until one of them offers an alternative. Returns where to continue, or `None` if nothing
+    /// is left.
     fn backtrack(&mut self) -> Result<Option<Cursor>, LimitExceeded> {
         while let Some(frame) = self.state.pop()? {
             match frame {

@@ -1,4 +1,4 @@
-//! The state of a search: its stack, what its groups and loops hold, and how many steps it has left.
+//! The state of a search: stack, groups, loops, and remaining steps.
 
 use super::Program;
 use crate::error::LimitExceeded;
@@ -16,13 +16,15 @@ pub(super) struct Cursor {
 pub(super) enum Frame {
     /// Alternative: continue here.
     Resume(Cursor),
-    /// Alternative: a greedy run gives back one character. `next` is where it ended. It never ends before `min_end`.
+    /// Alternative: a greedy run gives back one character. `next` is where it ended. It never ends before
+    /// `min_end`.
     GiveBack { next: Cursor, min_end: usize },
-    /// Alternative: a lazy run consumes one more character, up to `more`. `run` is where it ended, at its instruction.
+    /// Alternative: a lazy run consumes one more character, up to `more`. `run` is where it ended, at its
+    /// instruction.
     TakeMore { run: Cursor, more: u32 },
-    /// Not an alternative: restores a slot.
+    /// No alternative: restores a slot.
     RestoreSlot { slot: usize, old: Option<usize> },
-    /// Not an alternative: restores a loop.
+    /// No alternative: restores a loop.
     RestoreLoop { id: usize, old: Loop },
 }
 
@@ -37,8 +39,9 @@ pub(super) struct Loop {
 
 /// The start of an atomic region.
 ///
-/// No frame restores it. An alternative that resumes inside a region is on the stack only while the search is inside that
-/// region. So when it resumes, the value is still the one that `RegionStart` set in the same pass.
+/// It needs no frame that restores it. An alternative inside a region is on the stack only while the search
+/// is inside that region. So when the search resumes there, the value is still the one that `RegionStart`
+/// set.
 #[derive(Clone, Copy, Default)]
 struct Region {
     /// Height of the stack.
@@ -49,7 +52,7 @@ struct Region {
 pub(super) struct State {
     steps_left: usize,
     frames: Vec<Frame>,
-    /// Where each group starts and ends: slots `2 * group` and `2 * group + 1`.
+    /// Start and end of each group: slots `2 * group` and `2 * group + 1`.
     slots: Vec<Option<usize>>,
     loops: Vec<Loop>,
     regions: Vec<Region>,
@@ -80,7 +83,7 @@ impl State {
         Ok(())
     }
 
-    /// Charges one step, then pops a frame. Restores what the frame says.
+    /// Charges one step, then pops a frame. If it is a frame that restores, applies it.
     pub(super) fn pop(&mut self) -> Result<Option<Frame>, LimitExceeded> {
         self.charge(1)?;
         let frame = self.frames.pop();
@@ -136,8 +139,8 @@ impl State {
         }
     }
 
-    /// Drops the alternatives inside a region, but keeps the frames that restore. Charges one step for each frame inside.
-    /// Returns the position where the region began.
+    /// Drops the alternatives inside a region, but keeps the frames that restore. Charges one step for each
+    /// frame inside. Returns the position where the region began.
     pub(super) fn end_region(&mut self, id: usize) -> Result<usize, LimitExceeded> {
         let Region { frames, position } = self.regions.get(id).copied().unwrap_or_default();
         let start = frames.min(self.frames.len());

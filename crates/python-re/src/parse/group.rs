@@ -13,8 +13,14 @@ pub(super) struct Groups {
     all: Vec<Group>,
     /// Inside a look-behind: the number of groups before the outermost one.
     before_look_behind: Option<usize>,
-    /// The group number and position of each condition. The group may come later in the pattern.
-    conditions: Vec<(usize, Token)>,
+    /// The conditions of the pattern. Their groups may come later.
+    conditions: Vec<ConditionReference>,
+}
+
+/// The group that a condition tests, and the position of the condition.
+struct ConditionReference {
+    group: usize,
+    token: Token,
 }
 
 struct Group {
@@ -58,7 +64,8 @@ impl Groups {
         Some(index + 1)
     }
 
-    /// Refuses references in a look-behind to groups inside it or after it. The width of a look-behind must be known.
+    /// Refuses references in a look-behind to groups inside it or after it. The width of a look-behind must
+    /// be known.
     fn check_look_behind(&self, number: usize, token: Token) -> Result<(), PatternError> {
         match self.before_look_behind {
             Some(before) if number > before => Err(token.error(SyntaxError::ReferenceInsideLookBehind)),
@@ -68,8 +75,8 @@ impl Groups {
 
     /// Returns, by group number from 0, whether a back-reference or a condition uses the group.
     pub(super) fn referenced(mut self) -> Result<Vec<bool>, PatternError> {
-        for (number, token) in std::mem::take(&mut self.conditions) {
-            self.get(number).ok_or_else(|| unknown(token, &number))?.referenced = true;
+        for ConditionReference { group, token } in std::mem::take(&mut self.conditions) {
+            self.get(group).ok_or_else(|| unknown(token, &group))?.referenced = true;
         }
         // CPython does not always restore such groups when it backtracks, so their content is not defined.
         let undefined = self.all.iter().filter(|group| group.referenced).find_map(|group| group.possessive);
@@ -85,7 +92,8 @@ fn unknown(token: Token, group: &impl ToString) -> PatternError {
 }
 
 impl Parser {
-    /// Reads a group after its opening parenthesis. Returns `None` for a comment and for flags of the whole pattern.
+    /// Reads a group after its opening parenthesis. Returns `None` for a comment and for flags of the whole
+    /// pattern.
     pub(super) fn group(
         &mut self,
         open: Token,
@@ -183,7 +191,7 @@ impl Parser {
         if self.groups.get(group).is_some_and(|group| group.width.is_none()) {
             return Err(open.error(SyntaxError::ConditionInsideItsGroup));
         }
-        self.groups.conditions.push((group, open));
+        self.groups.conditions.push(ConditionReference { group, token: open });
         let then = self.branch(flags)?;
         let otherwise = if self.tokens.eat('|') { self.branch(flags)? } else { Node::Empty };
         if self.tokens.eat('|') {

@@ -1,5 +1,5 @@
-//! Parses Python's pattern syntax. Also accepts `(?<name>…)`, `\k<name>`, `\p{…}`, `\P{…}` and `\z` from other dialects:
-//! Python refuses them, and they have only one meaning.
+//! Parses Python's pattern syntax. Also accepts `(?<name>…)`, `\k<name>`, `\p{…}`, `\P{…}` and `\z` from
+//! other dialects: Python refuses them, and they have only one meaning.
 
 mod escape;
 mod flags;
@@ -46,7 +46,7 @@ struct Parser {
     depth: usize,
 }
 
-/// What comes before a quantifier.
+/// Kind of the item before a quantifier.
 #[derive(Clone, Copy)]
 enum Previous {
     Nothing,
@@ -129,7 +129,7 @@ impl Parser {
             if token.is('(') {
                 if let Some(node) = self.group(token, flags, begins_pattern && items.is_empty())? {
                     items.push(node);
-                    // Even if it contains only an assertion.
+                    // A group can be repeated even if it contains only an assertion.
                     previous = Previous::Item;
                 }
             } else {
@@ -186,7 +186,7 @@ impl Parser {
             self.tokens.return_to(mark);
             return Ok(None);
         }
-        // Python refuses the largest number: it stands for "unlimited".
+        // Python refuses the largest number, because it means "unlimited" there.
         let number = |digits: &str| match digits.parse() {
             Ok(u32::MAX) | Err(_) => Err(token.error(SyntaxError::TooManyRepetitions)),
             Ok(number) => Ok(number),

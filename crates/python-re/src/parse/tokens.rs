@@ -89,7 +89,7 @@ impl Tokens {
         eaten
     }
 
-    /// Reads everything up to the terminator, and the terminator. Returns `None` if it does not come.
+    /// Reads the text before the terminator, and the terminator. Returns `None` if there is no terminator.
     pub(super) fn eat_until(&mut self, terminator: char) -> Option<String> {
         let mut eaten = String::new();
         loop {

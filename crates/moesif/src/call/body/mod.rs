@@ -10,17 +10,18 @@ use super::budget::Reservation;
 
 pub use view::BodyView;
 
-/// Memory of a longer body, in bytes, is not kept for another one.
+/// Maximum allocation, in bytes, that is kept for another body.
 const MAX_SPARE: usize = 4096;
 
-/// Recorded prefix of a body, and the number of bytes that passed.
+/// Recorded prefix of a body, and the number of bytes that were transferred.
 #[derive(Debug, Default)]
 pub struct CapturedBody {
     bytes: Vec<u8>,
     passed: u64,
-    /// The recorded bytes are only a prefix: a part was skipped or not read, or the byte budget had no room.
+    /// The recorded bytes are only a prefix: a part was skipped or not read, or the byte budget was
+    /// exhausted.
     is_incomplete: bool,
-    /// Recorded bytes were freed before they were sent.
+    /// The body was freed before it was sent.
     is_discarded: bool,
 }
 
@@ -54,7 +55,7 @@ impl CapturedBody {
         if new.is_empty() {
             return;
         }
-        // Reserves what is allocated, so that the budget counts memory and not content.
+        // Reserves the allocated capacity, so that the budget counts memory and not content.
         let capacity = self.bytes.capacity();
         let needed = kept + new.len();
         let target = if needed <= capacity { capacity } else { needed.max(capacity * 2).min(limit) };
@@ -62,17 +63,17 @@ impl CapturedBody {
             self.bytes.reserve_exact(target - kept);
             self.bytes.extend_from_slice(new);
         } else {
-            // The budget has no room. Drops the body, so that the event can stay.
+            // The budget is exhausted. Drops the body, so that the event itself can be kept.
             self.discard(reservation);
         }
     }
 
-    /// Records that the following parts cannot be recorded: the recorded bytes are a prefix.
+    /// Ends the recording: the following bytes are counted but not kept.
     pub(crate) fn mark_incomplete(&mut self) {
         self.is_incomplete = true;
     }
 
-    /// Frees the recorded bytes and records no more. Bytes that pass are still counted.
+    /// Frees the recorded bytes and ends the recording. Further bytes are still counted.
     pub(crate) fn discard(&mut self, reservation: &mut Reservation) {
         reservation.shrink(self.bytes.capacity());
         self.is_discarded |= self.passed > 0;
@@ -80,7 +81,7 @@ impl CapturedBody {
         self.is_incomplete = true;
     }
 
-    /// Removes the body. Keeps its memory for another one if it is small, without a reservation.
+    /// Removes the body. Keeps a small allocation for another body, without reserving it.
     pub(crate) fn clear(&mut self) {
         let mut bytes = mem::take(&mut self.bytes);
         bytes.clear();
@@ -90,7 +91,7 @@ impl CapturedBody {
         *self = Self { bytes, ..Self::default() };
     }
 
-    /// Reserves the memory of a cleared body. Frees it if the budget has no room.
+    /// Reserves the memory of a cleared body. Frees it if the budget is exhausted.
     pub(crate) fn reserved(self, reservation: &mut Reservation) -> Self {
         if reservation.grow(self.bytes.capacity()) { self } else { Self::default() }
     }
@@ -100,7 +101,7 @@ impl CapturedBody {
         self.bytes.capacity()
     }
 
-    /// Returns whether recorded bytes were freed because the byte budget had no room.
+    /// Returns whether the body was freed before it was sent.
     pub(crate) fn is_discarded(&self) -> bool {
         self.is_discarded
     }
@@ -111,13 +112,13 @@ impl CapturedBody {
         &self.bytes
     }
 
-    /// Returns the number of bytes that passed, recorded or not.
+    /// Returns the number of bytes that were transferred, recorded or not.
     #[must_use]
     pub fn passed(&self) -> u64 {
         self.passed
     }
 
-    /// Returns the size of the whole body in bytes, as far as it is known.
+    /// Returns the size of the whole body in bytes: the larger of the transferred and the declared size.
     fn size(&self, declared: Option<u64>) -> u64 {
         self.passed.max(declared.unwrap_or(0))
     }

@@ -5,28 +5,29 @@ use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use moesif_wire::Body;
+use moesif_wire::text::without_byte_order_mark;
 use serde_json::value::RawValue;
 
 use super::CapturedBody;
 
-/// JSON that is nested deeper is sent as base64. It stays the same byte for byte, and a receiver with a recursive parser
-/// cannot refuse the whole batch.
+/// JSON that is nested deeper is sent as base64. It stays the same byte for byte, and a receiver with a
+/// recursive parser cannot refuse the whole batch.
 const MAX_JSON_DEPTH: usize = 100;
 
 /// A body in the form it is sent in.
 #[derive(Debug)]
 pub struct BodyView<'a> {
-    /// The body, if any of it was recorded.
+    /// The recorded body. `None` if nothing was recorded.
     pub body: Option<Body<'a>>,
-    /// Whether it is only a prefix of what passed.
+    /// Whether `body` is only a prefix of the transferred body.
     pub truncated: bool,
     /// Size of the whole body in bytes as it was transferred, if it is known.
     pub content_length: Option<u64>,
 }
 
 impl CapturedBody {
-    /// Returns the whole body, decompressed if the result has at most `limit` bytes. `None` if only a part of it is
-    /// recorded.
+    /// Returns the whole body, decompressed if the result has at most `limit` bytes. `None` if only a part of
+    /// it is recorded.
     pub(crate) fn content(
         &self,
         content_encoding: Option<&str>,
@@ -40,8 +41,9 @@ impl CapturedBody {
 
     /// Returns the recorded body in the form it is sent in, at most `limit` bytes of it.
     ///
-    /// A whole JSON object or array is sent as JSON, after decompression if need be. Anything else is sent as base64.
-    /// `content_encoding` is the header of that name. `declared` is the length that the sender declared.
+    /// A whole JSON object or array is decompressed if necessary and sent as JSON. Anything else is sent as
+    /// base64. `content_encoding` is the header of that name. `declared` is the length that the sender
+    /// declared.
     #[must_use]
     pub fn view(&self, content_encoding: Option<&str>, declared: Option<u64>, limit: usize) -> BodyView<'_> {
         let content_length = (self.passed > 0 || declared.is_some()).then(|| self.size(declared));
@@ -76,7 +78,8 @@ fn base64_prefix(bytes: Cow<'_, [u8]>, limit: usize) -> (Body<'_>, bool) {
     (Body::Bytes(prefix), true)
 }
 
-/// Returns the decoded content. Returns the bytes unchanged if they cannot be decoded or would be longer than `limit`.
+/// Returns the decoded content. Returns the bytes unchanged if they cannot be decoded or would be longer than
+/// `limit`.
 fn decompress<'a>(bytes: &'a [u8], content_encoding: Option<&str>, limit: usize) -> Cow<'a, [u8]> {
     let encoding = content_encoding.unwrap_or_default().to_ascii_lowercase();
     // The header lists codings in the order they were applied.
@@ -119,7 +122,7 @@ fn json(content: Cow<'_, [u8]>) -> Result<Cow<'_, RawValue>, Cow<'_, [u8]>> {
 
 /// Removes a byte order mark and white space around a JSON value.
 fn trim(json: &[u8]) -> &[u8] {
-    json.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(json).trim_ascii()
+    without_byte_order_mark(json).trim_ascii()
 }
 
 /// Returns whether brackets outside of strings are nested deeper than `limit`.

@@ -1,11 +1,13 @@
-//! Caller of a call: user, company, session and address.
+//! Who makes a call: user, company, session and address.
+
+use std::borrow::Cow;
 
 use moesif_wire::{Direction, Headers};
 
 use super::Exchange;
 use crate::call::{Policy, client_address, identify_user};
 
-/// Who makes the call, according to the application's functions.
+/// Caller of a call, as the application's functions identify it.
 #[derive(Default)]
 pub(super) struct Caller {
     pub(super) user_id: Option<String>,
@@ -29,13 +31,14 @@ impl Exchange {
         self.caller.user_id.as_deref()
     }
 
-    /// Records that the application failed to identify the user. Governance rules about users are then skipped: the
-    /// call is not one without a user.
+    /// Records that the application failed to identify the user. Governance rules about users are then
+    /// skipped, because the call may have a user.
     pub fn set_user_identification_failed(&mut self) {
         self.caller.user_failed = true;
     }
 
-    /// Records that the application failed to identify the company. Governance rules about companies are then skipped.
+    /// Records that the application failed to identify the company. Governance rules about companies are then
+    /// skipped.
     pub fn set_company_identification_failed(&mut self) {
         self.caller.company_failed = true;
     }
@@ -64,13 +67,15 @@ impl Exchange {
         self.caller.session_token = Some(token);
     }
 
-    /// Returns the user id found in the request headers.
-    pub(crate) fn identify_user(&self, headers: &Headers<'_>) -> Option<String> {
+    /// Returns the user id that the application has given, else the one in the request headers.
+    pub(crate) fn user_id_or_identified(&self, headers: &Headers<'_>) -> Option<Cow<'_, str>> {
         let Policy { authorization_header_names, authorization_user_id_field, .. } = &*self.policy;
-        identify_user(headers, authorization_header_names, authorization_user_id_field)
+        let identify = || identify_user(headers, authorization_header_names, authorization_user_id_field);
+        self.user_id().map(Cow::Borrowed).or_else(|| identify().map(Cow::Owned))
     }
 
-    /// Returns the address of the caller. `None` for a call that the application makes: its own address is not known.
+    /// Returns the address of the caller. `None` for an outgoing call, because the application's own address
+    /// is not known.
     pub(crate) fn ip_address(&self, headers: &Headers<'_>) -> Option<String> {
         if self.policy.direction == Direction::Outgoing {
             return None;

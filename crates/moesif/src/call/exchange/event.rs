@@ -1,6 +1,7 @@
-//! Projection of a record to the event that is sent.
+//! Turns a record into the event that is sent.
 //!
-//! Decompression, JSON, tokens, addresses and masks are evaluated here, on the thread that delivers.
+//! This decompresses bodies, checks JSON, reads tokens and addresses, and applies masks. It runs on a worker
+//! thread, unless the application's mask function needs the event earlier.
 
 use std::borrow::Cow;
 
@@ -12,12 +13,12 @@ use super::Exchange;
 use crate::call::mask::{mask_headers, mask_query};
 use crate::call::{BodyMask, BodyView};
 
-/// Event of a call, and the number of bodies that it lacks.
+/// Event of a call, and the number of bodies that were left out.
 #[derive(Debug)]
 pub struct Projection<'a> {
     /// The event.
     pub event: EventDocument<'a>,
-    /// Number of bodies that were left out: the byte budget had no room for them, or a mask could not be applied.
+    /// Number of bodies left out, because the byte budget was exhausted or a mask could not be applied.
     pub bodies_removed: usize,
 }
 
@@ -27,7 +28,7 @@ pub struct Projection<'a> {
 pub enum EventDocument<'a> {
     /// The event as it was recorded.
     Recorded(Box<Event<'a>>),
-    /// The event as the application made it.
+    /// The event that the application made instead.
     Replaced(&'a RawValue),
 }
 
@@ -39,28 +40,27 @@ impl Exchange {
         }
         let mut bodies_removed = 0;
         let mut event = self.unstripped_event(&mut bodies_removed);
-        if self.leaves_stripped() {
+        if self.is_sent_stripped() {
             bodies_removed += strip(&mut event);
         }
         Projection { event: EventDocument::Recorded(Box::new(event)), bodies_removed }
     }
 
-    /// Returns the event as JSON text, with its content even if it is to be stripped. `None` if it cannot be written.
+    /// Returns the event as JSON text, before content is stripped. `None` if it cannot be written.
     #[must_use]
     pub fn document(&self) -> Option<String> {
         serde_json::to_string(&self.unstripped_event(&mut 0)).ok()
     }
 
     /// Returns whether the recorded event is sent without its content.
-    pub(super) fn leaves_stripped(&self) -> bool {
+    pub(super) fn is_sent_stripped(&self) -> bool {
         self.outcome.replacement.is_none() && (self.outcome.is_stripped || self.policy.strip_content)
     }
 
     /// Returns the event with its content. Adds to `bodies_removed` the number of bodies that are left out.
     fn unstripped_event(&self, bodies_removed: &mut usize) -> Event<'_> {
         let headers = self.request_headers();
-        let given_user_id = self.user_id().map(Cow::Borrowed);
-        let user_id = given_user_id.or_else(|| self.identify_user(&headers).map(Cow::Owned));
+        let user_id = self.user_id_or_identified(&headers);
         Event {
             request: self.request_part(headers, bodies_removed),
             response: self.response_part(bodies_removed),
@@ -148,14 +148,14 @@ impl Exchange {
     }
 }
 
-/// Adds the header that says that the recorded body is only the start.
+/// Adds `X-Moesif-Body-Truncated` if the recorded body is only a prefix.
 fn mark_truncated(view: &BodyView<'_>, log_body: bool, headers: &mut Headers<'_>) {
     if log_body && view.truncated {
         headers.set(header::BODY_TRUNCATED, "1");
     }
 }
 
-/// Turns the answer of a rule into JSON even if it is neither an object nor an array.
+/// Turns the answer of a rule into JSON if it is a JSON scalar, which other bodies send as base64.
 fn scalar_as_json(body: Body<'_>) -> Body<'_> {
     match &body {
         Body::Bytes(bytes) if !bytes.starts_with(b"{") && !bytes.starts_with(b"[") => {
@@ -165,8 +165,8 @@ fn scalar_as_json(body: Body<'_>) -> Body<'_> {
     }
 }
 
-/// Removes everything that a mask might have removed: bodies, headers, query, session token and metadata. Returns the
-/// number of bodies.
+/// Removes everything that a mask might have removed: bodies, headers, query, session token and metadata.
+/// Returns the number of removed bodies.
 fn strip(event: &mut Event<'_>) -> usize {
     let mut removed = usize::from(event.request.body.take().is_some());
     event.metadata = None;

@@ -1,8 +1,8 @@
-//! Memory of a record: how it begins, what it reserves, and how later calls use it again.
+//! Memory of a record: starts a record, reserves its size and recycles its allocations.
 //!
-//! A record is allocated on one thread and would be freed on another. Most allocators keep memory per thread and take a
-//! lock on both sides then. In a measurement one call in ten waited for that lock, and the slowest percent of calls took
-//! twice as long. So [`Spares`] keeps the records of settled calls.
+//! Without recycling, one thread allocates a record and another one frees it. Most allocators keep memory per
+//! thread, so both threads then take a lock. In a measurement, one call in ten waited for that lock, and the
+//! slowest percent of calls took twice as long. So [`Spares`] keeps the records of settled calls.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ use crate::call::{Budget, CapturedBody, Policy, Reservation, TransactionId};
 const HEADERS_CAPACITY: usize = 16;
 /// A record with a larger arena, in bytes, is freed instead of kept.
 const MAX_SPARE_ARENA: usize = 4096;
-/// A record with room for more headers is freed instead of kept.
+/// A record with capacity for more headers is freed instead of kept.
 const MAX_SPARE_HEADERS: usize = 64;
 /// Maximum number of records kept. At their maximum sizes they take 4 MiB.
 const MAX_SPARES: usize = 256;
@@ -37,7 +37,8 @@ impl Spares {
         self.lock().pop()
     }
 
-    /// Keeps the records that can be used again and frees the others. Their reserved bytes return to the budget.
+    /// Keeps the records that can be used again and frees the others. Returns their reserved bytes to the
+    /// budget.
     pub(crate) fn keep(&self, settled: impl Iterator<Item = Box<Exchange>>) {
         let recycled: Exchanges = settled.filter_map(Exchange::recycle).collect();
         let mut exchanges = self.lock();
@@ -121,8 +122,8 @@ impl Exchange {
         }
     }
 
-    /// Removes the content and returns the reserved bytes. The memory stays for another call. `None` if the record is
-    /// too large to keep.
+    /// Removes the content, returns the reserved bytes to the budget and keeps the memory for another call.
+    /// `None` if the record is too large to keep.
     fn recycle(mut self: Box<Self>) -> Option<Box<Self>> {
         let headers = self.request.headers.capacity().max(self.response.headers.capacity());
         if self.text.capacity() > MAX_SPARE_ARENA || headers > MAX_SPARE_HEADERS {
@@ -158,11 +159,11 @@ impl Exchange {
             + documents.into_iter().flatten().map(|document| document.get().len()).sum::<usize>()
     }
 
-    /// Reserves the size of the record. Discards the bodies if the budget has no room for them. `false` if it has no
-    /// room for the rest either.
+    /// Reserves the size of the record. Discards bodies and metadata if the budget is too small for them.
+    /// Returns `false` if it is too small for the rest as well.
     pub(crate) fn reserve(&mut self) -> bool {
-        if !self.policy.log_body || self.leaves_stripped() {
-            // The bodies were recorded for the application's functions only.
+        if !self.policy.log_body || self.is_sent_stripped() {
+            // Only the application's functions needed the bodies.
             self.discard_bodies();
         }
         if self.reservation.resize(self.size()) {
@@ -175,7 +176,7 @@ impl Exchange {
         self.reservation.resize(self.size())
     }
 
-    /// Frees both bodies. Their sizes stay known.
+    /// Frees both bodies. Keeps their sizes.
     pub(super) fn discard_bodies(&mut self) {
         self.request.body.discard(&mut self.reservation);
         self.response.body.discard(&mut self.reservation);

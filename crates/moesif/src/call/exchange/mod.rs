@@ -1,8 +1,8 @@
 //! Record of one API call.
 //!
-//! [`Exchange`] consists of named parts, each in a file of its own with the methods that fill and read it: `request`,
-//! `response` and `caller`. `event` turns the record into the event that is sent. `memory` begins a record and recycles
-//! its memory.
+//! [`Exchange`] has three parts: `request`, `response` and `caller`. Each has its own file, with the methods
+//! that fill and read it. `event` turns the record into the event that is sent. `memory` starts a record and
+//! recycles its memory.
 
 mod caller;
 mod event;
@@ -29,7 +29,8 @@ pub(crate) use memory::Spares;
 
 /// Record of one API call, from its arrival until its event is delivered.
 ///
-/// An adapter fills it on the application's thread. Text and bodies are copied into memory that the record owns.
+/// An adapter fills it on the application's thread. Text and bodies are copied into memory that the record
+/// owns.
 pub struct Exchange {
     policy: Arc<Policy>,
     transaction_id: TransactionId,
@@ -52,17 +53,17 @@ struct Timing {
     took: Option<Duration>,
 }
 
-/// What rules, sampling and the application's functions decide about the event.
+/// Decisions about the event by rules, sampling and the application's functions.
 struct Outcome {
     /// Id of the governance rule that answered.
     blocked_by: Option<String>,
-    /// Number of calls this one stands for.
+    /// Sampling weight, at least 1.
     weight: u64,
     /// JSON object that the application adds.
     metadata: Option<Box<RawValue>>,
-    /// The event leaves without its content.
+    /// The event is sent without its content.
     is_stripped: bool,
-    /// Event that the application has made in place of the recorded one.
+    /// Event that the application made instead of the recorded one.
     replacement: Option<Box<RawValue>>,
 }
 
@@ -77,7 +78,7 @@ impl Timing {
         }
     }
 
-    /// Returns when the response ended. Counted by the monotonic clock from the arrival.
+    /// Returns when the response ended: the arrival plus the time that the monotonic clock measured.
     fn ended(&self) -> Timestamp {
         let took = self.took.unwrap_or_default().as_millis();
         let took = i64::try_from(took).unwrap_or(i64::MAX);
@@ -113,31 +114,31 @@ impl Exchange {
         self.outcome.metadata = Some(metadata);
     }
 
-    /// Adds a text to the metadata, unless the application has set a member of that name.
+    /// Adds a text member to the metadata, unless the application has set a member of that name.
     pub fn add_metadata(&mut self, name: &str, text: &str) {
         if let Some(metadata) = with_member(self.outcome.metadata.as_deref(), name, text) {
             self.outcome.metadata = Some(metadata);
         }
     }
 
-    /// Sets the number of calls this one stands for, itself included.
+    /// Sets the sampling weight: the number of calls that this one represents, itself included.
     pub(crate) fn set_weight(&mut self, weight: u64) {
         self.outcome.weight = weight;
     }
 
-    /// Returns the number of calls this one stands for, itself included.
+    /// Returns the sampling weight: the number of calls that this one represents, itself included.
     #[must_use]
     pub fn weight(&self) -> u64 {
         self.outcome.weight
     }
 
-    /// Lets the event leave without headers, bodies, query, session token and metadata. [`Exchange::set_document`] has
-    /// precedence.
+    /// Removes headers, bodies, query, session token and metadata from the event when it is sent. Has no
+    /// effect on a document set by [`Exchange::set_document`].
     pub fn strip_content(&mut self) {
         self.outcome.is_stripped = true;
     }
 
-    /// Replaces the event by one that the application has made. Recorded bodies and metadata are freed.
+    /// Replaces the event by a document of the application. Frees recorded bodies and metadata.
     pub fn set_document(&mut self, document: Box<RawValue>) {
         self.discard_bodies();
         self.outcome.metadata = None;
@@ -149,7 +150,7 @@ impl Exchange {
         self.pid
     }
 
-    /// Returns when the response ended.
+    /// Returns when the response ended, on the monotonic clock.
     pub(crate) fn finished_at(&self) -> Instant {
         self.timing.started + self.timing.took.unwrap_or_default()
     }
@@ -164,7 +165,7 @@ pub(crate) mod testing {
     use super::Exchange;
     use crate::call::{Budget, Identifiers, Policy};
 
-    /// Returns an empty record under a budget of its own.
+    /// Returns an empty record with a separate budget.
     pub(crate) fn begin(policy: Policy, budget_bytes: u64) -> Box<Exchange> {
         let budget = Arc::new(Budget::default());
         budget.allow(budget_bytes);

@@ -1,4 +1,4 @@
-//! Request of a call: what was seen of it.
+//! The recorded request of a call.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::call::text::push_header_name;
 use crate::call::uri::push_url;
 use crate::call::{BodyView, CapturedBody, UriParts};
 
-/// What was seen of a request. The exchange's arena holds the text.
+/// Recorded parts of a request. The exchange's arena holds the text.
 pub(super) struct RequestRecord {
     pub(super) verb: Span,
     pub(super) uri: Span,
@@ -75,18 +75,18 @@ impl Exchange {
         self.request.headers.push(HeaderSpan { name, value });
     }
 
-    /// Sets the length that the request declares for its body.
+    /// Sets the length that the request declares for its body, in bytes.
     pub fn set_declared_length(&mut self, bytes: u64) {
         self.request.declared_length = Some(bytes);
     }
 
-    /// Records a part of the request body that the application read from position `offset`.
+    /// Records a part of the request body that the application read from byte position `offset`.
     pub fn record_request_body(&mut self, offset: u64, chunk: &[u8]) {
         let limit = self.policy.request_max_body_size;
         self.request.body.record_at(offset, chunk, limit, &mut self.reservation);
     }
 
-    /// Stops recording the request body: the application moved in it in a way that cannot be followed.
+    /// Ends the recording of the request body, because the read position is no longer known.
     pub fn mark_request_body_incomplete(&mut self) {
         self.request.body.mark_incomplete();
     }
@@ -107,8 +107,8 @@ impl Exchange {
         self.request.body.bytes()
     }
 
-    /// Returns the transaction id for the response, or `None` if it is turned off. It is the one that the client sent
-    /// if that is acceptable, else the event's own.
+    /// Returns the transaction id to add to the response. `None` if the option turns it off. A valid id from
+    /// the client has precedence over the id of the event.
     #[must_use]
     pub fn response_transaction_id(&self) -> Option<&str> {
         self.policy.transaction_id.then(|| {
@@ -157,7 +157,8 @@ impl Exchange {
     }
 }
 
-/// Returns whether a client may use this transaction id. It must not break a header.
+/// Returns whether a transaction id from a client is valid: 1 to 64 ASCII letters, digits, `.`, `_` and `-`.
+/// Other characters could break a header.
 fn is_acceptable_transaction_id(id: &str) -> bool {
     (1..=64).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))

@@ -1,4 +1,4 @@
-//! Response of a call: what was seen of it.
+//! The recorded response of a call.
 
 use moesif_wire::Headers;
 
@@ -6,7 +6,7 @@ use super::Exchange;
 use crate::call::arena::HeaderSpan;
 use crate::call::{BodyView, CapturedBody};
 
-/// What was seen of a response. The exchange's arena holds the text.
+/// Recorded parts of a response. The exchange's arena holds the text.
 pub(super) struct ResponseRecord {
     pub(super) status: Option<u16>,
     /// The application raised an exception.
@@ -14,7 +14,7 @@ pub(super) struct ResponseRecord {
     pub(super) headers: Vec<HeaderSpan>,
     pub(super) body: CapturedBody,
     pub(super) body_source: BodySource,
-    /// The byte budget has refused a chunk that the adapter wanted to keep.
+    /// The byte budget refused the copy of a chunk that the adapter wanted to keep.
     pub(super) chunk_refused: bool,
 }
 
@@ -56,15 +56,16 @@ impl Exchange {
         self.response.headers.push(HeaderSpan { name, value });
     }
 
-    /// Removes status and headers: the application replaces them.
+    /// Removes status and headers, because the application replaces them.
     pub fn clear_response_head(&mut self) {
         self.response.headers.clear();
         self.response.status = None;
     }
 
-    /// Records that the application raised an exception. The event has status 500, even if another one was set.
+    /// Records that the application raised an exception. The event has status 500, even if another one was
+    /// set.
     ///
-    /// If no byte of the body was sent, the headers are removed: the server answers with headers of its own.
+    /// If no byte of the body was sent, the headers are removed, because the server answers with its own.
     pub fn fail(&mut self) {
         self.response.failed = true;
         if self.response.body.passed() == 0 {
@@ -74,8 +75,8 @@ impl Exchange {
 
     /// Records the next part of the response body.
     ///
-    /// Returns how many bytes of the chunk the adapter may keep for the application's functions: those within the size
-    /// limit, as long as the byte budget has room for a second copy.
+    /// Returns how many bytes of the chunk the adapter may copy for the application's functions: those within
+    /// the size limit, or 0 once the byte budget is too small for a copy.
     pub fn record_response_body(&mut self, chunk: &[u8]) -> usize {
         let before = self.response.body.passed();
         let limit = self.policy.response_max_body_size;
@@ -93,7 +94,7 @@ impl Exchange {
         self.response.body.append(chunk, limit, &mut self.reservation);
     }
 
-    /// Records that the response body was recorded without its `Content-Encoding`.
+    /// Records that the recorded response body is already decoded: its `Content-Encoding` was removed.
     pub fn set_response_decoded(&mut self) {
         self.response.body_source = BodySource::Decoded;
     }
@@ -104,7 +105,7 @@ impl Exchange {
         self.response.body.mark_incomplete();
     }
 
-    /// Returns the status of the event.
+    /// Returns the status of the event: 500 if the application raised an exception.
     pub(crate) fn status(&self) -> Option<u16> {
         if self.response.failed { Some(500) } else { self.response.status }
     }
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn failure_replaces_the_status_and_headers_of_which_nothing_was_sent() {
+    fn failure_replaces_the_status_and_removes_headers_that_were_not_sent() {
         let mut exchange = exchange(Policy::default());
         exchange.set_status(200);
         exchange.add_response_header("X-Name", "1");

@@ -1,16 +1,18 @@
 //! Removes keys from JSON bodies.
 //!
-//! The document is rewritten as text in one pass and never parsed into a tree. What stays is the same byte for byte.
+//! Rewrites the document as text in one pass, without parsing it into a tree. The remaining text is unchanged
+//! byte for byte.
 
 use std::borrow::Cow;
 
 use moesif_wire::Body;
+use moesif_wire::text::json_string_length;
 use serde_json::value::RawValue;
 
 /// Keys to remove from JSON documents.
 ///
-/// An entry is a key at any depth (`password`) and also a path of keys from the root (`user.card.number`). A path goes
-/// through arrays. Keys are case-sensitive and are compared after JSON escapes are decoded.
+/// An entry is a key at any depth (`password`) and also a path of keys from the root (`user.card.number`). A
+/// path goes through arrays. Keys are case-sensitive and are compared after JSON escapes are decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyMask {
     entries: Vec<String>,
@@ -23,13 +25,14 @@ impl BodyMask {
         Self { entries: entries.into_iter().filter(|entry| !entry.is_empty()).collect() }
     }
 
-    /// Returns whether nothing is masked.
+    /// Returns whether the mask has no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Returns the document without masked members. `None` if it is nested too deeply or a key cannot be decoded.
+    /// Returns the document without masked members. `None` if it is nested too deeply or a key cannot be
+    /// decoded.
     #[must_use]
     pub fn apply<'a>(&self, document: &'a RawValue) -> Option<Cow<'a, RawValue>> {
         if self.is_empty() {
@@ -64,8 +67,8 @@ impl BodyMask {
     }
 }
 
-/// Maximum depth of a document. Each level takes stack, and a thread of the application may have little. Deeper bodies
-/// are sent as base64 anyway.
+/// Maximum depth of a document. Each level uses stack, and a thread of the application may have little.
+/// Deeper bodies are sent as base64 anyway.
 const MAX_DEPTH: usize = 100;
 
 /// Copies a valid JSON text without masked members.
@@ -130,7 +133,7 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// Removes the comma before the first member that stays.
+    /// Removes the comma before the first member that is kept.
     fn drop_comma(&mut self, member: usize) {
         if let Some(comma) = self
             .out
@@ -171,12 +174,7 @@ impl<'a> Rewriter<'a> {
     /// Takes a string with its quotes, a number, `true`, `false` or `null`.
     fn take_scalar(&mut self) -> Option<&'a str> {
         let length = if self.rest.starts_with('"') {
-            let mut escaped = false;
-            self.rest.bytes().skip(1).position(|byte| {
-                let ends = byte == b'"' && !escaped;
-                escaped = byte == b'\\' && !escaped;
-                ends
-            })? + 2
+            json_string_length(self.rest)?
         } else {
             self.rest.find([',', '}', ']', ' ', '\t', '\n', '\r']).unwrap_or(self.rest.len())
         };
@@ -232,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn document_that_cannot_be_read_is_refused() {
+    fn document_with_an_invalid_key_or_too_much_depth_is_refused() {
         let document: &RawValue = serde_json::from_str(r#"{"\ud800":1,"a":2}"#).unwrap();
         assert!(BodyMask::new(vec!["a".to_owned()]).apply(document).is_none());
         let deep = "[".repeat(2000) + &"]".repeat(2000);

@@ -1,4 +1,4 @@
-//! Writes the URI of a request so that it is always valid (PEP 3333, RFC 3986).
+//! Writes the URI of a call. The result is always a valid URI (PEP 3333, RFC 3986).
 
 mod parts;
 
@@ -29,7 +29,8 @@ pub struct UriParts<'a> {
 }
 
 impl UriParts<'_> {
-    /// Appends the URI. Percent-encodes what a URI may not contain. Escapes in host and query stay as they are.
+    /// Appends the URI. Percent-encodes characters that a URI must not contain. Keeps escapes in host and
+    /// query.
     pub(crate) fn write(&self, out: &mut String) {
         let scheme_is_valid = self.scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && self.scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
@@ -69,8 +70,8 @@ impl UriParts<'_> {
     }
 }
 
-/// Appends the URL of an outgoing call. Removes user, password and fragment, which are not sent as part of the URL.
-/// Percent-encodes what a URI may not contain.
+/// Appends the URL of an outgoing call. Removes user, password and fragment, which are not sent as part of
+/// the URL. Percent-encodes characters that a URI must not contain.
 pub(crate) fn push_url(out: &mut String, url: &str) {
     let url = url.split('#').next().unwrap_or_default();
     let Some((scheme, rest)) = url.split_once("://") else {

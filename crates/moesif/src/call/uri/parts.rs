@@ -1,4 +1,4 @@
-//! Reads parts of a URI: host, path, and whether it lies below another one.
+//! Reads host and path of a URI, and compares a URI with a base.
 
 /// Returns the path of a URI without its query. `/` if it has none.
 pub(crate) fn route(uri: &str) -> &str {
@@ -16,7 +16,7 @@ pub(crate) fn host(url: &str) -> &str {
     }
 }
 
-/// Returns whether a URL equals `base` or lies below it. `false` if either has no scheme.
+/// Returns whether a URL equals `base` or is below it. `false` if either has no scheme.
 pub(crate) fn is_under(base: &str, url: &str) -> bool {
     let parts = |url: &str| {
         let (scheme, rest) = url.split_once("://")?;
@@ -38,7 +38,7 @@ pub(crate) fn is_under(base: &str, url: &str) -> bool {
         })
 }
 
-/// Splits what follows the scheme into host with port, and the rest. Removes a user and password.
+/// Splits the text after `://` into host with port, and the rest. Removes user and password.
 pub(super) fn host_and_path(after_scheme: &str) -> (&str, &str) {
     let end = after_scheme.find(['/', '?', '#']).unwrap_or(after_scheme.len());
     let (authority, path) = after_scheme.split_at_checked(end).unwrap_or((after_scheme, ""));

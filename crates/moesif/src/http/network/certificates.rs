@@ -1,4 +1,4 @@
-//! The certificate authorities that are trusted instead of the built-in ones.
+//! Certificate authorities from a file, which replace the built-in ones.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use ureq::tls::{Certificate, PemItem, parse_pem};
 
 use super::value_of;
 
-/// Environment variables that name a PEM file. The first one that is set counts.
+/// Environment variables with the path of a PEM file. The first one that is set is used.
 pub(super) const VARIABLES: [&str; 3] = ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"];
 
 /// A PEM file and the certificates in it.
@@ -16,7 +16,7 @@ pub(super) struct CertificateFile {
     pub(super) certificates: Vec<Certificate<'static>>,
 }
 
-/// Reads the file that the environment names. A file that cannot be used is ignored with a warning.
+/// Reads the file that the environment names. Ignores a file that cannot be used and adds a warning.
 pub(super) fn read(variables: &[(&str, &str)], warnings: &mut Vec<String>) -> Option<CertificateFile> {
     let (variable, path) = VARIABLES.iter().find_map(|name| Some((name, value_of(variables, name)?)))?;
     match parse(path) {

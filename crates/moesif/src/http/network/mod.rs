@@ -1,7 +1,7 @@
 //! Proxies and certificate authorities, from environment variables.
 //!
-//! In: the variables, as the adapter has read them. Out: [`NetworkSettings`]. The variables mean what they mean to the
-//! Python package `requests`, because the replaced packages use it.
+//! In: the variables that the adapter has read. Out: [`NetworkSettings`]. The variables have the same meaning
+//! as in the Python package `requests`, which the replaced packages use.
 
 mod certificates;
 mod proxy;
@@ -18,9 +18,9 @@ use ureq::tls::Certificate;
 #[derive(Clone, Default)]
 pub struct NetworkSettings {
     pub(super) proxy: Option<Proxy>,
-    /// Trusted authorities. `None` stands for the built-in ones.
+    /// Trusted authorities. `None` means the built-in ones.
     pub(super) certificate_authorities: Option<Arc<Vec<Certificate<'static>>>>,
-    /// The file they were read from.
+    /// The file that the authorities were read from.
     certificate_file: Option<PathBuf>,
 }
 
@@ -42,8 +42,8 @@ impl fmt::Debug for NetworkSettings {
 impl NetworkSettings {
     /// Reads the settings for `base_uri`, which comes from [`super::parse_base_uri`].
     ///
-    /// Reads the file of certificate authorities if one is named and the URI is `https`. A variable that cannot be used is
-    /// ignored, with a sentence in `warnings`.
+    /// If the URI is `https` and a variable names a file of certificate authorities, reads the file. Ignores
+    /// a variable that cannot be used and adds a sentence to `warnings`.
     #[must_use]
     pub fn from_environment(base_uri: &str, variables: &[(&str, &str)], warnings: &mut Vec<String>) -> Self {
         let Ok(uri) = base_uri.parse::<Uri>() else {

@@ -1,5 +1,5 @@
-//! The proxy on the way to a collector: `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in capitals or small
-//! letters.
+//! The proxy for a collector, from `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`, in upper or lower
+//! case.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,7 @@ use ureq::{Proxy, ProxyProtocol};
 
 use super::value_of;
 
-/// Environment variables that are read, in any case.
+/// Environment variables that are read, in upper or lower case.
 pub(super) const VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 
 struct Variable<'a> {
@@ -16,7 +16,7 @@ struct Variable<'a> {
     value: &'a str,
 }
 
-/// Returns the proxy for a URI. An address that is not an HTTP proxy is ignored with a warning.
+/// Returns the proxy for a URI. Ignores an address that is not an HTTP proxy and adds a warning.
 pub(super) fn find(uri: &Uri, variables: &[(&str, &str)], warnings: &mut Vec<String>) -> Option<Proxy> {
     let scheme = uri.scheme_str().unwrap_or_default();
     let variable = proxy_variable(variables, scheme).or_else(|| proxy_variable(variables, "all"))?;
@@ -26,7 +26,7 @@ pub(super) fn find(uri: &Uri, variables: &[(&str, &str)], warnings: &mut Vec<Str
     match Proxy::new(variable.value) {
         Ok(proxy) if matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) => Some(proxy),
         _ => {
-            // The address itself may contain a password.
+            // The warning leaves out the address, which may contain a password.
             warnings.push(format!(
                 "{} is not the address of an HTTP proxy, such as http://proxy:3128: it is not used",
                 variable.name
@@ -36,11 +36,11 @@ pub(super) fn find(uri: &Uri, variables: &[(&str, &str)], warnings: &mut Vec<Str
     }
 }
 
-/// Returns the variable `<kind>_proxy`. The name in small letters wins over the one in capitals.
+/// Returns the variable `<kind>_proxy`. The name in lower case has precedence over the name in upper case.
 fn proxy_variable<'a>(variables: &[(&str, &'a str)], kind: &str) -> Option<Variable<'a>> {
-    let small = format!("{kind}_proxy");
-    let capital = small.to_ascii_uppercase();
-    [small, capital].into_iter().find_map(|name| {
+    let lower = format!("{kind}_proxy");
+    let upper = lower.to_ascii_uppercase();
+    [lower, upper].into_iter().find_map(|name| {
         let value = value_of(variables, &name)?;
         Some(Variable { name, value })
     })

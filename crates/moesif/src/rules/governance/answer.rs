@@ -1,15 +1,15 @@
-//! Answer of a rule: the headers it sets and, if it blocks, status and body.
+//! Answer of a rule: headers, and status and body if the rule blocks.
 
 use moesif_wire::Rule;
 use serde_json::value::RawValue;
 
 use super::template::{Template, Values};
 
-/// Status of an answer if its rule has none from 200 to 599.
+/// Status of an answer if its rule has no status from 200 to 599.
 const DEFAULT_STATUS: u16 = 429;
 
-/// Headers that frame a message or belong to one connection. Only the server may set them, and most servers answer 500
-/// if an application does.
+/// Headers that frame a message or belong to one connection. Only the server may set them. Most servers
+/// answer 500 if an application sets them.
 const SERVER_HEADERS: [&str; 12] = [
     "connection",
     "content-length",
@@ -56,9 +56,10 @@ pub struct Block {
     pub rule: String,
     /// Status code, from 200 to 599.
     pub status: u16,
-    /// All headers in order. Names are unique. `Content-Type` and `Content-Length` describe the body, if there is one.
+    /// All headers in order. Names are unique. `Content-Type` and `Content-Length` describe the body, if
+    /// there is one.
     pub headers: Vec<(String, String)>,
-    /// A JSON document, or empty if the answer to this call has no body.
+    /// A JSON document. Empty for HEAD requests and for statuses that allow no body.
     pub body: String,
 }
 
@@ -83,7 +84,7 @@ impl Answer {
         Self { headers, body }
     }
 
-    /// Merges the headers into those of earlier rules. Replaces a header of the same name, in any case.
+    /// Merges the headers into those of earlier rules. Replaces a header of the same name, ignoring case.
     pub(super) fn merge_headers(&self, values: Option<&Values>, merged: &mut Vec<Header>) {
         for HeaderTemplate { name, value } in &self.headers {
             if let Some(value) = header_value(&value.render(values)) {
@@ -95,7 +96,8 @@ impl Answer {
 }
 
 impl BodyTemplate {
-    /// Returns the answer to a call, with the headers of all rules that apply. Adds those that describe the body.
+    /// Returns the answer to a call. `headers` are those of all rules that apply; `Content-Type` and
+    /// `Content-Length` are added.
     pub(super) fn answer(
         &self,
         rule: &str,
@@ -133,7 +135,8 @@ fn is_settable(name: &str) -> bool {
         && !SERVER_HEADERS.iter().any(|reserved| reserved.eq_ignore_ascii_case(name))
 }
 
-/// Returns a text as the value of a header. `None` if it contains a control character, which could end the header.
+/// Returns a text as the value of a header. `None` if it contains a control character, which could end the
+/// header.
 fn header_value(text: &str) -> Option<String> {
     let text = text.trim();
     (!text.chars().any(|character| character.is_ascii_control())).then(|| text.to_owned())

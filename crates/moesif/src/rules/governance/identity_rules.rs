@@ -12,11 +12,11 @@ use crate::rules::call_view::CallView;
 #[derive(Debug, Default)]
 pub(super) struct IdentityRules {
     rules: Vec<CompiledRule>,
-    /// The cohorts that an id is in.
+    /// Memberships in cohorts, by user or company id.
     memberships: HashMap<String, Vec<Membership>>,
-    /// Ids whose cohorts could not all be read.
+    /// Ids with cohorts that could not be read.
     incomplete: HashSet<String>,
-    /// The cohorts of no id could be read.
+    /// No cohort could be read.
     is_unreadable: bool,
 }
 
@@ -29,7 +29,8 @@ struct Membership {
 }
 
 impl IdentityRules {
-    /// Connects rules and cohorts. Leaves out memberships in cohorts of unknown rules: the rule may be turned off or not loaded yet.
+    /// Connects rules and cohorts. Leaves out memberships for unknown rules, which may be turned off or not
+    /// loaded yet.
     pub(super) fn new(rules: Vec<CompiledRule>, cohorts: &moesif_wire::Cohorts) -> Self {
         let index: HashMap<&str, usize> =
             rules.iter().enumerate().map(|(index, rule)| (&*rule.id, index)).collect();
@@ -62,7 +63,7 @@ impl IdentityRules {
             Some(id) => {
                 let memberships = self.memberships.get(id).map_or(&[][..], |memberships| memberships);
                 self.apply_matching(memberships, call, applied);
-                // If cohorts are missing, the id may be in the cohort of a `not_matching` rule.
+                // If some cohorts could not be read, this id may be in the cohort of a `not_matching` rule.
                 if !self.is_unreadable && !self.incomplete.contains(id) {
                     self.apply_not_matching(memberships, call, applied);
                 }
@@ -70,6 +71,7 @@ impl IdentityRules {
         }
     }
 
+    /// Adds the rules that apply to calls without an id.
     fn apply_unidentified<'a>(&'a self, call: &CallView<'_>, applied: &mut Vec<AppliedRule<'a>>) {
         let rules = self.rules.iter().filter(|rule| rule.applied_to_unidentified && rule.matches(call));
         applied.extend(rules.map(|rule| AppliedRule { rule, values: None }));

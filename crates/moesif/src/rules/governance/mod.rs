@@ -1,11 +1,19 @@
-//! Governance rules: some block a call and answer it, some add headers to the response.
+//! Governance rules: decides which rules apply to a call. A rule blocks the call and answers it, or adds
+//! headers to the response.
 //!
-//! In: the collector's rules, and the cohorts of users and companies. They are compiled once, on the thread that fetched
-//! them. Then each call, before the application sees it. Out: a [`Decision`]. Compiled rules never change and keep
-//! nothing of a call, so values of one user cannot reach another (`docs/guarantees.md`, I-31).
+//! In: the rules and the cohorts of users and companies, compiled once on the thread that fetches them; then
+//! each call, before the application sees it. Out: a [`Decision`]. Compiled rules do not change and store
+//! nothing about a call, so values of one user cannot reach another (`docs/guarantees.md`, I-31).
 //!
-//! A rule or condition that cannot be used applies to no call. `docs/wire-contract.md` says which rule wins if several
-//! apply.
+//! A rule or condition that cannot be used applies to no call. `docs/wire-contract.md` says which rule wins
+//! if several apply.
+//!
+//! | Module | Does |
+//! |---|---|
+//! | `rule` | matches the conditions of one rule |
+//! | `identity_rules` | matches users and companies with cohorts |
+//! | `answer` | builds headers, status and body |
+//! | `template` | replaces merge tags |
 
 mod answer;
 mod identity_rules;
@@ -26,7 +34,7 @@ use rule::{AppliedRule, CompiledRule};
 /// The rules in force. The default is none.
 #[derive(Debug, Default)]
 pub struct Governance {
-    /// Rules that apply to calls whoever makes them.
+    /// Rules that depend on neither user nor company.
     call_rules: Vec<CompiledRule>,
     company_rules: IdentityRules,
     user_rules: IdentityRules,
@@ -37,15 +45,16 @@ pub struct Governance {
 /// What the rules decide about a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The application answers. Each header replaces the application's header of the same name; a `Set-Cookie` is added.
-    /// Names are unique in any case. No value can end its header.
+    /// The application answers, and these headers are added to its response. A header replaces the
+    /// application's header of the same name, except `Set-Cookie`, which is added. Names are unique, ignoring
+    /// case. Values contain no control characters.
     Pass(Vec<(String, String)>),
     /// A rule answers, and the application is not called.
     Block(Block),
 }
 
 impl Governance {
-    /// Compiles rules. Adds the parts that cannot be used to `problems`.
+    /// Compiles rules. Adds a message to `problems` for each part that cannot be used.
     pub(super) fn new(rules: &[Rule], config: &Config, problems: &mut Vec<String>) -> Self {
         let mut of_kind = |kind| -> Vec<CompiledRule> {
             let rules = rules.iter().filter(|rule| rule.kind == kind);
@@ -85,13 +94,13 @@ impl Governance {
 
     /// Decides about a call by its request and by the ids known so far.
     ///
-    /// If the application gave no user id, the one in the request headers is used, as for the event. If identifying the user
-    /// failed ([`Exchange::set_user_identification_failed`]), rules about users are skipped, whatever the headers say. The
-    /// same holds for companies.
+    /// If the application gave no user id, uses the one in the request headers, as the event does. Skips
+    /// rules about users if identifying the user failed ([`Exchange::set_user_identification_failed`]), and
+    /// rules about companies if identifying the company failed.
     #[must_use]
     pub fn decide(&self, exchange: &Exchange) -> Decision {
         let call = CallView::new(exchange).with_body_keys(&self.body_keys);
-        // Later rules win: rules about calls come first, then those about companies, then those about users.
+        // Later rules win. The order is: rules about calls, about companies, about users.
         let call_rules = self.call_rules.iter().filter(|rule| rule.matches(&call));
         let mut applied: Vec<_> = call_rules.map(|rule| AppliedRule { rule, values: None }).collect();
         if self.needs_company_id() && !exchange.company_identification_failed() {

@@ -27,13 +27,13 @@ pub(super) struct AppliedRule<'a> {
 #[derive(Debug)]
 enum CallFilter {
     All,
-    /// Calls that meet one of these alternatives. If the list is empty, because no alternative could be used, the rule
-    /// applies to no call.
+    /// Calls that meet one of these alternatives. If the list is empty, because no alternative could be used,
+    /// the rule applies to no call.
     AnyOf(Vec<AllOf>),
 }
 
 impl CompiledRule {
-    /// Compiles a rule. Adds the parts that cannot be used to `problems`.
+    /// Compiles a rule. Adds a message to `problems` for each part that cannot be used.
     pub(super) fn new(rule: &Rule, problems: &mut Vec<String>) -> Self {
         let name = format!("rule {}", rule.id);
         let mut report = |problem: String| problems.push(format!("{name}: {problem}"));
@@ -65,7 +65,7 @@ impl CompiledRule {
 }
 
 impl CallFilter {
-    /// Compiles alternatives. Leaves out one with a condition that cannot be used.
+    /// Compiles alternatives. Leaves out and reports those with a condition that cannot be used.
     fn new(rule: &str, alternatives: &[RegexConfig], report: &mut impl FnMut(String)) -> Self {
         if alternatives.is_empty() {
             return Self::All;

@@ -1,11 +1,12 @@
 //! Texts with merge tags: `{{name}}` and `{{name|default}}`.
 //!
-//! Braces are a tag only if the rule declares a variable of that name. Otherwise they are text. Tags are found once, when
-//! the rule is compiled. Values are then inserted between the pieces, and are not parsed again: a value cannot add tags,
-//! quotes or JSON members.
+//! Braces are a tag only if the rule declares a variable of that name. Otherwise they are text. Tags are
+//! found once, when the rule is compiled. Values are escaped, inserted between the pieces and not parsed
+//! again. So a value cannot add tags, quotes or JSON members.
 
 use std::collections::HashMap;
 
+use moesif_wire::text::json_string_length;
 use serde_json::value::RawValue;
 
 /// Replaces a tag that has neither a value nor a default.
@@ -36,6 +37,7 @@ enum Syntax {
 }
 
 impl Syntax {
+    /// Appends a text, escaped for this syntax.
     fn push(self, out: &mut String, text: &str) {
         match self {
             Self::Plain => out.push_str(text),
@@ -55,8 +57,8 @@ impl Template {
         Self { pieces: pieces(text, variables, syntax), syntax }
     }
 
-    /// Compiles a JSON document. Its strings may contain tags at any depth. Keys, numbers, order and white space stay
-    /// unchanged.
+    /// Compiles a JSON document. Its strings may contain tags at any depth. Keys, numbers, order and white
+    /// space stay unchanged.
     pub(super) fn json(document: &RawValue, variables: &[String]) -> Self {
         let syntax = Syntax::Json;
         let mut template = Self { pieces: Vec::new(), syntax };
@@ -73,7 +75,7 @@ impl Template {
                 template.pieces.extend(pieces);
                 template.push_text("\"");
             } else {
-                // Stays as it was written, because a character can be escaped in several ways.
+                // Keeps the original text, because a character can be escaped in several ways.
                 template.push_text(string);
             }
             rest = after;
@@ -139,17 +141,12 @@ fn next_tag(text: &str) -> Option<(&str, &str, &str)> {
     }
 }
 
-/// Finds the first string of a JSON text. Returns the text before it, the string with its quotes, and the text after it.
+/// Finds the first string of a JSON text. Returns the text before it, the string with its quotes, and the
+/// text after it.
 fn next_string(json: &str) -> Option<(&str, &str, &str)> {
     let start = json.find('"')?;
     let (before, from_quote) = json.split_at_checked(start)?;
-    let mut is_escaped = false;
-    let length = from_quote.bytes().skip(1).position(|byte| {
-        let ends = byte == b'"' && !is_escaped;
-        is_escaped = byte == b'\\' && !is_escaped;
-        ends
-    })?;
-    let (string, after) = from_quote.split_at_checked(length + 2)?;
+    let (string, after) = from_quote.split_at_checked(json_string_length(from_quote)?)?;
     Some((before, string, after))
 }
 

@@ -1,4 +1,4 @@
-//! Thread that fetches remote configuration and puts it into force.
+//! The thread that fetches the remote configuration and applies it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::http::{Endpoint, HttpTransport, NameResolver, Reply};
 use crate::rules::governance::Governance;
 use crate::rules::sampling::Sampling;
 
-/// Fetches the documents of one collector and puts them into force.
+/// Fetches the documents of one collector and applies them.
 pub(super) struct Loader {
     state: Arc<RemoteState>,
     endpoint: Endpoint,
@@ -22,7 +22,7 @@ pub(super) struct Loader {
     reporter: Reporter,
     config: Loaded<Config>,
     rules: Loaded<Vec<Rule>>,
-    /// A document was loaded that is not fully in force.
+    /// A document was loaded but is not fully applied.
     is_outdated: bool,
 }
 
@@ -52,7 +52,7 @@ impl Loader {
         }
     }
 
-    /// Loads whenever the schedule says so. Never returns.
+    /// Fetches the documents according to the schedule. Never returns.
     pub(super) fn run(mut self) {
         let transport = HttpTransport::new(&self.endpoint, &self.names);
         loop {
@@ -66,13 +66,13 @@ impl Loader {
         }
     }
 
-    /// Fetches both documents and puts into force what is new. Returns whether both could be loaded.
+    /// Fetches both documents and applies those that are new. Returns whether both could be loaded.
     fn refresh(&mut self, transport: &HttpTransport) -> bool {
         let config = self
             .fetch(transport, Document::Config)
             .and_then(|reply| self.config.read(reply, Config::parse, "a JSON object"));
         let rules = match &config {
-            // A collector that does not answer is not asked for the second document.
+            // If the collector does not answer, the second request would only wait again.
             Err(LoadError::Transport(_)) => Ok(None),
             _ => self
                 .fetch(transport, Document::Rules)
@@ -97,10 +97,11 @@ impl Loader {
         failure.is_none()
     }
 
-    /// Puts the documents into force. Adds the parts of a new document that cannot be used to `problems`.
+    /// Applies the documents. Adds a message to `problems` for each part of a new document that cannot be
+    /// used.
     ///
-    /// Without `has_rules` the earlier rules stay. The configuration defines the cohorts of the rules, and rules that do not
-    /// fit their cohorts could block callers that they should spare.
+    /// If `has_rules` is false, the earlier rules stay in force. The configuration defines the cohorts of the
+    /// rules. Rules with the cohorts of another version could block the wrong callers.
     fn apply(&mut self, is_config_new: bool, has_rules: bool, problems: &mut Vec<String>) {
         let mut rate_problems = Vec::new();
         let sampling = Sampling::new(&self.config.document, &mut rate_problems);
@@ -133,8 +134,8 @@ impl Loader {
 }
 
 impl<T> Loaded<T> {
-    /// Takes over a document if it differs from the earlier one. Returns its invalid fields, or `None` if nothing
-    /// has changed.
+    /// Parses and stores a document if it differs from the earlier one. Returns its invalid fields, or `None`
+    /// if nothing has changed.
     fn read(
         &mut self,
         reply: Reply,

@@ -1,10 +1,18 @@
 //! Keeps sampling rates and governance rules current.
 //!
-//! In: `GET /v1/config` and `GET /v1/rules`, fetched by a thread of the pipeline, and the versions that answers to batches
-//! show. Out: a [`Remote`], which is replaced as a whole and which readers load without waiting.
+//! In: `GET /v1/config` and `GET /v1/rules`, fetched by a thread of the pipeline, and the versions in the
+//! answers to batches. Out: a [`Remote`], which is replaced as a whole and which readers load without
+//! waiting.
 //!
-//! If a fetch fails or a document cannot be read, the earlier one stays in force. Rules depend on both documents, so they
-//! stay if either one fails.
+//! | Module | Does |
+//! |---|---|
+//! | `loader` | fetches the documents and applies them |
+//! | `schedule` | decides when to fetch |
+//! | `state` | holds the rates and rules in force |
+//! | `report` | logs |
+//!
+//! If a fetch fails or a document cannot be read, the earlier document stays in force. Rules depend on both
+//! documents, so the earlier rules stay in force if either one fails.
 
 mod loader;
 mod report;

@@ -66,7 +66,7 @@ impl Reporter {
                     Document::Rules => "rules",
                 };
                 let message = format!(
-                    "cannot load remote configuration from {base}{path}: {error}; {unchanged} stay as they are"
+                    "cannot load remote configuration from {base}{path}: {error}; {unchanged} do not change"
                 );
                 (Severity::Warning, message)
             }
@@ -78,7 +78,7 @@ impl Reporter {
         self.diagnostics.report(severity, message);
     }
 
-    /// Logs under `DEBUG` what was put into force. `rules` is `None` if the earlier ones stay.
+    /// Logs under `DEBUG` that a configuration is in force. `rules` is `None` if the earlier rules stay.
     pub(super) fn in_force(&self, rules: Option<usize>) {
         self.diagnostics.debug(|| {
             let rules =

@@ -1,18 +1,19 @@
-//! Schedule of the fetches: at the start, every minute, and when an answer of the collector shows another version.
+//! Schedule of the fetches: at the start, every minute, and when an answer of the collector names another
+//! version.
 //!
-//! Has no clock: the current time is an argument.
+//! Uses no clock: the current time is an argument.
 
 use std::time::{Duration, Instant};
 
 use super::Document;
 use crate::http::Tags;
 
-/// Time between fetches if no answer shows another version.
+/// Time between fetches if no answer names another version.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Minimum time between fetches if an answer shows a version that is not among the last two.
+/// Minimum time between fetches if an answer names a version that is not among the last two.
 const MIN_INTERVAL: Duration = Duration::from_secs(1);
-/// Minimum time between fetches if an answer shows the version before the last. The operator may have gone back to it, or
-/// another collector at the same address may still have it.
+/// Minimum time between fetches if an answer names the version before the last. The operator may have
+/// restored it, or another collector at the same address may still have it.
 const EARLIER_VERSION_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Decides when the documents are fetched.
@@ -28,17 +29,17 @@ pub(super) struct Schedule {
 
 /// Versions of a document.
 ///
-/// Two collectors at one address may differ for a while. That must not cause a fetch for each answer, so only a version
-/// that is not among the last two is urgent.
+/// Two collectors at one address may differ for a while. That must not cause a fetch for each answer, so only
+/// a version that is not among the last two is urgent.
 #[derive(Debug, Default)]
 struct Versions {
-    /// The last two versions that answers have shown, the newer one first.
+    /// The last two versions that answers have named, the newer one first.
     seen: [Option<String>; 2],
     loaded: Option<String>,
     wanted: Option<Wanted>,
 }
 
-/// A version to fetch: an answer has shown it, and it is not loaded.
+/// A version to fetch: an answer has named it, and it is not loaded.
 #[derive(Debug)]
 struct Wanted {
     tag: String,
@@ -47,7 +48,7 @@ struct Wanted {
 }
 
 impl Versions {
-    /// Takes note of the version in an answer. Returns whether a fetch is now due earlier.
+    /// Records the version in an answer. Returns whether a fetch is now due earlier.
     fn observe(&mut self, tag: Option<&String>) -> bool {
         let Some(tag) = tag else {
             return false;
@@ -63,7 +64,7 @@ impl Versions {
         is_due_earlier
     }
 
-    /// Takes note of the version that was fetched. An answer without a version counts as the one seen last.
+    /// Records the version that was fetched. If the answer names no version, assumes the one seen last.
     fn load(&mut self, tag: Option<&String>) {
         if let Some(tag) = tag {
             self.see(tag);
@@ -74,7 +75,7 @@ impl Versions {
         }
     }
 
-    /// Adds a version to the last two. Returns whether it is new.
+    /// Adds a version to the last two. Returns whether it was not among them.
     fn see(&mut self, tag: &String) -> bool {
         let [last, before] = &mut self.seen;
         if last.as_ref() == Some(tag) {
@@ -85,21 +86,21 @@ impl Versions {
         is_new
     }
 
-    /// Returns the time between fetches that the version to fetch allows.
+    /// Returns the minimum time between fetches. `None` if there is no version to fetch.
     fn interval(&self) -> Option<Duration> {
         self.wanted.as_ref().map(|wanted| if wanted.is_new { MIN_INTERVAL } else { EARLIER_VERSION_INTERVAL })
     }
 }
 
 impl Schedule {
-    /// Takes note of the versions in an answer. Returns whether a fetch is now due earlier.
+    /// Records the versions in an answer. Returns whether a fetch is now due earlier.
     pub(super) fn observe(&mut self, tags: &Tags) -> bool {
         let config_is_due = self.config.observe(tags.config.as_ref());
         let rules_are_due = self.rules.observe(tags.rules.as_ref());
         config_is_due || rules_are_due
     }
 
-    /// Returns how long to wait for the next fetch.
+    /// Returns the time until the next fetch is due.
     pub(super) fn wait(&self, now: Instant) -> Duration {
         let Some(fetched) = self.fetched else {
             return Duration::ZERO;
@@ -115,13 +116,13 @@ impl Schedule {
         (fetched + interval).saturating_duration_since(now)
     }
 
-    /// Begins a fetch. Versions that answers show from now on may be newer than the fetched one.
+    /// Begins a fetch. Forgets the versions to fetch, because answers from now on may name newer ones.
     pub(super) fn begin(&mut self) {
         self.config.wanted = None;
         self.rules.wanted = None;
     }
 
-    /// Takes note of a fetched document and of its version, if it has one.
+    /// Records that a document was fetched, with the version that the answer named.
     pub(super) fn loaded(&mut self, document: Document, tag: Option<&String>) {
         match document {
             Document::Config => self.config.load(tag),

@@ -1,4 +1,4 @@
-//! State shared by the thread that loads remote configuration and those that read it.
+//! State shared by the thread that loads the remote configuration and the threads that use it.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -17,7 +17,7 @@ pub struct Remote {
     pub(super) governance: Arc<Governance>,
 }
 
-/// The rates and rules in force, and when they are fetched again. One for each pipeline.
+/// The rates and rules in force, and the schedule of the fetches. One for each pipeline.
 pub(crate) struct RemoteState {
     current: ArcSwap<Remote>,
     schedule: Mutex<Schedule>,
@@ -31,7 +31,7 @@ impl Default for RemoteState {
 }
 
 impl RemoteState {
-    /// Returns what is in force. Never waits.
+    /// Returns the rates and rules in force. Never waits.
     pub(crate) fn current(&self) -> Arc<Remote> {
         self.current.load_full()
     }
@@ -42,7 +42,7 @@ impl RemoteState {
         (!current.governance.is_empty()).then(|| Arc::clone(&current.governance))
     }
 
-    /// Wakes the loading thread if an answer to events shows versions that must be fetched.
+    /// Wakes the loading thread if an answer to a batch names a version that must be fetched earlier.
     pub(crate) fn observe(&self, tags: &Tags) {
         if self.schedule().observe(tags) {
             self.wake.notify_one();

@@ -1,4 +1,5 @@
-//! Documents on which at least one of the official SDKs fails: it raises an error, misses a rule or applies too many.
+//! Documents that at least one official SDK handles wrongly: it raises an error, misses a rule or applies too
+//! many rules.
 
 use serde_json::json;
 

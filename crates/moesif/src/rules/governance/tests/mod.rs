@@ -78,7 +78,7 @@ fn rule(id: &str, kind: &str, mut more: Value) -> Value {
     rule
 }
 
-/// Returns a rule that blocks calls whose field contains a pattern.
+/// Returns a rule that blocks a call if the field contains the pattern.
 fn on(path: &str, pattern: impl Into<Value>) -> Value {
     rule("r", "regex", json!({"regex_config": [conditions(&[(path, pattern.into())])]}))
 }
