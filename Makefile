@@ -57,7 +57,7 @@ target/release/xtask: $(RUST_SOURCES)
 
 build: $(VENV)/.built target/release/moesif-collector ## Build the packages into .venv and the collector into target/release
 
-demo: build ## Run collector, example and real calls, and compare (ONESHOT=1 ends at once)
+demo: build ## Start a collector and an example, make calls, and compare (ONESHOT=1 ends then)
 	@$(BIN)/python examples/demo.py $(if $(ONESHOT),--oneshot)
 
 test: test-rust test-python test-django ## Run every test
@@ -99,5 +99,5 @@ bench: build $(VENV)/.servers $(UPSTREAM)/.installed ## Measure against moesifws
 instructions: build ## Count the instructions a call costs its thread (valgrind; AGAINST=/other/bin/python compares)
 	$(BIN)/python -m benches.instructions $(if $(AGAINST),--against $(AGAINST))
 
-clean: ## Remove everything that the commands above have made
+clean: ## Remove everything that these commands have made
 	rm -rf $(VENV) $(UPSTREAM) .venvs dist target crates/python-re/fuzz/target

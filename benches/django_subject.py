@@ -1,7 +1,7 @@
 """Runs one subject of a benchmark in its own interpreter: a Django view, bare or behind a middleware.
 
-Prints what benches/subject.py prints for the same workload. The rate counts events from the first call to the end of a
-flush. Upstream has no flush, so there it counts what was delivered within a few seconds.
+Its output has the form of that of benches/subject.py. The rate counts events from the first call to the end of a
+flush. Upstream has no flush. There, the rate counts the events of the first seconds.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from django.http import HttpRequest, HttpResponse
 
-# Upstream sends a batch of 25 every two seconds.
-SECONDS = 8.0
+# How long to wait for upstream. It sends a batch of 25 every two seconds.
+UPSTREAM_SECONDS = 8.0
 
 
 def prepare(sink: str) -> Callable[[HttpRequest], HttpResponse]:
-    """Set Django up; return the view."""
+    """Sets Django up, and returns the view."""
     from django.conf import settings  # noqa: PLC0415 - before django.setup
 
     settings.configure(
@@ -46,7 +46,7 @@ def prepare(sink: str) -> Callable[[HttpRequest], HttpResponse]:
 
 
 def drive(app: Callable[[Any], Any], calls: int) -> list[int]:
-    """Make calls, read and close each response. Return the nanoseconds of each call."""
+    """Calls the view, reads and closes each response. Returns the nanoseconds of each call."""
     from django.core.handlers.wsgi import WSGIRequest  # noqa: PLC0415 - once Django is set up
 
     clock = time.perf_counter_ns
@@ -63,11 +63,11 @@ def drive(app: Callable[[Any], Any], calls: int) -> list[int]:
 
 
 def settle() -> None:
-    """Wait until everything is delivered, or a fixed time for upstream."""
+    """Waits until everything is delivered. Upstream has no flush: there it waits for a fixed time."""
     try:
         from moesif import flush  # noqa: PLC0415 - upstream does not have it
     except ImportError:
-        time.sleep(SECONDS)
+        time.sleep(UPSTREAM_SECONDS)
     else:
         assert flush(60)
 

@@ -22,12 +22,12 @@ from benches.subject import application, drive
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW, MANY = 1000, 3000
-#: Calls between two flushes, so that the records of delivered calls are used again as they are in a server.
-DELIVERED_TOGETHER = 50
+#: Calls between two flushes. After a flush, the records of delivered calls are recycled, as in a server.
+CALLS_PER_FLUSH = 50
 
 
 def serve(subject: str, sink: str, calls: int) -> None:
-    """Makes the calls: this is the program that runs under callgrind."""
+    """Makes the calls. This part of the program runs under callgrind."""
     if subject == "bare":
         drive(application, calls)
         return
@@ -35,8 +35,8 @@ def serve(subject: str, sink: str, calls: int) -> None:
     import moesifwsgi  # noqa: PLC0415
 
     app = moesifwsgi.MoesifMiddleware(application, {"APPLICATION_ID": "bench", "BASE_URI": sink})
-    for _ in range(0, calls, DELIVERED_TOGETHER):
-        drive(app, DELIVERED_TOGETHER)
+    for _ in range(0, calls, CALLS_PER_FLUSH):
+        drive(app, CALLS_PER_FLUSH)
         moesif.flush()
 
 

@@ -34,7 +34,7 @@ DELIVERY_DEADLINE = 20.0
 
 @dataclass
 class Call:
-    """One call, and the event that the collector must have of it."""
+    """One call, and the event that it must leave in the collector."""
 
     name: str
     verb: str

@@ -1,7 +1,7 @@
 """Settings of the examples for Bottle, Falcon, Pyramid and plain WSGI.
 
-The middleware calls the functions when a response has ended, with the wrapped application and the `environ` of the
-call. So they are the same for every framework. examples/flask/app.py has everything in one file, with every option.
+The middleware calls the functions when a response has ended. They receive the wrapped application and the `environ` of
+the call, so they are the same for every framework. examples/flask/app.py has everything in one file, with every option.
 """
 
 from __future__ import annotations

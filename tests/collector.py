@@ -32,7 +32,7 @@ class Nowhere:
     """The address of a collector that cannot be reached."""
 
     uri: str
-    application_id: str = "nobody"
+    application_id: str = "unreachable"
 
 
 class Collector:

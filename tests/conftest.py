@@ -17,8 +17,9 @@ from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT, Collector, Nowhere
 from tests.delivery.fault_server import FaultServers
 from tests.gate import Gate
+from tests.outgoing.api import Api
 from tests.ports import collector_at
-from tests.recorder import Recorder
+from tests.recorder import FAST, Recorder
 from tests.server import Server, environment
 
 if TYPE_CHECKING:
@@ -68,6 +69,14 @@ def nowhere() -> Iterator[Nowhere]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield Nowhere(f"http://127.0.0.1:{collector_at(taken.getsockname()[1])}")
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """An API for applications to call."""
+    api = Api()
+    yield api
+    api.close()
 
 
 @pytest.fixture
@@ -175,9 +184,8 @@ def wrap(recorder: Recorder) -> Wrap:
 
     def make(application: Any, to: Destination | None = None, /, **options: object) -> MoesifMiddleware:
         to = to or recorder
-        fast = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
         return MoesifMiddleware(
-            application, {"APPLICATION_ID": to.application_id, "BASE_URI": to.uri, **fast, **options}
+            application, {"APPLICATION_ID": to.application_id, "BASE_URI": to.uri, **FAST, **options}
         )
 
     return make

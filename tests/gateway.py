@@ -17,8 +17,7 @@ Application = Any
 def make_environ(method: str = "GET", path: str = "/", body: bytes | None = None, **variables: object) -> Environ:
     """Return an ``environ`` as a server makes it.
 
-    ``variables`` are added to it; ``None`` removes a variable. A name such as ``wsgi_input`` stands for
-    ``wsgi.input``.
+    ``variables`` are added to it; ``None`` removes a variable. A name such as ``wsgi_input`` means ``wsgi.input``.
     """
     environ: Environ = {
         "REQUEST_METHOD": method,
@@ -102,3 +101,14 @@ def hello(_environ: Environ, start_response: Any) -> list[bytes]:
     """Answer 200 with a list of one chunk."""
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"hello"]
+
+
+def answering(response: object, *headers: tuple[str, str]) -> Application:
+    """Return an application that reads the request body and returns ``response``."""
+
+    def application(environ: Environ, start_response: Any) -> object:
+        environ["wsgi.input"].read()
+        start_response("200 OK", list(headers))
+        return response
+
+    return application

@@ -1,4 +1,4 @@
-"""The project for ASGI servers. The middleware is the same; calls need no thread of their own."""
+"""The project for ASGI servers. The middleware is the same, and runs on the event loop."""
 
 from __future__ import annotations
 

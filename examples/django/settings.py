@@ -1,4 +1,4 @@
-"""Settings of a small project. Everything from MIDDLEWARE on is about capturing."""
+"""Settings of a small project. The part from MIDDLEWARE on is about capturing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MIDDLEWARE = [
 
 
 def identify_user(req: HttpRequest, res: HttpResponse) -> str | None:
-    """Returns the user. Without a result it is `request.user`, then the user of the authorization header."""
+    """Returns the user. Without a result, `request.user` or else the user in the authorization header is recorded."""
     return req.headers.get("X-User-Id")
 
 
@@ -51,7 +51,7 @@ def should_skip(req: HttpRequest, res: HttpResponse) -> bool:
 
 
 def get_token(req: HttpRequest, res: HttpResponse) -> str | None:
-    """Returns the session token. Without this function it is the key of Django's session."""
+    """Returns the session token. Without this function, the key of Django's session is recorded."""
     return req.COOKIES.get("session")
 
 

@@ -16,7 +16,7 @@ from moesifdjango.middleware import MoesifMiddleware
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-# Tells the collector who the users are. The update is sent before the view answers.
+# Sends users and companies to the collector. A view that does so waits for the collector before it answers.
 moesif = MoesifMiddleware(None)
 
 

@@ -78,7 +78,7 @@ def health() -> Response:
     return jsonify(status=True)
 
 
-# These views tell the collector who its users are. The update is sent before the view answers.
+# These views send users and companies to the collector, and wait for it before they answer.
 
 
 @app.post("/users/<user_id>")

@@ -1,4 +1,4 @@
-"""A program that only calls others; its calls are captured. Shows every option for outgoing calls.
+"""A program that makes calls; they are captured. Shows every option for outgoing calls.
 
 After `make build`, start the collector, something to call (here the example for plain WSGI, on port 8000), then the
 program:
@@ -80,11 +80,11 @@ def main(api: str) -> None:
             for _chunk in answer.iter_content(1000):
                 break
     try:
-        requests.get("http://127.0.0.1:1/nobody-is-there", timeout=10)
+        requests.get("http://127.0.0.1:1/unreachable", timeout=10)
     except requests.ConnectionError:
-        print("nobody is there")
+        print("no connection")
 
-    # Optional: a process that ends delivers what is left.
+    # Optional: a process delivers the remaining events when it ends.
     print("delivered" if moesif.flush(10) else "still waiting")
     StartCapture().stop_capture_outgoing()
 

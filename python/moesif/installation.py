@@ -15,7 +15,7 @@ _REPLACED = ("moesifapi", "moesifdjango", "moesifpythonrequest", "moesifwsgi")
 
 
 def warn_of_shared_files() -> None:
-    """Log a warning on ``moesif`` if a replaced distribution is installed. It ends with the commands that repair this.
+    """Log a warning on ``moesif`` if a replaced distribution is installed. It ends with the commands for the repair.
 
     Looks only at the directory that contains this package: importing ``importlib.metadata`` would cost every
     program tens of milliseconds. Never raises.

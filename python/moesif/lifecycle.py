@@ -1,7 +1,7 @@
-"""What happens when this process ends or forks: the last events are delivered, within a time limit.
+"""Hooks for the end of the process and for forks. At the end, the last events are delivered, within a time limit.
 
-Delivery runs on native threads that do not know Python's life cycle. This module registers the hooks that
-call them.
+Delivery runs on native threads, which Python does not inform. So this module registers hooks that call the native
+side.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def _hook_multiprocessing() -> None:
 # application registers later, and the calls they make are still delivered.
 atexit.register(_finish_delivery)
 
-# The native side detects a fork by comparing process ids. The hook in the child only makes it notice before
-# the first request; some servers fork without running hooks.
+# The native side detects a fork by comparing process ids, because some servers fork without running hooks. With
+# the hook, it detects the fork before the first request.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_hook_multiprocessing, after_in_child=_native.after_fork_in_child)
 

@@ -22,8 +22,8 @@ class ConnectAsync(Protocol):
 
 @pytest.fixture(autouse=True)
 def _forget_earlier_middlewares(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client without an address sends where a middleware sends. Those of earlier tests must not count."""
-    monkeypatch.setattr("moesif.client.configuration._followed", {})
+    """A client without an address uses that of a middleware. Middlewares of earlier tests must not count."""
+    monkeypatch.setattr("moesif.client.configuration._middleware_addresses", {})
 
 
 @pytest.fixture

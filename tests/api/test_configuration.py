@@ -133,7 +133,7 @@ def test_client_without_address_sends_where_a_middleware_sends(
     early = MoesifAPIClient(recorder.application_id)
     for one in (recorder, another_recorder):
         MoesifMiddleware(hello, {"APPLICATION_ID": one.application_id, "BASE_URI": one.uri})
-    # The middleware with the same id counts, else the one that was made last.
+    # A client uses the middleware with its application id, or else the newest one.
     early.api.update_user(USER)
     another_recorder.ids.append("else")
     MoesifAPIClient("else").api.update_user(USER)

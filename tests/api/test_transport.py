@@ -208,11 +208,11 @@ def test_fork_during_a_request(run_program: RunProgram, recorder: Recorder) -> N
         if not child:
             client.api.update_user({"user_id": "child"})
             assert readable.recv(1) == b""
-            status, _, _, problem = call.outcome()
-            print(status, problem, flush=True)
+            outcome = call.outcome()
+            print(outcome.status, outcome.problem, flush=True)
             os._exit(0)
         assert readable.recv(1) == b""
-        assert call.outcome()[0] == 201
+        assert call.outcome().status == 201
         assert os.waitpid(child, 0)[1] == 0
         client.api.update_user({"user_id": "after"})
         """,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.gateway import Environ, hello, make_environ, request
+from tests.gateway import Environ, answering, hello, make_environ, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +24,8 @@ if TYPE_CHECKING:
     from tests.recorder import Event, Recorder
 
 
-def _answering(body: bytes, *headers: tuple[str, str], status: str = "200 OK") -> Any:
-    def application(environ: Environ, start_response: Any) -> list[bytes]:
-        environ["wsgi.input"].read()
-        start_response(status, list(headers))
-        return [body]
-
-    return application
+def _answering(body: bytes, *headers: tuple[str, str]) -> Any:
+    return answering([body], *headers)
 
 
 def _time(text: str) -> datetime:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import moesif
-from tests.gateway import Environ, make_environ, request
+from tests.gateway import Environ, answering, make_environ, request
 from tests.parity.functions import documented_mask
 from tests.remote.config import wait_until
 
@@ -25,13 +25,8 @@ SECRET = "s3cr3t"
 Event = dict[str, Any]
 
 
-def _answering(body: bytes, *headers: tuple[str, str]) -> Callable[[Environ, Any], list[bytes]]:
-    def application(environ: Environ, start_response: Any) -> list[bytes]:
-        environ["wsgi.input"].read()
-        start_response("200 OK", [("X-Answer", "kept"), *headers])
-        return [body]
-
-    return application
+def _answering(body: bytes, *headers: tuple[str, str]) -> Any:
+    return answering([body], ("X-Answer", "kept"), *headers)
 
 
 def _clear(part: str, field: str | None = None) -> Callable[[Any], Any]:

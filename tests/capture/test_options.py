@@ -25,7 +25,7 @@ from tests.collector import ROOT, Nowhere
 from tests.gateway import Environ, Gateway, hello, make_environ, request
 from tests.outgoing.api import Api
 from tests.ports import collector_at
-from tests.recorder import Fault, Recorder
+from tests.recorder import FAST, Fault, Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +53,7 @@ class OptionUnderTest:
         settings: dict[str, object] = {
             "APPLICATION_ID": self.recorder.application_id,
             "BASE_URI": self.recorder.uri,
-            "EVENT_BATCH_TIMEOUT": 0.02,
-            "EVENT_WORKER_COUNT": 1,
-            "FLUSH_TIMEOUT": 0.5,
+            **FAST,
             **others,
         }
         settings.pop(self.name, None)
@@ -369,8 +367,8 @@ print("end", time.monotonic(), flush=True)
 
 
 @contextlib.contextmanager
-def _port_that_takes_no_connection() -> Iterator[Nowhere]:
-    """A port whose backlog is full, so that connecting neither succeeds nor fails."""
+def _port_with_a_full_backlog() -> Iterator[Nowhere]:
+    """A port on which connecting neither succeeds nor fails."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server, contextlib.ExitStack() as held:
         for _ in range(16):
             client = held.enter_context(socket.socket())
@@ -384,7 +382,7 @@ def _port_that_takes_no_connection() -> Iterator[Nowhere]:
 
 @_check_of("CONNECT_TIMEOUT")
 def _connect_timeout(option: OptionUnderTest) -> None:
-    with _port_that_takes_no_connection() as full, option.caplog.at_level(logging.WARNING, "moesif.delivery"):
+    with _port_with_a_full_backlog() as full, option.caplog.at_level(logging.WARNING, "moesif.delivery"):
         application = option.middleware(0.3, BASE_URI=full.uri)
         request(application)
         # The default is 5 s.

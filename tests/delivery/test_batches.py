@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.gateway import Environ, hello, make_environ, request
+from tests.gateway import Environ, answering, hello, make_environ, request
 
 if TYPE_CHECKING:
     from tests.conftest import Wrap
@@ -47,17 +47,9 @@ def test_partial_batch_is_sent_at_its_timeout(recorder: Recorder, wrap: Wrap) ->
     assert 0.5 <= delivery.at - before + 0.01 < 20
 
 
-def _answering(body: bytes) -> Any:
-    def application(_environ: Environ, start_response: Any) -> list[bytes]:
-        start_response("200 OK", [])
-        return [body]
-
-    return application
-
-
 def test_batch_stays_below_batch_bytes(recorder: Recorder, wrap: Wrap) -> None:
     limit = 65_536
-    application = wrap(_answering(b"x" * 9000), BATCH_BYTES=limit, BATCH_SIZE=1000, EVENT_BATCH_TIMEOUT=0.3)
+    application = wrap(answering([b"x" * 9000]), BATCH_BYTES=limit, BATCH_SIZE=1000, EVENT_BATCH_TIMEOUT=0.3)
     for _ in range(50):
         request(application)
     assert len(recorder.wait_for(50)) == 50

@@ -1,4 +1,4 @@
-"""Django in this process with a database, and clients whose calls pass the middleware.
+"""A Django project with a database in this process, and clients that call it through the middleware.
 
 `make test` runs these tests once for each Django of matrix.py, in an environment that has it.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def _forget(*_arguments: object, **_keywords: object) -> None:
-    """Turn an exception of the view into a response, as a server does."""
+    """Ignore an exception of the view, so that the client gets Django's response to it."""
 
 
 @pytest.fixture(scope="session", autouse=True)

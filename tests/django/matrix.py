@@ -65,7 +65,7 @@ def python(version: str) -> str | None:
 
 
 def prepare(environment: Environment) -> str | None:
-    """Make an environment with the wheel of this tree. Returns the reason if that fails."""
+    """Make an environment with the wheel of this tree. Returns the reason if its Python is missing."""
     marker = environment.directory / ".requirements"
     if not marker.exists() or marker.read_text() != environment.requirements:
         interpreter = python(environment.python)
@@ -114,14 +114,14 @@ def main() -> int:
     chosen = [environment for environment in ENVIRONMENTS if environment.django.startswith(wanted)]
     failed = False
 
-    def whole(environment: Environment) -> tuple[int, str]:
+    def prepare_and_run(environment: Environment) -> tuple[int, str]:
         missing = prepare(environment)
         if missing:
             return (1 if os.environ.get("CI") else 0), f"NOT RUN: {missing}\n"
         return run(environment, sys.argv[1:])
 
     with ThreadPoolExecutor(2) as pool:
-        for environment, (status, output) in zip(chosen, pool.map(whole, chosen), strict=True):
+        for environment, (status, output) in zip(chosen, pool.map(prepare_and_run, chosen), strict=True):
             print(f"--- Django {environment.django}, Python {environment.python}")
             print(output, flush=True)
             failed |= status != 0

@@ -1,6 +1,6 @@
-"""A Django that is set up in this process: importing this module does it.
+"""Sets Django up in this process when it is imported.
 
-Its database is a file, because async stacks query it from another thread.
+The database is a file, because async stacks query it from another thread.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ import shutil
 import tempfile
 
 from tests.django.project import shim
+from tests.recorder import FAST
+
+__all__ = ["FAST"]
 
 shim.install()
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.django.project.settings"
@@ -23,6 +26,3 @@ import django  # noqa: E402 - the shim comes first
 django.setup()
 # Programs started by these tests have their own settings.
 del os.environ["DJANGO_SETTINGS_MODULE"]
-
-#: Options that deliver soon.
-FAST = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}

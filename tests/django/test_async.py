@@ -64,7 +64,7 @@ async def _get(client: Any, path: str) -> Any:
 
 
 def test_no_call_changes_threads(project: Project, recorder: Recorder) -> None:
-    """Also with functions, as long as they do not block."""
+    """Functions that do not block run on the thread of the request too."""
     threads = set()
 
     def note(*_arguments: Any) -> None:
@@ -126,13 +126,13 @@ def test_coroutine_returned_by_a_function_is_awaited(project: Project, recorder:
 def test_session_user_is_found_without_side_effects(
     project: Project, recorder: Recorder, selects: Any, path: str, vary: str | None
 ) -> None:
-    entered = Client()
-    assert entered.login(username="ann", password="secret")
+    logged_in = Client()
+    assert logged_in.login(username="ann", password="secret")
     client = project(client=AsyncClient, django={"DEBUG": True})
     before = selects()
     asyncio.run(_get(client, path))
     assert selects() == before
-    client.cookies["sessionid"] = entered.cookies["sessionid"].value
+    client.cookies["sessionid"] = logged_in.cookies["sessionid"].value
     response = asyncio.run(_get(client, path))
     assert (response.get("Vary"), len(response.cookies)) == (vary, 0)
     # One query for the session and one for the user, as Django itself needs.
@@ -145,10 +145,10 @@ def test_session_user_is_found_without_side_effects(
 def test_resolved_costs_no_query_in_an_asynchronous_stack(
     project: Project, selects: Any, path: str, count: int
 ) -> None:
-    entered = Client()
-    assert entered.login(username="ann", password="secret")
+    logged_in = Client()
+    assert logged_in.login(username="ann", password="secret")
     client = project(client=AsyncClient, django={"DEBUG": True}, DJANGO_USER="resolved")
-    client.cookies["sessionid"] = entered.cookies["sessionid"].value
+    client.cookies["sessionid"] = logged_in.cookies["sessionid"].value
     before = selects()
     asyncio.run(_get(client, path))
     assert selects() == before + count
@@ -296,7 +296,7 @@ def test_a_call_that_ends_early_can_be_left_out(project: Project, recorder: Reco
     assert event["request"]["uri"] == "http://testserver/public"
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 nobody can tell whose end it is")
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="before Python 3.11 one cannot see which task was cancelled")
 def test_function_awaiting_a_cancelled_task_counts_as_failed(project: Project, recorder: Recorder) -> None:
     async def user(_request: Any, _response: Any) -> None:
         task = asyncio.ensure_future(asyncio.sleep(60))

@@ -87,7 +87,7 @@ def test_read_request_body_first_records_an_unread_body(project: Project, record
     assert b"of the file" in base64.b64decode(form["request"]["body"])
 
 
-def test_a_body_read_before_us_is_recorded(project: Project, recorder: Recorder) -> None:
+def test_body_read_before_the_middleware_is_recorded(project: Project, recorder: Recorder) -> None:
     request = RequestFactory().post("/plain", b'{"a": 1}', content_type="application/json")
     assert request.body
     project()

@@ -118,7 +118,9 @@ def test_a_view_that_raises_is_recorded_with_the_response_django_makes(project: 
     assert "Server Error" in _text(event["response"])
 
 
-@pytest.mark.skipif(django.VERSION < (1, 10), reason="what passes MIDDLEWARE_CLASSES is not shown to them")
+@pytest.mark.skipif(
+    django.VERSION < (1, 10), reason="old-style middlewares do not see exceptions that Django passes on"
+)
 def test_exception_passed_on_by_django_stays_the_same_object(project: Project, recorder: Recorder) -> None:
     client = project(django={"DEBUG_PROPAGATE_EXCEPTIONS": True})
     with pytest.raises(ValueError, match="the view fails"):
@@ -241,8 +243,6 @@ def test_threads_share_a_middleware(project: Project, recorder: Recorder) -> Non
 
 def test_compressed_responses_are_recorded_decoded(project: Project, recorder: Recorder) -> None:
     gzip = "django.middleware.gzip.GZipMiddleware"
-    from django.conf import settings
-
     document = {"text": "long enough to be worth it " * 40}
     for middleware in ([gzip, settings.OURS], [settings.OURS, gzip]):
         client = project(middleware=middleware)

@@ -58,7 +58,7 @@ def test_documented_settings_work_unchanged(project: Project, recorder: Recorder
     assert event["request"]["body"] == {"password": "p", "kept": 1}
 
 
-def test_every_function_is_given_request_and_response(project: Project, recorder: Recorder) -> None:
+def test_every_function_receives_request_and_response(project: Project, recorder: Recorder) -> None:
     seen: dict[str, tuple[str, int]] = {}
 
     def function(option: str) -> Any:
@@ -133,7 +133,7 @@ def test_mask_finds_headers_in_any_case_and_names_are_kept(project: Project, rec
     assert event["request"]["headers"]["Content-Type"] == "text/plain"
 
 
-@pytest.mark.skipif(django.VERSION < (1, 10), reason="Django answers an exit like any exception")
+@pytest.mark.skipif(django.VERSION < (1, 10), reason="Django 1.9 turns SystemExit into a response")
 def test_exit_in_a_function_propagates(project: Project, recorder: Recorder) -> None:
     def leave(_request: Any, _response: Any) -> None:
         raise SystemExit
@@ -201,14 +201,14 @@ def test_mask_may_compare_upper_case_header_names(project: Project, recorder: Re
     assert event["request"]["headers"]["X-Other"] == "kept"
 
 
-def test_functions_are_asked_about_a_call_that_raises(project: Project, recorder: Recorder) -> None:
+def test_functions_are_called_for_a_call_that_raises(project: Project, recorder: Recorder) -> None:
     def view(request: Any) -> Any:
         raise SystemExit(request.path)
 
-    asked: list[tuple[str, object]] = []
+    arguments: list[tuple[str, object]] = []
 
     def skip(request: Any, response: object) -> bool:
-        asked.append((request.path, response))
+        arguments.append((request.path, response))
         return bool(request.path == "/private")
 
     project(SKIP=skip, IDENTIFY_USER=lambda _request, _response: "ann")
@@ -217,7 +217,7 @@ def test_functions_are_asked_about_a_call_that_raises(project: Project, recorder
         with pytest.raises(SystemExit):
             middleware(RequestFactory().post(path, b"secret", content_type="text/plain"))
     (event,) = recorder.wait_for(1)
-    assert asked == [("/private", None), ("/public", None)]
+    assert arguments == [("/private", None), ("/public", None)]
     assert (event["request"]["uri"], event["user_id"]) == ("http://testserver/public", "ann")
 
 
@@ -232,9 +232,9 @@ def test_exit_while_reading_the_request_propagates(
     monkeypatch.setattr("django.conf.settings.SECURE_PROXY_SSL_HEADER", ("HTTP_X_FORWARDED_PROTO", "https"))
     middleware = moesif_middleware(lambda _request: HttpResponse("answer"))
     request = RequestFactory().get("/plain")
-    with monkeypatch.context() as arriving:
-        of = HttpResponse if read == "content" else type(request)
-        arriving.setattr(of, read, property(leave, getattr(of, read).fset))
+    with monkeypatch.context() as patch:
+        owner = HttpResponse if read == "content" else type(request)
+        patch.setattr(owner, read, property(leave, getattr(owner, read).fset))
         with pytest.raises(SystemExit):
             middleware(request)
     assert middleware(request).content == b"answer"

@@ -119,9 +119,9 @@ def test_the_user_is_looked_up_before_the_view_for_rules_about_users(
     governed: Any, recorder: Recorder, queries: Any
 ) -> None:
     client = governed([QUOTA], OF_ANN)
-    with queries() as nobody:
+    with queries() as anonymous:
         assert client.get("/plain").status_code == 200
-    assert len(nobody) == 0
+    assert len(anonymous) == 0
     assert client.login(username="ann", password="secret")
     with queries() as with_us:
         blocked = client.get("/journal")
@@ -280,7 +280,7 @@ def test_function_failing_before_and_after_the_view_is_logged_for_both(
 
 @pytest.mark.parametrize("reads", ["tests.django.project.around.reading", None])
 def test_a_rule_sees_a_body_that_was_read_before_it(governed: Any, reads: str | None) -> None:
-    """By a middleware above ours, or by a function."""
+    """A middleware above ours or a function has read the body."""
 
     def user(request: Any, _response: Any) -> str:
         assert request.body
@@ -314,8 +314,8 @@ def test_rule_headers_do_not_stay_on_a_reused_response(governed: Any) -> None:
 
     wait_until(is_governed, "the rule is in force")
     assert response["X-Own"] == "of the rule"
-    nobody = middleware(get("/"))
-    assert ("X-For" in nobody, nobody["X-Own"]) == (False, "of the view")
+    anonymous = middleware(get("/"))
+    assert ("X-For" in anonymous, anonymous["X-Own"]) == (False, "of the view")
 
 
 YOURS = rule("user", "yours", block=False, variables=[{"name": "0"}], response={"headers": {"X-For": "{{0}}"}})

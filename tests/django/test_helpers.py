@@ -77,7 +77,7 @@ def test_a_helper_object_has_the_api_of_its_settings(
     assert caplog.records == []
 
 
-def test_the_middleware_that_serves_updates_profiles_as_well(project: Project, recorder: Recorder) -> None:
+def test_middleware_with_a_view_updates_profiles_too(project: Project, recorder: Recorder) -> None:
     project()
     middleware = moesif_middleware(lambda _request: HttpResponse("ok"))
     middleware.update_user(UserModel("12345"))
@@ -155,7 +155,7 @@ def test_exception_of_get_response_propagates_and_is_recorded(project: Project, 
     assert event["response"]["status"] == 500
 
 
-def test_the_old_middleware_by_hand(project: Project, recorder: Recorder) -> None:
+def test_methods_of_the_old_middleware_can_be_called_directly(project: Project, recorder: Recorder) -> None:
     project()
     middleware = MoesifMiddlewarePre19()
     requests = [RequestFactory().get(f"/{number}") for number in range(3)]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BACKENDS = ["db", "cached_db", "cache", "file", "signed_cookies"]
 
 
-def entered(client: Any) -> Any:
+def logged_in(client: Any) -> Any:
     assert client.login(username="ann", password="secret")
     return client
 
@@ -40,7 +40,7 @@ def path(request: pytest.FixtureRequest) -> str:
 
 
 def test_anonymous_call_costs_no_query_and_no_header(project: Project, queries: Any, mode: str, path: str) -> None:
-    bare = project(middleware=_around())
+    bare = project(middleware=settings.AROUND)
     with queries() as without:
         expected = bare.get(path)
     ours = project(DJANGO_USER=mode)
@@ -53,10 +53,10 @@ def test_anonymous_call_costs_no_query_and_no_header(project: Project, queries: 
 def test_the_user_the_view_looked_at_costs_nothing_more(
     project: Project, recorder: Recorder, queries: Any, mode: str
 ) -> None:
-    bare = entered(project(middleware=_around()))
+    bare = logged_in(project(middleware=settings.AROUND))
     with queries() as without:
         expected = bare.get("/whoami")
-    ours = entered(project(DJANGO_USER=mode))
+    ours = logged_in(project(DJANGO_USER=mode))
     with queries() as with_us:
         response = ours.get("/whoami")
     assert json.loads(response.content) == {"user": "ann"}
@@ -69,7 +69,7 @@ def test_the_user_the_view_looked_at_costs_nothing_more(
 def test_user_the_view_did_not_access_is_found_without_side_effects(
     project: Project, recorder: Recorder, queries: Any
 ) -> None:
-    ours = entered(project())
+    ours = logged_in(project())
     with queries() as with_us:
         response = ours.get("/plain")
     # One query for the session and one for the user, as Django itself needs.
@@ -81,7 +81,7 @@ def test_user_the_view_did_not_access_is_found_without_side_effects(
 
 
 def test_a_session_the_view_has_loaded_is_not_loaded_again(project: Project, recorder: Recorder, queries: Any) -> None:
-    ours = entered(project())
+    ours = logged_in(project())
     with queries() as with_us:
         response = ours.get("/session")
     assert len(with_us) == 2
@@ -91,7 +91,7 @@ def test_a_session_the_view_has_loaded_is_not_loaded_again(project: Project, rec
 
 
 def test_resolved_looks_nothing_up(project: Project, recorder: Recorder, queries: Any) -> None:
-    ours = entered(project(DJANGO_USER="resolved"))
+    ours = logged_in(project(DJANGO_USER="resolved"))
     with queries() as with_us:
         response = ours.get("/plain")
     assert len(with_us) == 0
@@ -101,10 +101,10 @@ def test_resolved_looks_nothing_up(project: Project, recorder: Recorder, queries
 
 
 def test_resolved_costs_no_query_and_no_header_anywhere(project: Project, queries: Any, path: str) -> None:
-    bare = entered(project(middleware=_around()))
+    bare = logged_in(project(middleware=settings.AROUND))
     with queries() as without:
         expected = bare.get(path)
-    ours = entered(project(DJANGO_USER="resolved"))
+    ours = logged_in(project(DJANGO_USER="resolved"))
     with queries() as with_us:
         response = ours.get(path)
     assert len(with_us) == len(without)
@@ -117,9 +117,9 @@ def test_a_user_who_logs_in_during_the_call_is_found(project: Project, recorder:
     assert event["user_id"] == "ann"
 
 
-@pytest.mark.skipif(django.VERSION < (1, 10), reason="Django does not look whether it is in order")
+@pytest.mark.skipif(django.VERSION < (1, 10), reason="Django 1.9 does not verify the session")
 def test_invalid_session_is_left_alone(project: Project, recorder: Recorder) -> None:
-    """Accessing ``request.user`` would make Django delete it. The view did not."""
+    """Accessing ``request.user`` would make Django delete it, but the view does not access it."""
     mallory = User.objects.create_user("mallory", password="old")
     try:
         client = project()
@@ -138,7 +138,7 @@ def test_invalid_session_is_left_alone(project: Project, recorder: Recorder) -> 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_every_kind_of_session_has_its_user(project: Project, recorder: Recorder, backend: str) -> None:
-    client = entered(project(django={"SESSION_ENGINE": f"django.contrib.sessions.backends.{backend}"}))
+    client = logged_in(project(django={"SESSION_ENGINE": f"django.contrib.sessions.backends.{backend}"}))
     response = client.get("/plain")
     assert not response.has_header("Vary")
     assert not response.cookies
@@ -157,15 +157,15 @@ def test_cookie_without_a_session_identifies_no_user(project: Project, recorder:
 
 
 def test_the_session_key_is_the_session_token(project: Project, recorder: Recorder) -> None:
-    client = entered(project())
+    client = logged_in(project())
     client.get("/plain")
     (event,) = recorder.wait_for(1)
     assert event["session_token"] == client.cookies["sessionid"].value
 
 
 def test_a_function_for_the_session_token_wins(project: Project, recorder: Recorder) -> None:
-    entered(project(GET_SESSION_TOKEN=lambda _req, _res: "mine")).get("/plain")
-    entered(project(GET_SESSION_TOKEN=lambda _req, _res: None)).get("/plain")
+    logged_in(project(GET_SESSION_TOKEN=lambda _req, _res: "mine")).get("/plain")
+    logged_in(project(GET_SESSION_TOKEN=lambda _req, _res: None)).get("/plain")
     first, second = recorder.wait_for(2)
     assert first["session_token"] == "mine"
     assert second.get("session_token") is None
@@ -174,7 +174,7 @@ def test_a_function_for_the_session_token_wins(project: Project, recorder: Recor
 def test_a_function_for_the_user_wins_and_then_nothing_is_looked_up(
     project: Project, recorder: Recorder, queries: Any
 ) -> None:
-    ours = entered(project(IDENTIFY_USER=lambda _req, _res: "of the function"))
+    ours = logged_in(project(IDENTIFY_USER=lambda _req, _res: "of the function"))
     with queries() as with_us:
         ours.get("/plain")
     assert len(with_us) == 0
@@ -187,17 +187,15 @@ def test_the_authorization_header_comes_last(project: Project, recorder: Recorde
     header = {"HTTP_AUTHORIZATION": f"Bearer e30.{token}.sig"}
     client = project()
     client.get("/plain", **header)
-    entered(client).get("/plain", **header)
+    logged_in(client).get("/plain", **header)
     events = recorder.wait_for(2)
     assert {event["user_id"] for event in events} == {"of the token", "ann"}
 
 
-@pytest.mark.skipif(django.VERSION < (1, 10), reason="MIDDLEWARE_CLASSES knows no functions")
+@pytest.mark.skipif(django.VERSION < (1, 10), reason="MIDDLEWARE_CLASSES accepts no functions")
 def test_user_set_by_another_middleware_is_read(project: Project, recorder: Recorder) -> None:
-    from django.conf import settings
-
-    middleware = [*_around(), "tests.django.project.around.named", settings.OURS]
-    response = entered(project(middleware=middleware)).get("/plain")
+    middleware = [*settings.AROUND, "tests.django.project.around.named", settings.OURS]
+    response = logged_in(project(middleware=middleware)).get("/plain")
     assert not response.has_header("Vary")
     # Without a session cookie the user is not accessed.
     project(middleware=middleware).get("/plain")
@@ -207,10 +205,10 @@ def test_user_set_by_another_middleware_is_read(project: Project, recorder: Reco
 
 @pytest.mark.skipif(django.VERSION < (4, 1), reason="secrets can be replaced since Django 4.1")
 def test_user_lookup_writes_nothing_into_the_session(project: Project, recorder: Recorder) -> None:
-    """Accessing ``request.user`` would re-sign the session after a change of the secret. The view did not."""
+    """Accessing ``request.user`` would sign the session with the new secret, but the view does not access it."""
     from django.contrib.auth import HASH_SESSION_KEY
 
-    client = entered(project(django={"SECRET_KEY": "old"}))
+    client = logged_in(project(django={"SECRET_KEY": "old"}))
     key = client.cookies["sessionid"].value
     before = Session.objects.get(session_key=key).session_data
     signed = client.session[HASH_SESSION_KEY]
@@ -224,17 +222,11 @@ def test_user_lookup_writes_nothing_into_the_session(project: Project, recorder:
     assert event["user_id"] == "ann"
 
 
-def _around() -> list[str]:
-    from django.conf import settings
-
-    return list(settings.AROUND)
-
-
 @pytest.mark.parametrize("option", ["IDENTIFY_COMPANY", "GET_METADATA", "GET_SESSION_TOKEN", None])
 def test_later_user_access_reuses_the_user_that_was_looked_up(
     project: Project, queries: Any, option: str | None
 ) -> None:
-    """In functions of the settings and in middlewares above ours."""
+    """Functions of the settings and middlewares above ours access the user."""
     if option is None:
         client = project(middleware=[*settings.AROUND, "tests.django.project.around.looking", settings.OURS])
     else:

@@ -18,30 +18,30 @@ import django
 import moesif.outgoing
 from moesif.serving import SERVING
 from moesifdjango.middleware import moesif_middleware
-from tests.outgoing.api import Api
+from tests.recorder import FAST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from tests.django.conftest import Project
+    from tests.outgoing.api import Api
     from tests.recorder import Recorder
 
 CAPTURED: dict[str, Any] = {"CAPTURE_OUTGOING_REQUESTS": True}
 asynchronous = pytest.mark.skipif(django.VERSION < (3, 1), reason="asynchronous stacks come with Django 3.1")
 
 
-@pytest.fixture
-def api() -> Iterator[Api]:
-    api = Api()
+@pytest.fixture(autouse=True)
+def _untouched() -> Iterator[None]:
+    """Check that each test leaves requests unchanged."""
     before = requests.Session.send
-    yield api
+    yield
     moesif.outgoing.stop()
     assert requests.Session.send is before
-    api.close()
 
 
 def _linked(recorder: Recorder, count: int) -> dict[str, list[str]]:
-    """Outgoing paths by the incoming path during which they were called."""
+    """Return the paths of the outgoing calls made during each request, by the path of the request."""
     events = recorder.wait_for(count)
     assert len(events) == count
     paths = {
@@ -85,7 +85,7 @@ def test_request_is_no_longer_served_after_the_view_raised(project: Project, api
 
 @asynchronous
 def test_concurrent_async_requests_link_their_own_calls(project: Project, recorder: Recorder, api: Api) -> None:
-    """Calls made on the thread of the event loop, or on another."""
+    """The calls are made on the thread of the event loop and on other threads."""
 
     async def view(request: Any) -> HttpResponse:
         await asyncio.sleep(0)
@@ -151,8 +151,7 @@ def test_outgoing_calls_use_the_outgoing_functions(project: Project, recorder: R
 def _another(api: Api, another_recorder: Recorder) -> None:
     """Unlinked calls go to another recorder."""
     assert api.seen == []
-    fast = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
-    moesif.outgoing.start({"APPLICATION_ID": another_recorder.application_id, "BASE_URI": another_recorder.uri, **fast})
+    moesif.outgoing.start({"APPLICATION_ID": another_recorder.application_id, "BASE_URI": another_recorder.uri, **FAST})
 
 
 @pytest.mark.usefixtures("_another")
@@ -220,9 +219,8 @@ def test_incoming_and_outgoing_calls_share_a_pipeline(project: Project, recorder
     recorder.wait_for(2)
     [delivery] = recorder.deliveries
     assert delivery.headers["User-Agent"].endswith("(moesifdjango)")
-    assert (
-        threading.active_count() <= threads + 2
-    )  # one thread for a connection of the API, one for a connection of the recorder
+    # One thread for a connection of the API, one for a connection of the recorder.
+    assert threading.active_count() <= threads + 2
 
 
 def test_without_the_option_requests_is_unchanged(project: Project) -> None:

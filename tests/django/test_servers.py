@@ -90,7 +90,7 @@ def calls_for(kind: str) -> list[str]:
 
 
 def answers(kind: str, server: Server) -> dict[str, tuple[object, ...]]:
-    """Make every call, each on its own connection. Returns the responses without what always differs."""
+    """Make every call, each on its own connection. Returns the responses without the headers that always differ."""
     found: dict[str, tuple[object, ...]] = {}
     for name in calls_for(kind):
         method, path, body, headers = CALLS[name]
@@ -160,9 +160,9 @@ def test_endless_stream_is_recorded_when_its_client_disconnects(
 @pytest.mark.parametrize("kind", [*WSGI, *ASGI])
 def test_session_user_is_recorded_without_side_effects(serve: Serve, recorder: Recorder, kind: str) -> None:
     server = serve(kind)
-    entered = server.request("POST", "/enter", urlencode({"username": "ann", "password": "secret"}).encode(), FORM)
-    assert entered.status == 200, server.output()
-    cookie = entered.headers["Set-Cookie"].split(";")[0]
+    logged_in = server.request("POST", "/enter", urlencode({"username": "ann", "password": "secret"}).encode(), FORM)
+    assert logged_in.status == 200, server.output()
+    cookie = logged_in.headers["Set-Cookie"].split(";")[0]
     plain = server.get("/plain", {"Cookie": cookie})
     assert (plain.status, plain.headers["Vary"], plain.headers["Set-Cookie"]) == (200, None, None)
     looked = server.get("/whoami", {"Cookie": cookie})

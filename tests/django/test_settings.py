@@ -141,7 +141,7 @@ def test_start_makes_no_connection_and_no_thread() -> None:
     variables = {
         "DJANGO_SETTINGS_MODULE": "tests.django.project.settings",
         "MOESIF_APPLICATION_ID": "a",
-        # Accepts connections and never answers.
+        # An address that no network routes (RFC 5737).
         "MOESIF_BASE_URI": "http://192.0.2.1:9",
     }
     ended = subprocess.run(

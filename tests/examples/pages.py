@@ -1,4 +1,4 @@
-"""The Python examples in README and docs, and what surrounds each of them when it runs."""
+"""The Python examples in README and docs, and the code that runs before and after each of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-#: What stands for the collector on the pages.
+#: Address of the collector in the examples.
 COLLECTOR = "http://127.0.0.1:9500"
 
 _BLOCK = re.compile(r"(?:<!-- runs: ([a-z-]+) -->\n)?```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -30,7 +30,7 @@ class Example:
 
 
 def _is_fragment(source: str) -> bool:
-    """Whether the block is no complete Python, for example the first line of an ``if``."""
+    """Whether the block is not complete Python, for example the first line of an ``if``."""
     try:
         ast.parse(source)
     except SyntaxError:
@@ -51,7 +51,7 @@ def examples() -> list[Example]:
     return found
 
 
-#: Calls `application` once. What the example calls its settings is merged in by `wrapped`.
+#: Calls `application` once.
 _CALL = """
 from tests.gateway import make_environ, request
 
@@ -111,7 +111,7 @@ _SERVES_WSGI_APP = "application = app.wsgi_app"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What runs before and after an example, and how many calls the collector holds in the end."""
+    """Code before and after an example, and the number of events that the collector has at the end."""
 
     before: str = ""
     after: str = ""

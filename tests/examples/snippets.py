@@ -1,4 +1,4 @@
-"""The code that the documentation of moesifwsgi shows, without its comments, and what it takes for granted."""
+"""Code from the documentation of moesifwsgi, without its comments, and the code that it needs around it."""
 
 #: The application ids of the documentation.
 IDS = ("YOUR_MOESIF_APPLICATION_ID", "Your Moesif Application Id")
@@ -229,7 +229,7 @@ companyB = {
 update_companies = api_client.update_companies_batch([companyA, companyB])
 """
 
-# What the documentation takes for granted: an application, its imports, and somebody who calls it.
+# Code that the documentation leaves out: an application, its imports, and calls of it.
 
 FLASK = """
 import flask

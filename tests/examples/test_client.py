@@ -1,51 +1,33 @@
-"""The examples of the client do what they show, started with the commands their own first lines give."""
+"""The examples of the client work, started with the commands in their docstrings."""
 
 from __future__ import annotations
 
-import ast
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.collector import ROOT
-from tests.server import environment
+from tests.examples import commands
 
 if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
     from tests.collector import Collector
 
 CLIENT = ROOT / "examples" / "client"
 
 
 def _command(example: str) -> str:
-    """The command in an example's docstring that starts it."""
-    documentation = ast.get_docstring(ast.parse((CLIENT / f"{example}.py").read_text()))
-    assert documentation
-    collector, command = (line.strip() for line in documentation.splitlines() if line.startswith("    "))
-    assert collector == "target/release/moesif-collector"
+    [command] = commands.commands(f"client/{example}.py")
     return command
 
 
 def _run(example: str, collector: Collector, tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    program, *arguments = _command(example).removeprefix(".venv/bin/").split()
-    variables = environment(collector.uri, collector.application_id, {}) | {"DATABASE": str(tmp_path / "db.sqlite3")}
-    del variables["PYTHONPATH"]
-    ended = subprocess.run(
-        [Path(sys.executable).with_name(program), *arguments],
-        cwd=ROOT,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended
+    return commands.run(_command(example), collector, DATABASE=str(tmp_path / "db.sqlite3"))
 
 
-def test_every_call_does_what_it_shows(collector: Collector, tmp_path: Path) -> None:
+def test_example_makes_every_call(collector: Collector, tmp_path: Path) -> None:
     ended = _run("app", collector, tmp_path)
     assert ended.stderr == ""
     john, mary = collector.user("12345"), collector.user("54321")
@@ -71,14 +53,14 @@ def test_every_call_does_what_it_shows(collector: Collector, tmp_path: Path) -> 
     assert "refused with 400 - " in ended.stdout
 
 
-def test_calls_are_made_from_asyncio(collector: Collector, tmp_path: Path) -> None:
+def test_asyncio_example_makes_its_calls(collector: Collector, tmp_path: Path) -> None:
     ended = _run("asynchronous", collector, tmp_path)
     assert (ended.stdout, ended.stderr) == ("the collector is well: True\n", "")
     assert [collector.user(str(number))["user_id"] for number in (0, 99, 100, 101)] == ["0", "99", "100", "101"]
     assert collector.subscription("sub_1")["company_id"] == "67890"
 
 
-def test_the_helpers_of_a_middleware_need_no_request(collector: Collector, tmp_path: Path) -> None:
+def test_helpers_of_a_middleware_need_no_request(collector: Collector, tmp_path: Path) -> None:
     ended = _run("profiles", collector, tmp_path)
     assert "the subscription has no status: it is required" in ended.stderr
     for user in ("12345", "54321"):
@@ -90,5 +72,5 @@ def test_the_helpers_of_a_middleware_need_no_request(collector: Collector, tmp_p
 
 
 @pytest.mark.parametrize("example", sorted(path.stem for path in CLIENT.glob("*.py")))
-def test_the_readme_lists_it(example: str) -> None:
+def test_readme_lists_the_example(example: str) -> None:
     assert _command(example) in (ROOT / "examples" / "README.md").read_text()

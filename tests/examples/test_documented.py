@@ -1,4 +1,4 @@
-"""The code that the documentation of moesifwsgi shows runs to the letter."""
+"""Code from the documentation of moesifwsgi runs unchanged."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from tests.examples import snippets
-from tests.outgoing.api import DOCUMENT, Api
+from tests.outgoing.api import DOCUMENT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.conftest import Ended, RunProgram
+    from tests.outgoing.api import Api
     from tests.recorder import Recorder
 
 
 @pytest.fixture
 def documented(recorder: Recorder) -> Recorder:
-    """The recorder, which knows the documented ids."""
+    """A recorder that keeps events with the application ids of the documentation."""
     recorder.ids.extend(snippets.IDS)
     return recorder
 
@@ -30,13 +31,13 @@ class Run(Protocol):
 
 @pytest.fixture
 def run(run_program: RunProgram, documented: Recorder, tmp_path: Path) -> Run:
-    """Run a program of several parts from a file, as its reader would."""
+    """Write a program of several parts to a file, and run it."""
 
     def run(*parts: str) -> Ended:
         program = tmp_path / "hello.py"
         program.write_text("\n".join(parts))
         source = f"import runpy; runpy.run_path({str(program)!r}, run_name='__main__')"
-        # What frameworks have to say about their own dependencies is not looked at.
+        # Ignore warnings of frameworks about their own dependencies.
         ended = run_program(source, to=documented, variables={"PYTHONWARNINGS": "ignore"})
         assert ended.code == 0, ended.errors
         return ended
@@ -66,25 +67,21 @@ def test_wrapping_an_application_captures_its_calls(run: Run, documented: Record
     assert _ids(documented) == {"YOUR_MOESIF_APPLICATION_ID"}
 
 
-def test_the_option_for_outgoing_calls_may_be_spelled_out(run: Run, documented: Recorder) -> None:
+def test_capture_outgoing_requests_can_be_false(run: Run, documented: Recorder) -> None:
     assert run(snippets.OUTGOING, snippets.CALL_FLASK).errors == ""
     assert [event["response"]["status"] for event in documented.events] == [404] * 4
 
 
-def test_the_option_for_outgoing_calls_captures_them(run: Run, documented: Recorder) -> None:
-    api = Api()
+def test_capture_outgoing_requests_captures_outgoing_calls(run: Run, documented: Recorder, api: Api) -> None:
     view = f"import requests\n@app.get('/')\ndef call(): return requests.get({api.uri!r} + '/items').json()"
-    try:
-        assert run(snippets.OUTGOING.replace("False", "True"), view, snippets.CALL_FLASK).errors == ""
-    finally:
-        api.close()
+    assert run(snippets.OUTGOING.replace("False", "True"), view, snippets.CALL_FLASK).errors == ""
     [outgoing] = [event for event in documented.events if event["direction"] == "Outgoing"]
     [incoming] = [event for event in documented.events if event["response"]["status"] == 200 and event != outgoing]
     assert incoming["response"]["body"] == outgoing["response"]["body"] == DOCUMENT
     assert outgoing["metadata"] == {"incoming_transaction_id": incoming["transaction_id"]}
 
 
-def test_every_function_of_the_example_is_asked(run: Run, documented: Recorder) -> None:
+def test_every_function_of_the_example_is_called(run: Run, documented: Recorder) -> None:
     ended = run(snippets.FLASK, snippets.EVERY_FUNCTION, snippets.CALL_FLASK)
     assert ended.output.splitlines() == ["200 OK"] * 4
     assert "/health/probe" not in json.dumps(documented.events)
@@ -96,7 +93,7 @@ def test_every_function_of_the_example_is_asked(run: Run, documented: Recorder) 
         assert events[path]["response"]["body"] == body
         assert events[path]["session_token"] == "XXXXXXXXXXXXXX"
         assert events[path]["metadata"] == {"datacenter": "westus", "deployment_version": "v1.2.3"}
-    # The documented mask does not expect a response without a body: it fails, is logged, and costs the content only.
+    # The documented mask fails for a response without a body. The failure is logged, and the event is sent stripped.
     assert events["/nothing"]["response"]["status"] == 200
     assert "metadata" not in events["/nothing"]
     assert "MASK_EVENT_MODEL failed" in ended.errors

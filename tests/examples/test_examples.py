@@ -1,31 +1,30 @@
-"""Every example does what it shows, started with the commands its own first lines give."""
+"""Every example works, started with the commands in its docstring."""
 
 from __future__ import annotations
 
-import ast
 import http.client
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.collector import ROOT
-from tests.outgoing.api import Api
+from tests.examples import commands
 from tests.ports import bind_fresh
-from tests.server import Response, environment
+from tests.server import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.collector import Collector
+    from tests.outgoing.api import Api
 
 EXAMPLES = ("flask", "bottle", "pyramid", "falcon", "django", "plain")
 
@@ -41,17 +40,12 @@ COMPANY = {
 
 
 def _commands(example: str) -> list[str]:
-    """The commands in an example's docstring that start it."""
-    documentation = ast.get_docstring(ast.parse((ROOT / "examples" / example / "app.py").read_text()))
-    assert documentation
-    lines = [line.strip() for line in documentation.splitlines() if line.startswith("    ")]
-    assert lines[0] == "target/release/moesif-collector"
-    return lines[1:]
+    return commands.commands(f"{example}/app.py")
 
 
 @dataclass
 class Application:
-    """An example that serves on a port of its own."""
+    """A running example."""
 
     process: subprocess.Popen[bytes]
     port: int
@@ -86,21 +80,19 @@ class Application:
 
 @pytest.fixture
 def application(request: pytest.FixtureRequest, collector: Collector, tmp_path: Path) -> Iterator[Application]:
-    program, *arguments = request.param.removeprefix(".venv/bin/").split()
     with bind_fresh() as free:
         port = free.getsockname()[1]
-    variables = environment(collector.uri, collector.application_id, {}) | {
-        "PORT": str(port),
-        "UVICORN_PORT": str(port),
-        "DATABASE": str(tmp_path / "db.sqlite3"),
-        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port} --no-control-socket",
-    }
-    # What is documented is run from the root of the tree, with nothing set but where the collector is.
-    del variables["PYTHONPATH"]
+    variables = commands.variables(
+        collector,
+        PORT=str(port),
+        UVICORN_PORT=str(port),
+        DATABASE=str(tmp_path / "db.sqlite3"),
+        GUNICORN_CMD_ARGS=f"--bind 127.0.0.1:{port} --no-control-socket",
+    )
     log = tmp_path / "application.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [Path(sys.executable).with_name(program), *arguments],
+            commands.arguments(request.param),
             cwd=ROOT,
             env=variables,
             stdout=output,
@@ -122,12 +114,12 @@ def application(request: pytest.FixtureRequest, collector: Collector, tmp_path: 
     [pytest.param(command, id=command) for example in EXAMPLES for command in _commands(example)],
     indirect=True,
 )
-def test_an_example_does_what_it_shows(application: Application, collector: Collector) -> None:
+def test_calls_of_an_example_are_recorded(application: Application, collector: Collector) -> None:
     identified = {"X-User-Id": "12345", "X-Company-Id": "67890", "Cookie": "other=1; session=XXXXXXXXXXXXXX"}
     probe = application.call("GET", "/health/probe")
     answers = {
         "me": application.call("GET", "/me?page=2", headers=identified),
-        "nobody": application.call("GET", "/me"),
+        "anonymous": application.call("GET", "/me"),
         "user": application.call("POST", "/users/12345", USER),
         "users": application.call("PUT", "/users", [{**USER, "user_id": "1"}, {**USER, "user_id": "2"}]),
         "company": application.call("POST", "/companies/67890", COMPANY),
@@ -138,7 +130,7 @@ def test_an_example_does_what_it_shows(application: Application, collector: Coll
     assert (probe.status, json.loads(probe.body)) == (200, {"status": True})
     assert statuses == {
         "me": 200,
-        "nobody": 200,
+        "anonymous": 200,
         "user": 201,
         "users": 204,
         "company": 201,
@@ -147,7 +139,7 @@ def test_an_example_does_what_it_shows(application: Application, collector: Coll
     }
     assert json.loads(answers["me"].body) == {"seen": True}
 
-    # The helpers have waited for the collector: what they sent is there already.
+    # The helpers wait for the collector, so the profiles are stored by now.
     for user in ("12345", "1", "2"):
         stored = collector.user(user)
         assert {name: stored[name] for name in USER} == USER
@@ -156,12 +148,12 @@ def test_an_example_does_what_it_shows(application: Application, collector: Coll
         stored = collector.company(company)
         assert {name: stored[name] for name in COMPANY} == COMPANY
 
-    # Once all have come the application is idle: an interrupt in the middle of a request would be the request's. What
-    # else it has to deliver, it delivers then.
+    # Wait until the application is idle, because an interrupt during a request would be raised inside that request.
+    # Events that still wait are delivered when the application ends.
     collector.wait_for(len(answers), 30)
     application.interrupt()
     events = {row["transaction_id"]: collector.event(row["id"]) for row in collector.events()}
-    assert len(events) == len(answers), "the health check is skipped, and nothing else"
+    assert len(events) == len(answers), "only the health check is skipped"
     event = {name: events[answer.headers["X-Moesif-Transaction-Id"]] for name, answer in answers.items()}
 
     assert event["me"]["request"]["uri"] == f"http://127.0.0.1:{application.port}/me?page=2"
@@ -169,8 +161,8 @@ def test_an_example_does_what_it_shows(application: Application, collector: Coll
     assert event["me"]["company_id"] == "67890"
     assert event["me"]["session_token"] == "XXXXXXXXXXXXXX"
     assert event["me"]["response"]["body"] == {"seen": True}
-    assert "user_id" not in event["nobody"]
-    assert "session_token" not in event["nobody"]
+    assert "user_id" not in event["anonymous"]
+    assert "session_token" not in event["anonymous"]
     for one in event.values():
         assert one["metadata"] == {"datacenter": "westus", "deployment_version": "v1.2.3"}
     assert event["missing"]["response"]["status"] == 404
@@ -183,52 +175,37 @@ def test_an_example_does_what_it_shows(application: Application, collector: Coll
     assert event["user"]["request"]["body"] == USER
 
 
-def test_a_program_shows_the_calls_it_makes(collector: Collector) -> None:
-    command = _commands("outgoing")[-1].removeprefix(".venv/bin/").split()
-    api = Api()
-    variables = environment(collector.uri, collector.application_id, {}) | {"API": api.uri}
-    del variables["PYTHONPATH"]
-    try:
-        ended = subprocess.run(
-            [Path(sys.executable).with_name(command[0]), *command[1:]],
-            cwd=ROOT,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    finally:
-        api.close()
-    assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.split("\n") == ["nobody is there", "delivered", ""]
+def test_outgoing_calls_of_a_program_are_recorded(collector: Collector, api: Api) -> None:
+    ended = commands.run(_commands("outgoing")[-1], collector, API=api.uri)
+    assert ended.stderr == ""
+    assert ended.stdout.split("\n") == ["no connection", "delivered", ""]
     assert len(api.seen) == 4
     events = {event["request"]["uri"]: event for row in collector.events() if (event := collector.event(row["id"]))}
-    items, echo, large, nobody = (
+    items, echo, large, unreachable = (
         events[uri]
         for uri in (
             f"{api.uri}/items?page=2",
             f"{api.uri}/echo",
             f"{api.uri}/large?100000",
-            "http://127.0.0.1:1/nobody-is-there",
+            "http://127.0.0.1:1/unreachable",
         )
     )
-    assert len(events) == 4, "the health check is skipped, and nothing else"
+    assert len(events) == 4, "only the health check is skipped"
     assert {event["direction"] for event in events.values()} == {"Outgoing"}
     assert (items["user_id"], items["company_id"]) == ("12345", "67890")
     assert "Authorization" not in items["request"]["headers"]
     assert (echo["request"]["body"], echo["response"]["body"]) == ({"name": "spanner"}, {"name": "spanner"})
     assert large["response"]["headers"]["X-Moesif-Body-Truncated"] == "1"
-    assert "response" not in nobody
-    assert nobody["metadata"]["error"] == "requests.exceptions.ConnectionError"
-    assert nobody["metadata"]["datacenter"] == "westus"
+    assert "response" not in unreachable
+    assert unreachable["metadata"]["error"] == "requests.exceptions.ConnectionError"
+    assert unreachable["metadata"]["datacenter"] == "westus"
 
 
 @pytest.mark.parametrize("application", _commands("django"), indirect=True)
 def test_the_user_of_a_django_session_is_recorded(application: Application, collector: Collector) -> None:
-    entered = application.call("POST", "/login", {"username": "ann", "password": "secret"})
-    assert json.loads(entered.body) == {"welcome": "ann"}
-    session = entered.headers["Set-Cookie"].split(";")[0]
+    logged_in = application.call("POST", "/login", {"username": "ann", "password": "secret"})
+    assert json.loads(logged_in.body) == {"welcome": "ann"}
+    session = logged_in.headers["Set-Cookie"].split(";")[0]
     answer = application.call("GET", "/me", headers={"Cookie": session})
     streamed = application.call("GET", "/stream")
     assert (answer.status, answer.headers["Vary"]) == (200, None)
@@ -236,7 +213,7 @@ def test_the_user_of_a_django_session_is_recorded(application: Application, coll
     collector.wait_for(3)
     events = {row["transaction_id"]: collector.event(row["id"]) for row in collector.events()}
     login, seen, stream = (
-        events[response.headers["X-Moesif-Transaction-Id"]] for response in (entered, answer, streamed)
+        events[response.headers["X-Moesif-Transaction-Id"]] for response in (logged_in, answer, streamed)
     )
     assert (login["user_id"], seen["user_id"]) == ("ann", "ann")
     assert login["request"]["body"] == {"username": "ann"}

@@ -1,4 +1,4 @@
-"""Every Python example in README and docs runs as it stands, and every link there leads somewhere."""
+"""Every Python example in README and docs runs, and every link there has a target."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.examples.pages import COLLECTOR, PAGES, ROOT, SURROUNDINGS, Example, examples
-from tests.outgoing.api import Api
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.collector import Collector
     from tests.conftest import Ended, RunProgram
+    from tests.outgoing.api import Api
 
 EXAMPLES = examples()
 REPOSITORY = "https://github.com/moesif-rs/moesif-rs/blob/main/"
@@ -24,13 +23,6 @@ DOCUMENTS = [
     *PAGES,
     *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "examples/README.md")),
 ]
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    api = Api()
-    yield api
-    api.close()
 
 
 def _run(example: Example, run_program: RunProgram, collector: Collector, api: Api, directory: Path) -> Ended:
@@ -81,13 +73,13 @@ def test_documented_settings_keep_every_secret_out(
     run_program: RunProgram, collector: Collector, api: Api, tmp_path: Path
 ) -> None:
     text = json.dumps(_events("settings", run_program, collector, api, tmp_path))
-    # The page masks Authorization, cookies, `password` and `api_key`. X-Api-Key is left to the function below it.
+    # These settings mask Authorization, cookies, `password` and `api_key`, but not X-Api-Key.
     assert text.count("s3cr3t") == text.count('"X-Api-Key": "s3cr3t"') == 1
     assert '"kept": 1' in text
     assert '"kept": 2' in text
 
 
-def test_documented_mask_masks_and_bears_a_missing_body(
+def test_documented_mask_works_with_and_without_a_body(
     run_program: RunProgram, collector: Collector, api: Api, tmp_path: Path
 ) -> None:
     events = _events("mask", run_program, collector, api, tmp_path)
@@ -104,7 +96,7 @@ def test_corrected_mask_strips_nothing(run_program: RunProgram, collector: Colle
         assert event["request"]["headers"]  # type: ignore[index]
 
 
-def test_documented_functions_name_the_caller(
+def test_documented_functions_identify_the_caller(
     run_program: RunProgram, collector: Collector, api: Api, tmp_path: Path
 ) -> None:
     [event] = _events("identify", run_program, collector, api, tmp_path)
@@ -112,7 +104,7 @@ def test_documented_functions_name_the_caller(
     assert event["metadata"] == {"region": "eu", "path": "/p"}
 
 
-def test_documented_outgoing_call_names_its_user(
+def test_documented_outgoing_call_has_its_user(
     run_program: RunProgram, collector: Collector, api: Api, tmp_path: Path
 ) -> None:
     [event] = _events("outgoing", run_program, collector, api, tmp_path)
@@ -120,13 +112,13 @@ def test_documented_outgoing_call_names_its_user(
 
 
 def _anchors(page: Path) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
+    """Returns the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.name)
-def test_links_lead_somewhere(page: Path) -> None:
+def test_links_have_a_target(page: Path) -> None:
     broken = []
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         path, _, anchor = link.removeprefix(REPOSITORY).partition("#")
@@ -144,7 +136,7 @@ def test_links_of_the_readme_work_on_pypi() -> None:
 
 
 def _texts_of_the_sources() -> str:
-    """All sources, with the lines of a literal that is split joined together."""
+    """Returns all sources. String literals that span several lines are joined."""
     sources = [*(ROOT / "crates").glob("*/src/**/*.rs"), *(ROOT / "python").glob("**/*.py")]
     text = "\n".join(path.read_text() for path in sources)
     return re.sub(r"\\\n\s+|\"\n\s+f?\"", "", text)
@@ -155,7 +147,7 @@ def test_quoted_log_messages_are_those_of_the_code() -> None:
     quoted = re.findall(r"^\| (?:WARNING|INFO|ERROR) \| `([^`]+)` \|", page, re.MULTILINE)
     assert len(quoted) > 5
     texts = _texts_of_the_sources()
-    # "…" and "N" stand for values.
+    # "…" and "N" are placeholders for values.
     parts = [part.strip() for message in quoted for part in re.split(r"…|\bN\b", message) if part.strip()]
     assert [part for part in parts if part not in texts] == []
 

@@ -45,9 +45,9 @@ def test_user_rules_win_over_company_rules_over_regex_rules(govern: Govern) -> N
     ("fields", "blocked"),
     [
         ({"applied_to": "matching", "applied_to_unidentified": False}, "member"),
-        ({"applied_to": "matching", "applied_to_unidentified": True}, "member nobody empty"),
+        ({"applied_to": "matching", "applied_to_unidentified": True}, "member anonymous empty"),
         ({"applied_to": "not_matching", "applied_to_unidentified": False}, "other"),
-        ({"applied_to": "not_matching", "applied_to_unidentified": True}, "other nobody empty"),
+        ({"applied_to": "not_matching", "applied_to_unidentified": True}, "other anonymous empty"),
         ({}, "member"),
     ],
     ids=str,
@@ -59,7 +59,7 @@ def test_cohorts_decide_to_whom_a_rule_applies(govern: Govern, kind: str, fields
     calls: dict[str, dict[str, Any]] = {
         "member": {header: "member"},
         "other": {header: "other"},
-        "nobody": {},
+        "anonymous": {},
         "empty": {header: ""},
     }
     found = [

@@ -157,7 +157,7 @@ def test_raising_function_loses_its_result_and_is_logged_once(
     governed = _governed(govern, called, [rule("user", **FOR_UNIDENTIFIED)])
     for _ in range(3):
         answer = request(governed, make_environ("GET", "/path"))
-        # The caller is unknown, which is not the same as unidentified.
+        # Rules for unidentified callers do not apply to a caller whose identification failed.
         assert (answer.status, answer.header("X-Nobody")) == ("200 OK", [])
     assert [event["user_id"] for event in events_of(recorder, "/path", 3)] == ["1", "1", "1"]
     messages = [record for record in caplog.records if "IDENTIFY_USER" in record.getMessage()]
@@ -210,12 +210,12 @@ def _read_and_replace(environ: Environ) -> bytes:
     return body
 
 
-def _look(environ: Environ) -> bytes:
+def _read_nothing(environ: Environ) -> bytes:
     assert environ["wsgi.input"]
     return b""
 
 
-WAYS = [_read_all, _read_a_part, _read_by_line, _read_through_a_buffer, _read_and_replace, _look]
+WAYS = [_read_all, _read_a_part, _read_by_line, _read_through_a_buffer, _read_and_replace, _read_nothing]
 BODY = b'{"id":\n "ann"}'
 
 

@@ -32,7 +32,7 @@ class Watched(io.BytesIO):
 
 def unread(_environ: Environ, start_response: Any) -> list[bytes]:
     start_response("401 Unauthorized", [])
-    return [b"who are you"]
+    return [b"unauthorized"]
 
 
 def echo(environ: Environ, start_response: Any) -> list[bytes]:
@@ -108,16 +108,16 @@ def test_error_while_reading_ahead_is_raised_when_application_reads(govern: Gove
             message = "the client has gone"
             raise OSError(message)
 
-    met: list[str] = []
+    raised: list[str] = []
 
     def application(environ: Environ, start_response: Any) -> list[bytes]:
         try:
             environ["wsgi.input"].read()
         except OSError as error:
-            met.append(str(error))
+            raised.append(str(error))
         start_response("200 OK", [])
         return []
 
     governed = govern([ON_BODY], {}, application)
     request(governed, make_environ("POST", "/path", BODY, wsgi_input=Broken()))
-    assert met == ["the client has gone"]
+    assert raised == ["the client has gone"]

@@ -89,7 +89,7 @@ def test_new_rule_reaches_running_server(serve: Serve, collector: Collector, tmp
     (tmp_path / "data" / "rules.json").write_text(json.dumps([rule(response={"status": 503, "body": {}})]))
     wait_until(lambda: running.get().status == 503, "the new rule is in force")
     (tmp_path / "data" / "rules.json").write_text("[]")
-    wait_until(lambda: running.get().status == 200, "it is not any more")
+    wait_until(lambda: running.get().status == 200, "the rule is no longer in force")
 
 
 GOVERNED: dict[str, Any] = {

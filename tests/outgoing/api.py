@@ -1,4 +1,4 @@
-"""An API on a free port, for the applications of these tests to call."""
+"""An API on a free port, which the applications of the tests call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOCUMENT = {"id": 1, "name": "spanner"}
 
 
 class Api:
-    """Listens until ``close``. ``seen`` has the requests that came, in order, as method, path, headers and body."""
+    """Listens until ``close``. ``seen`` lists the received requests in order: method, path, headers and body."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
@@ -57,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         name = path.strip("/").partition("/")[0]
         getattr(self, f"_{name}", self._document)(body, query)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer_any  # noqa: N815 - what it is called
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _answer_any  # noqa: N815 - names of the base class
 
     def _document(self, _body: bytes, _query: str) -> None:
         self._send(json.dumps(DOCUMENT).encode(), ("Content-Type", "application/json"), ("X-Of-Api", "1"))

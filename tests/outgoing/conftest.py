@@ -1,4 +1,4 @@
-"""An API to call, and capturing that stops when the test ends."""
+"""Capturing that stops when the test ends."""
 
 from __future__ import annotations
 
@@ -8,22 +8,12 @@ import pytest
 import requests
 
 import moesif.outgoing
-from tests.outgoing.api import Api
+from tests.recorder import FAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.recorder import Recorder
-
-#: Options that deliver soon.
-FAST = {"EVENT_BATCH_TIMEOUT": 0.02, "EVENT_WORKER_COUNT": 1, "FLUSH_TIMEOUT": 0.5}
-
-
-@pytest.fixture
-def api() -> Iterator[Api]:
-    api = Api()
-    yield api
-    api.close()
 
 
 @pytest.fixture(autouse=True)

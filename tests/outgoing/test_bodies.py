@@ -156,13 +156,13 @@ def test_body_that_cannot_be_rewound_fails_as_without_capturing(
 ) -> None:
     capture()
     with pytest.raises(requests.exceptions.UnrewindableBodyError):
-        requests.post(f"{api.uri}/redirect?/echo", data=_generated_with_tell(tmp_path), timeout=20)
+        requests.post(f"{api.uri}/redirect?/echo", data=_Pipe(tmp_path), timeout=20)
     [event] = recorder.wait_for(1)
     assert event["metadata"] == {"error": "requests.exceptions.UnrewindableBodyError"}
 
 
-class _generated_with_tell:  # noqa: N801 - stands where a function might
-    """A pipe: its ``tell`` raises."""
+class _Pipe:
+    """An iterable with a ``tell`` that raises."""
 
     def __init__(self, tmp_path: Path) -> None:
         self._chunks = _generated(tmp_path)
@@ -175,7 +175,7 @@ class _generated_with_tell:  # noqa: N801 - stands where a function might
 
 
 def test_request_gets_its_body_back(api: Api, capture: Capture) -> None:
-    """In every request object that has it, after an answer, a redirect or an error."""
+    """The original is put back in every request object, after an answer, a redirect or an error."""
     capture()
     body = io.BytesIO(DOCUMENT)
     session = requests.Session()
@@ -212,7 +212,7 @@ def test_request_gets_its_body_back_after_too_many_redirects(api: Api, capture: 
 
 
 def test_request_sent_by_two_threads_gets_its_body_back(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """Whichever thread ends first."""
+    """The order in which the threads end does not matter."""
     capture()
     inside, may_end = threading.Event(), threading.Event()
 

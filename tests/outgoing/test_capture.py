@@ -12,8 +12,7 @@ import requests
 import moesif.outgoing
 from moesifpythonrequest.start_capture.start_capture import StartCapture
 from tests.outgoing.api import DOCUMENT
-from tests.outgoing.conftest import FAST
-from tests.recorder import Answer
+from tests.recorder import FAST, Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,7 +197,7 @@ def test_sampling_applies(api: Api, recorder: Recorder, capture: Capture) -> Non
     before = moesif.stats()["sampled_out"]
     deadline = time.monotonic() + 20
     while moesif.stats()["sampled_out"] == before:
-        assert time.monotonic() < deadline, "the rates have not come"
+        assert time.monotonic() < deadline, "the sampling rates were not loaded"
         requests.get(api.uri, timeout=20)
     for _ in range(50):
         requests.get(api.uri, headers={"X-User": "ann"}, timeout=20)

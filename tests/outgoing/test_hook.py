@@ -19,7 +19,7 @@ import moesif
 import moesif.outgoing
 from moesif.outgoing import capturing, hook
 from tests.outgoing.api import DOCUMENT
-from tests.outgoing.conftest import FAST
+from tests.recorder import FAST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,23 +63,23 @@ def test_after_stopping_nothing_is_captured(api: Api, recorder: Recorder, captur
 def test_replacement_has_the_signature_of_the_original(capture: Capture) -> None:
     send = requests.Session.send
     capture()
-    standing_in: Any = requests.Session.send
-    assert inspect.isfunction(standing_in)
-    assert (standing_in.__name__, standing_in.__qualname__, standing_in.__module__, standing_in.__doc__) == (
+    replacement: Any = requests.Session.send
+    assert inspect.isfunction(replacement)
+    assert (replacement.__name__, replacement.__qualname__, replacement.__module__, replacement.__doc__) == (
         send.__name__,
         send.__qualname__,
         send.__module__,
         send.__doc__,
     )
-    assert inspect.signature(standing_in) == inspect.signature(send)
+    assert inspect.signature(replacement) == inspect.signature(send)
     assert pickle.loads(pickle.dumps(requests.Session())).headers == requests.Session().headers
 
 
 def test_starting_twice_records_once_with_the_last_settings(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture(API_VERSION="1")
-    standing_in = requests.Session.send
+    replacement = requests.Session.send
     capture(API_VERSION="2")
-    assert requests.Session.send is standing_in
+    assert requests.Session.send is replacement
     _one_event_a_call(api, recorder)
     assert {event["request"]["api_version"] for event in recorder.events} == {"2"}
 
@@ -153,7 +153,7 @@ def test_wrapper_of_another_library_stays_in_place(api: Api, recorder: Recorder,
 
 
 def test_traffic_to_the_collector_is_not_captured(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """Including that of other collector clients, which use requests."""
+    """This includes other clients of a collector that use requests."""
     capture()
     before = moesif.stats()["captured"]
     requests.post(f"{recorder.uri}/v1/events", json={}, timeout=20)
@@ -175,7 +175,7 @@ def test_other_paths_on_the_collector_host_are_captured(recorder: Recorder, capt
 
 
 def test_calls_made_while_sending_are_calls_of_their_own(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """From a body generator and from a hook, also after a redirect."""
+    """They are made by a body generator and by a hook, also after a redirect."""
     capture()
     session = requests.Session()
 
@@ -212,7 +212,7 @@ def test_retry_of_the_same_request_is_one_call(api: Api, recorder: Recorder, cap
 
 
 def test_task_started_by_a_hook_makes_calls_of_its_own(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """Also for the same URL with the same session: its copy of the context outlives the call."""
+    """The task has a copy of the context and outlives the call. It calls the same URL with the same session."""
     capture()
     contexts: list[contextvars.Context] = []
     session = requests.Session()
@@ -231,11 +231,11 @@ def test_sessions_made_before_the_class_was_replaced_are_captured(
     class Theirs(requests.Session):
         pass
 
-    class OfTheirOwn(requests.Session):
+    class TheirsWithSend(requests.Session):
         def send(self, request: Any, **kwargs: Any) -> Any:
             return super().send(request, **kwargs)
 
-    for kind in (Theirs, OfTheirOwn):
+    for kind in (Theirs, TheirsWithSend):
         own = dict(vars(kind))
         with monkeypatch.context() as patch:
             patch.setattr("requests.Session", kind)
@@ -264,7 +264,7 @@ def test_threads_sharing_a_session_record_each_call(api: Api, recorder: Recorder
 def test_greenlets_and_tasks_sharing_a_session_record_each_call(
     api: Api, recorder: Recorder, run_program: RunProgram
 ) -> None:
-    """All on one thread with one session, switching in the middle of each call."""
+    """All use one thread and one session, and switch in the middle of each call."""
     source = f"""
         from gevent import monkey
         monkey.patch_all()

@@ -26,7 +26,7 @@ Event = dict[str, Any]
 
 
 def _calling(api: Api) -> Callable[..., Any]:
-    """An application that makes calls before it answers, while it streams and when its stream is closed."""
+    """Return an application that makes calls before it answers, while it streams and when its stream is closed."""
 
     def application(_environ: Any, start_response: Any) -> Iterator[bytes]:
         requests.get(f"{api.uri}/before", timeout=20)
@@ -144,7 +144,7 @@ def test_metadata_of_the_application_wins(api: Api, recorder: Recorder, wrap: Wr
 
 
 def test_two_applications_do_not_mix(api: Api, recorder: Recorder, another_recorder: Recorder, wrap: Wrap) -> None:
-    """An application that captures no outgoing calls has none captured under the settings of another."""
+    """If an application does not capture outgoing calls, those are not captured with the settings of another one."""
     first = wrap(_calling(api), **CAPTURED)
     second = wrap(_calling(api), another_recorder, **CAPTURED)
     silent = wrap(_calling(api), another_recorder, APPLICATION_ID="silent")
@@ -164,10 +164,10 @@ def test_capturing_started_by_the_program_covers_other_applications(
     api: Api, recorder: Recorder, another_recorder: Recorder, wrap: Wrap, capture: Capture
 ) -> None:
     capture()
-    asking = wrap(_calling(api), another_recorder, **CAPTURED)
+    capturing = wrap(_calling(api), another_recorder, **CAPTURED)
     silent = wrap(_calling(api), another_recorder, APPLICATION_ID="silent")
     another_recorder.ids.append("silent")
-    for application in (asking, silent):
+    for application in (capturing, silent):
         request(application)
     requests.get(f"{api.uri}/outside", timeout=20)
     assert [len(part) for part in _apart(recorder.wait_for(4))] == [0, 4]
@@ -183,7 +183,7 @@ def test_an_applications_outgoing_calls_share_its_pipeline(api: Api, recorder: R
     assert delivery.headers["User-Agent"] == f"moesif-rs/{moesif.__version__} (moesifwsgi)"
 
 
-def test_without_the_option_nothing_is_touched(api: Api, recorder: Recorder, wrap: Wrap) -> None:
+def test_without_the_option_requests_is_unchanged(api: Api, recorder: Recorder, wrap: Wrap) -> None:
     before = requests.Session.send
     request(wrap(_calling(api)))
     assert requests.Session.send is before

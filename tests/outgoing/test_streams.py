@@ -153,13 +153,13 @@ def test_unread_stream_is_recorded_when_closed(api: Api, recorder: Recorder, cap
 
 
 def test_dropped_stream_is_freed_at_once_and_recorded(api: Api, recorder: Recorder, capture: Capture) -> None:
-    """Without the garbage collector: no reference of ours forms a cycle with it."""
+    """No reference of ours forms a cycle, so the response is freed without the garbage collector."""
     capture()
     gc.disable()
     try:
         answer = requests.get(f"{api.uri}/stream", stream=True, timeout=20)
         raw = weakref.ref(answer.raw)
-        source = weakref.ref(answer.raw._original_response)  # noqa: SLF001 - what is recorded with
+        source = weakref.ref(answer.raw._original_response)  # noqa: SLF001 - the object that records
         del answer
         assert raw() is None
         assert source() is None
@@ -177,7 +177,7 @@ def test_reader_may_outlive_the_response(api: Api, recorder: Recorder, capture: 
     assert event["response"]["body"] == DOCUMENT
 
 
-def test_failed_call_has_no_stream(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_response_to_head_is_recorded_without_a_stream(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     answer = requests.head(f"{api.uri}/items", stream=True, timeout=20)
     [event] = recorder.wait_for(1)
@@ -250,7 +250,7 @@ def test_source_wrapped_by_another_library_is_closed_as_without_capturing(
     capture()
 
     def wrap(response: Any, **_keywords: object) -> None:
-        response.raw._fp = _Wrapping(response.raw._fp)  # noqa: SLF001 - as it does
+        response.raw._fp = _Wrapping(response.raw._fp)  # noqa: SLF001 - as CacheControl does
 
     with requests.get(f"{api.uri}/items", stream=True, hooks={"response": wrap}, timeout=20) as answer:
         if is_read:
@@ -300,20 +300,22 @@ def _closed_by_a_finaliser(answer: list[Any]) -> None:
     gc.collect()
 
 
-LET_GO = [_freed, _collected, _collected_while_read, _collected_half_read, _closed_by_a_finaliser]
+#: Ways to drop a response without reading it to its end.
+WAYS_TO_DROP = [_freed, _collected, _collected_while_read, _collected_half_read, _closed_by_a_finaliser]
 
-ORDINARY: dict[str, Callable[[Api], Any]] = {
-    "a call": lambda api: requests.get(f"{api.uri}/next", timeout=20),
-    "a flush": lambda _api: moesif.flush(0),
-    "the end of capturing": lambda _api: moesif.outgoing.stop(),
-}
+#: Calls into this package after which the mask function has run.
+NEXT_CALLS: list[Callable[[Api], Any]] = [
+    lambda api: requests.get(f"{api.uri}/next", timeout=20),
+    lambda _api: moesif.flush(0),
+    lambda _api: moesif.outgoing.stop(),
+]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # the garbage collector may close the socket first
 @pytest.mark.parametrize("path", ["large?100000", "chunked"])
-@pytest.mark.parametrize("let_go", LET_GO)
+@pytest.mark.parametrize("drop", WAYS_TO_DROP)
 def test_finaliser_calls_no_user_function(
-    api: Api, recorder: Recorder, capture: Capture, let_go: Callable[[list[Any]], None], path: str
+    api: Api, recorder: Recorder, capture: Capture, drop: Callable[[list[Any]], None], path: str
 ) -> None:
     """A finaliser may run while any lock is held. The mask runs at the next call into this package."""
     masked: list[str] = []
@@ -323,20 +325,20 @@ def test_finaliser_calls_no_user_function(
         event.session_token = "masked"
         return event
 
-    for go_on in ORDINARY.values():
+    for make_next_call in NEXT_CALLS:
         capture(MASK_EVENT_MODEL=mask)
         masked.clear()
         before = len(recorder.events)
         gc.disable()
         try:
             answer = [requests.get(f"{api.uri}/{path}", stream=True, timeout=20)]
-            let_go(answer)
+            drop(answer)
             del answer
             gc.collect()
         finally:
             gc.enable()
         assert masked == []
-        go_on(api)
+        make_next_call(api)
         assert masked[0] == f"{api.uri}/{path}"
         event = recorder.wait_for(before + len(masked))[before]
         assert event["response"]["status"] == 200

@@ -1,7 +1,7 @@
 """Lists the differences from the replaced packages that no recorded exchange can show.
 
-Each has a row of the same name in docs/migrating.md. Next to it stands the test, anywhere in tests/, that checks our
-behaviour. tests/parity/test_migrating.py checks both.
+Each entry has a row of the same name in docs/migrating.md, and names the test that checks our behaviour. The test may
+be anywhere in tests/. tests/parity/test_migrating.py checks that both exist.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ WSGI = {
     "`EVENT_BATCH_TIMEOUT`": "test_a_batch_waits_for_one_second_by_default",
     "Response chunks in `environ`": "test_chunks_in_environ_end_at_the_capture_limit",
     "Results that are not ready": "test_coroutine_or_generator_function_counts_as_failed",
-    "Functions that look at rules first": "test_function_is_called_early_only_for_rules_of_its_kind",
+    "Functions called for rules": "test_function_is_called_early_only_for_rules_of_its_kind",
     "Order of response headers": "test_headers_are_unchanged_if_no_rule_applies",
     "Headers of rules and of the application": "test_a_rule_header_replaces_only_headers_of_its_name",
     "Rule headers in the event": "test_a_rule_header_replaces_only_headers_of_its_name",
@@ -94,7 +94,7 @@ OUTGOING = {
     "Functions after a failed call": "test_response_is_none_for_a_failed_call",
     "Passwords in URLs": "test_a_password_in_the_url_is_not_recorded",
     "Calls while a request is served": "test_both_events_are_recorded_and_linked",
-    "Own traffic": "test_traffic_to_the_collector_is_not_captured",
+    "Requests to the collector": "test_traffic_to_the_collector_is_not_captured",
     "Starting twice": "test_starting_twice_records_once_with_the_last_settings",
     "Stopping": "test_stopping_restores_the_original_function",
     "Options of outgoing capture": "test_invalid_option_is_named_in_the_error",
@@ -111,7 +111,7 @@ API = {
     "Dates and other values": "test_documents_are_sent_and_left_unchanged",
     "Fields of models without a value": "test_campaign_can_be_a_model",
     "Large batches": "test_large_batch_is_split_by_count_and_by_bytes",
-    "Batches that are kept in part": "test_document_that_is_not_stored_raises",
+    "Batches that are stored only in part": "test_document_that_is_not_stored_raises",
     "Empty batches": "test_empty_batch_sends_nothing",
     "Compression": "test_only_long_documents_are_compressed",
     "Events without a `transaction_id`": "test_each_call_sends_a_new_event_unless_it_has_an_id",

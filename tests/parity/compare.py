@@ -59,7 +59,7 @@ class Recording:
         return fields
 
     def _time(self, of: str, text: Any) -> Any:
-        """Replace a time that fits the call with a placeholder. Any other value is returned as it is."""
+        """Replace a time that fits the call with a placeholder. Any other value is returned unchanged."""
         if not isinstance(text, str) or not TIME.fullmatch(text):
             return text
         moment = datetime.fromisoformat(text.removesuffix("Z")).replace(tzinfo=timezone.utc).timestamp()

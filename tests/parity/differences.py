@@ -40,7 +40,7 @@ SHARED = [
     Difference(
         "Id of the event",
         (CONTRACT, "B-TX"),
-        "The id that a client sees leads to its event.",
+        "The event can be found by the id that the client sees.",
         heads.event_id_is_the_header,
     ),
     Difference(
@@ -72,7 +72,7 @@ SHARED = [
     Difference(
         "Large bodies",
         (CONTRACT, "A body beyond the limit"),
-        "A collector keeps events whole up to 1 MB.",
+        "Collectors cut or refuse events beyond about 1 MB.",
         bodies.beyond_the_limit,
     ),
     Difference("UTF-8 in headers", (CONTRACT, "as UTF-8"), "The text stays readable.", heads.utf_8_text),
@@ -175,12 +175,12 @@ DIFFERENCES = [
     Difference(
         "Bytes after the announced length",
         (GUARANTEES, "I-10"),
-        "What can be read is the server's decision.",
+        "The server decides where a body ends.",
         bodies.reads_beyond_the_length,
     ),
     Difference(
         "Request bodies shorter than announced",
-        (CONTRACT, "less came than was announced"),
+        (CONTRACT, "shorter than announced"),
         "The record shows that the body is incomplete.",
         bodies.shorter_than_announced,
     ),

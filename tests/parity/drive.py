@@ -103,7 +103,7 @@ class Player(Counting):
 
 
 def _follow(middleware: Any) -> int:
-    """Queue one batch of marker events behind all others. When they arrive, all others have. Return their number."""
+    """Queue one batch of marker events behind all others, and return their number. They arrive last."""
     from moesifapi.models import EventModel, EventRequestModel  # noqa: PLC0415 - only with upstream
 
     pool = middleware.worker_pool

@@ -14,7 +14,6 @@ import pytest
 from moesif.django.middleware import MoesifMiddleware as DjangoMiddleware
 from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT
-from tests.outgoing.api import Api
 from tests.parity import differences, functions
 from tests.parity.behaviours import BEHAVIOURS
 from tests.parity.django import differences as django_differences
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from tests.collector import Nowhere
     from tests.conftest import RunProgram
+    from tests.outgoing.api import Api
 
 PAGE = (ROOT / "docs" / "migrating.md").read_text()
 COLUMNS = 5
@@ -143,20 +143,16 @@ def test_a_batch_waits_for_one_second_by_default() -> None:
     assert re.search(r"^\| `EVENT_BATCH_TIMEOUT` \|.*\| `1` \|", options, re.MULTILINE)
 
 
-def test_outgoing_calls_work_while_the_collector_is_down(run_program: RunProgram, nowhere: Nowhere) -> None:
-    api = Api()
-    try:
-        ended = run_program(
-            f"""
-            import requests
-            from moesifpythonrequest.start_capture.start_capture import StartCapture
+def test_outgoing_calls_work_while_the_collector_is_down(run_program: RunProgram, nowhere: Nowhere, api: Api) -> None:
+    ended = run_program(
+        f"""
+        import requests
+        from moesifpythonrequest.start_capture.start_capture import StartCapture
 
-            StartCapture().start_capture_outgoing({{}})
-            print(requests.get({f"{api.uri}/items"!r}, timeout=20).status_code)
-            """,
-            to=nowhere,
-            FLUSH_TIMEOUT=0,
-        )
-    finally:
-        api.close()
+        StartCapture().start_capture_outgoing({{}})
+        print(requests.get({f"{api.uri}/items"!r}, timeout=20).status_code)
+        """,
+        to=nowhere,
+        FLUSH_TIMEOUT=0,
+    )
     assert ended.output.split() == ["200"], ended.errors

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.gateway import Environ, Gateway, make_environ, request
+from tests.gateway import Environ, Gateway, answering, make_environ, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,24 +44,16 @@ class Unclosable:
         return iter((b"a", b"b"))
 
 
-def _answering(response: object) -> Any:
-    def application(_environ: Environ, start_response: Any) -> object:
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return response
-
-    return application
-
-
 def test_closed_once_at_normal_end(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a", b"b")
-    assert request(wrap(_answering(response))).body == b"ab"
+    assert request(wrap(answering(response))).body == b"ab"
     assert response.closed_after == [2]
     assert recorder.wait_for(1)[0]["response"]["content_length"] == 2
 
 
 def test_not_closed_before_server_closes(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a", b"b")
-    result = wrap(_answering(response))(make_environ(), Gateway().start_response)
+    result = wrap(answering(response))(make_environ(), Gateway().start_response)
     assert list(result) == [b"a", b"b"]
     assert response.closed_after == []
     result.close()  # type: ignore[attr-defined]
@@ -72,7 +64,7 @@ def test_not_closed_before_server_closes(recorder: Recorder, wrap: Wrap) -> None
 def test_closed_once_after_error_in_the_middle(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a", b"b", fails_after=1)
     with pytest.raises(OSError, match="in the middle"):
-        request(wrap(_answering(response)))
+        request(wrap(answering(response)))
     assert response.closed_after == [1]
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 500
@@ -81,7 +73,7 @@ def test_closed_once_after_error_in_the_middle(recorder: Recorder, wrap: Wrap) -
 @pytest.mark.parametrize("taken", [0, 1])
 def test_closed_once_when_client_leaves(recorder: Recorder, wrap: Wrap, taken: int) -> None:
     response = Response(b"a", b"b")
-    result = wrap(_answering(response))(make_environ(), Gateway().start_response)
+    result = wrap(answering(response))(make_environ(), Gateway().start_response)
     iterator = iter(result)
     for _ in range(taken):
         next(iterator)
@@ -94,17 +86,17 @@ def test_closed_once_when_client_leaves(recorder: Recorder, wrap: Wrap, taken: i
 
 def test_closed_once_when_server_closes_twice(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a")
-    result = wrap(_answering(response))(make_environ(), Gateway().start_response)
+    result = wrap(answering(response))(make_environ(), Gateway().start_response)
     list(result)
     result.close()  # type: ignore[attr-defined]
     result.close()  # type: ignore[attr-defined]
     assert response.closed_after == [1]
-    request(wrap(_answering(Response())))
+    request(wrap(answering(Response())))
     assert len(recorder.wait_for(2)) == 2
 
 
 def test_iterable_without_close_is_served(recorder: Recorder, wrap: Wrap) -> None:
-    assert request(wrap(_answering(Unclosable()))).body == b"ab"
+    assert request(wrap(answering(Unclosable()))).body == b"ab"
     assert recorder.wait_for(1)[0]["response"]["content_length"] == 2
 
 
@@ -118,7 +110,7 @@ def test_exception_of_close_reaches_server_and_event_is_kept(recorder: Recorder,
 
     response = Failing(b"a")
     with pytest.raises(RuntimeError) as raised:
-        request(wrap(_answering(response)))
+        request(wrap(answering(response)))
     assert raised.value is failure
     assert response.closed_after == [1]
     assert recorder.wait_for(1)[0]["response"]["status"] == 200
@@ -172,7 +164,7 @@ def test_finally_of_generator_does_not_wait_for_garbage_collector(recorder: Reco
 
 def test_response_neither_iterated_nor_closed_leaves_an_event(recorder: Recorder, wrap: Wrap) -> None:
     response = Response(b"a")
-    wrap(_answering(response))(make_environ(), Gateway().start_response)
+    wrap(answering(response))(make_environ(), Gateway().start_response)
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 200
     assert response.closed_after == []
@@ -186,7 +178,7 @@ def test_exception_of_iter_reaches_server(recorder: Recorder, wrap: Wrap) -> Non
 
     response = Broken()
     with pytest.raises(TypeError, match="no iterator"):
-        request(wrap(_answering(response)))
+        request(wrap(answering(response)))
     assert response.closed_after == [0]
     assert recorder.wait_for(1)[0]["response"]["status"] == 500
 
@@ -194,5 +186,5 @@ def test_exception_of_iter_reaches_server(recorder: Recorder, wrap: Wrap) -> Non
 @pytest.mark.parametrize("result", [None, 7])
 def test_result_that_is_not_iterable_fails_and_is_recorded(recorder: Recorder, wrap: Wrap, result: Any) -> None:
     with pytest.raises(TypeError):
-        request(wrap(_answering(result)))
+        request(wrap(answering(result)))
     assert recorder.wait_for(1)[0]["response"]["status"] == 500

@@ -84,7 +84,7 @@ def test_exit_does_not_wait_when_everything_is_delivered(run_program: RunProgram
         ("raise RuntimeError('the program fails')", 1),
         ("thread = threading.Thread(target=request, args=(application,)); thread.start()", 0),
     ],
-    ids=["falls off the end", "sys.exit", "exception", "other thread serves last"],
+    ids=["end of the program", "sys.exit", "exception", "other thread serves last"],
 )
 def test_everything_is_delivered_at_exit(run_program: RunProgram, collector: Collector, ending: str, code: int) -> None:
     ended = run_program(

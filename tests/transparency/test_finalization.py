@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import RunProgram
     from tests.recorder import Recorder
 
-# Every call into the application, the server or a value of theirs releases the interpreter lock and takes it again.
+# Every call into the application, the server or one of their values releases the interpreter lock and takes it again.
 PROGRAM = """
 import sys, threading, time
 import moesif

@@ -20,7 +20,7 @@ def test_preloaded_workers_deliver_each_event_exactly_once(serve: Serve, collect
     running = serve("plain:pid", kind, to=collector, arguments=("--preload", "--workers", "2"), FLUSH_TIMEOUT=20)
     answered: Counter[bytes] = Counter()
     sent = 0
-    # Until both workers have served. One may still start while the other serves everything.
+    # Send requests until both workers have served some. One worker may start later than the other.
     deadline = time.monotonic() + 30
     while sent < 200 or len(answered) < 2:
         assert time.monotonic() < deadline, answered

@@ -9,7 +9,7 @@ from wsgiref.util import FileWrapper
 
 import pytest
 
-from tests.gateway import Environ, Gateway, make_environ, request
+from tests.gateway import Environ, Gateway, answering, make_environ, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,21 +18,13 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 
-def _answering(response: object) -> Any:
-    def application(_environ: Environ, start_response: Any) -> object:
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return response
-
-    return application
-
-
 def _call(middleware: Any, environ: Environ | None = None) -> Any:
     return middleware(make_environ() if environ is None else environ, Gateway().start_response)
 
 
 @pytest.mark.parametrize("response", [[b"a", b"b"], (b"a", b"b"), [], ()], ids=repr)
 def test_list_or_tuple_is_returned_unchanged(recorder: Recorder, wrap: Wrap, response: object) -> None:
-    assert _call(wrap(_answering(response))) is response
+    assert _call(wrap(answering(response))) is response
     [event] = recorder.wait_for(1)
     assert event["response"].get("content_length", 0) == (2 if response else 0)
 
@@ -48,7 +40,7 @@ def test_subclass_of_list_is_iterated_with_its_own_methods(recorder: Recorder, w
             self.is_closed = True
 
     chunks = Chunks([b"stored"])
-    assert request(wrap(_answering(chunks))).body == b"from __iter__"
+    assert request(wrap(answering(chunks))).body == b"from __iter__"
     assert chunks.is_closed
     assert recorder.wait_for(1)[0]["response"]["content_length"] == 13
 
@@ -67,15 +59,15 @@ def test_wrapper_has_length_only_if_iterable_has_one(recorder: Recorder, wrap: W
     def generator() -> Iterator[bytes]:
         yield b"abc"
 
-    unsized = _call(wrap(_answering(generator())))
+    unsized = _call(wrap(answering(generator())))
     assert not hasattr(unsized, "__len__")
     with pytest.raises(TypeError):
         len(unsized)
-    sized = _call(wrap(_answering(Sized())))
+    sized = _call(wrap(answering(Sized())))
     assert len(sized) == 1
     # Alternate the types, to detect wrong caching by type.
-    assert not hasattr(_call(wrap(_answering(generator()))), "__len__")
-    assert len(_call(wrap(_answering(Sized())))) == 1
+    assert not hasattr(_call(wrap(answering(generator()))), "__len__")
+    assert len(_call(wrap(answering(Sized())))) == 1
     del unsized, sized
     assert len(recorder.wait_for(4)) == 4
 
@@ -115,15 +107,15 @@ def test_with_file_wrapper_function_objects_with_fileno_are_returned_unchanged(r
 
     with tempfile.TemporaryFile() as file:
         environ = make_environ(wsgi_file_wrapper=send_file)
-        assert _call(wrap(_answering(file)), environ) is file
+        assert _call(wrap(answering(file)), environ) is file
         assert environ["wsgi.file_wrapper"] is send_file
         # Without a file wrapper in environ, a file is an iterable like any other.
-        assert _call(wrap(_answering(file))) is not file
+        assert _call(wrap(answering(file))) is not file
     assert len(recorder.wait_for(2)) == 2
 
 
 def test_bytes_are_returned_unchanged(recorder: Recorder, wrap: Wrap) -> None:
-    assert _call(wrap(_answering(b"whole"))) == b"whole"
+    assert _call(wrap(answering(b"whole"))) == b"whole"
     [event] = recorder.wait_for(1)
     assert event["response"]["content_length"] == 5
 
@@ -135,7 +127,7 @@ def test_with_file_wrapper_function_readable_object_is_returned_unchanged(record
 
     reader = Reader()
     environ = make_environ(wsgi_file_wrapper=lambda file, _size=8192: file)
-    assert _call(wrap(_answering(reader)), environ) is reader
+    assert _call(wrap(answering(reader)), environ) is reader
     assert len(recorder.wait_for(1)) == 1
 
 
@@ -145,7 +137,7 @@ def test_other_iterable_is_recorded_despite_file_wrapper(recorder: Recorder, wra
 
     for wrapper in (FileWrapperClass, send_file):
         environ = make_environ(wsgi_file_wrapper=wrapper)
-        assert Gateway().run(wrap(_answering(Sized())), environ).body == b"abc"
+        assert Gateway().run(wrap(answering(Sized())), environ).body == b"abc"
     assert [event["response"]["content_length"] for event in recorder.wait_for(2)] == [3, 3]
 
 
@@ -153,8 +145,8 @@ def test_other_iterable_is_recorded_despite_file_wrapper(recorder: Recorder, wra
 def test_result_that_is_not_iterable_of_bytes_reaches_server(
     recorder: Recorder, wrap: Wrap, make: Callable[[], object]
 ) -> None:
-    bare = _outcome(_answering(make()))
-    assert _outcome(wrap(_answering(make()))) == bare
+    bare = _outcome(answering(make()))
+    assert _outcome(wrap(answering(make()))) == bare
     assert len(recorder.wait_for(1)) == 1
 
 

@@ -31,7 +31,7 @@ class CollectedWarnings(logging.Handler):
     """Collects the warnings about settings instead of logging them, while used as a context manager."""
 
     def __init__(self) -> None:
-        """Collect nothing yet."""
+        """Start without messages."""
         super().__init__(logging.WARNING)
         self._logger = logging.getLogger("moesif.settings")
         self.messages: list[str] = []

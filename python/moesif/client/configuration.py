@@ -73,27 +73,27 @@ class Configuration:
         vars(self).update({name: value for name, value in given.items() if value is not None})
 
 
-#: The collector that the settings of each middleware name (``None`` if they name none), by application id. The newest
-#: middleware comes last. The dictionary is replaced as a whole, never changed.
-_followed: dict[object, str | None] = {}
+#: The collector in the settings of each middleware (``None`` if they have no address), by application id. The newest
+#: middleware is the last entry. The dictionary is never changed, only replaced, because other threads read it.
+_middleware_addresses: dict[object, str | None] = {}
 
 
 def follow(settings: Mapping[str, Any] | None) -> None:
-    """Send requests of clients without an own address to the collector of a middleware, as moesifapi does."""
-    global _followed  # noqa: PLW0603 - other threads read it at the same time
+    """Remember the collector of a middleware. Clients without an address use it, as with moesifapi."""
+    global _middleware_addresses  # noqa: PLW0603 - replaced as a whole
     defaults = _native.client_defaults(settings)
-    others = {key: value for key, value in _followed.items() if key != defaults.application_id}
-    _followed = {**others, defaults.application_id: defaults.base_uri}
+    others = {key: value for key, value in _middleware_addresses.items() if key != defaults.application_id}
+    _middleware_addresses = {**others, defaults.application_id: defaults.base_uri}
 
 
 def base_uri_for(configuration: Configuration) -> dict[str, Any]:
-    """Return the settings that name the collector of a client. Empty if the environment or the default decides."""
+    """Return the address settings of a client. They are empty if the environment or the default applies."""
     if not isinstance(configuration.BASE_URI, Unset):
         return {"BASE_URI": configuration.BASE_URI}
-    followed = _followed
-    if not followed or _native.client_defaults(None).environment_base_uri is not None:
+    addresses = _middleware_addresses
+    if not addresses or _native.client_defaults(None).environment_base_uri is not None:
         return {}
-    base_uri = followed.get(configuration.application_id, next(reversed(followed.values())))
+    base_uri = addresses.get(configuration.application_id, next(reversed(addresses.values())))
     return {} if base_uri is None else {"BASE_URI": base_uri}
 
 

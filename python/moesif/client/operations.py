@@ -45,8 +45,8 @@ class ApiResult(NamedTuple):
     @classmethod
     def of(cls, request: HttpRequest, outcome: Outcome) -> ApiResult:
         """Return the result of a request from the outcome of its native call."""
-        status, fields, body, problem = outcome
-        return cls(HttpContext(request, HttpResponse.of(status, fields, body) if status else None), problem)
+        answer = HttpResponse.of(outcome.status, outcome.fields, outcome.body) if outcome.status else None
+        return cls(HttpContext(request, answer), outcome.problem)
 
     @property
     def status(self) -> int:
@@ -111,8 +111,8 @@ def send_batch(kind: Kind, batch: Documents) -> Operation[Headers]:
 def send_json_batch(kind: Kind, json_texts: list[str]) -> Operation[Headers]:
     """Send documents that are JSON text already. Returns the headers of the last answer.
 
-    A part that the collector stores only partly does not stop the other parts. Its exception is raised at the
-    end.
+    If the collector stores only some documents of a part, the other parts are still sent. The exception is raised
+    at the end.
     """
     parts = deque(documents.split_batch(json_texts))
     headers = Headers()

@@ -120,8 +120,8 @@ class _SemaphoresByCollector(Generic[_Semaphore]):
         return self._semaphores.setdefault(name, self._create())
 
 
-#: Keyed by process id: after a fork, permits that threads of the parent hold never come back, so the child
-#: starts afresh.
+#: Keyed by process id. After a fork, permits that threads of the parent hold are never returned in the child. So
+#: the child makes new semaphores.
 _by_process: dict[int, _SemaphoresByCollector[ThreadSemaphore]] = {}
 _by_loop: WeakKeyDictionary[asyncio.AbstractEventLoop, _SemaphoresByCollector[TaskSemaphore]] = WeakKeyDictionary()
 

@@ -130,7 +130,7 @@ class EventModel(BaseModel):
 def event_from_document(document: str) -> EventModel:
     """Return the model of an event for a mask function. ``document`` is the JSON text of the event.
 
-    The weight is ``None``: sampling decides how many calls an event stands for, not the mask.
+    The weight is ``None``: sampling sets it, not the mask function.
     """
     fields: dict[str, Any] = from_json(document)
     event = EventModel.from_dictionary(fields)

@@ -16,7 +16,7 @@ class Named:
 
 
 class _Before:
-    """Make a sync or async middleware that does something before the view."""
+    """Base class of middlewares that do something before the view."""
 
     def __init__(self, get_response: Callable[[Any], Any] | None = None) -> None:
         self.get_response = get_response
@@ -52,7 +52,7 @@ class looking(_Before):  # noqa: N801
         return self.process_response(request, self.get_response(request))
 
     def process_request(self, request: Any) -> None:
-        """Wait for the response."""
+        """Do nothing before the view."""
 
     def process_response(self, request: Any, response: Any) -> Any:
         assert request.user.username == "ann"

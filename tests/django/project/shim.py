@@ -10,7 +10,7 @@ from typing import Any
 
 
 def install() -> None:
-    """Add what is missing."""
+    """Add the missing names."""
     for name in collections.abc.__all__:
         if not hasattr(collections, name):
             setattr(collections, name, getattr(collections.abc, name))

@@ -92,8 +92,8 @@ OPTIONS = [
 ]
 
 FUNCTIONS = [
-    _option("identify-user", IDENTIFY_USER=functions.of_a_header),
-    _option("identify-user-of-the-status", IDENTIFY_USER=functions.of_the_status),
+    _option("identify-user", IDENTIFY_USER=functions.user_from_header),
+    _option("identify-user-of-the-status", IDENTIFY_USER=functions.user_from_status),
     _option("identify-user-of-nobody", IDENTIFY_USER=wsgi_functions.returning(None)),
     _option("identify-user-of-a-number", IDENTIFY_USER=wsgi_functions.returning(42)),
     _option("identify-user-that-reads", IDENTIFY_USER=functions.reading_the_body),

@@ -16,11 +16,11 @@ def documented_skip(req: Any, _res: Any) -> bool:
     return "health/probe" in req.path
 
 
-def of_the_status(_request: Any, response: Any) -> str:
+def user_from_status(_request: Any, response: Any) -> str:
     return f"status {response.status_code}"
 
 
-def of_a_header(request: Any, _response: Any) -> str:
+def user_from_header(request: Any, _response: Any) -> str:
     return str(request.META["HTTP_X_USER"])
 
 

@@ -50,7 +50,7 @@ GZIP, ZLIB, RAW = 31, 15, -15
 def gzipped_json(finding: Finding) -> bool:
     if _encoding(finding) not in {"gzip", "x-gzip"}:
         return False
-    # Content that is not compressed, whatever its header says, is recorded as it is.
+    # Content that is not compressed is recorded unchanged, whatever its header says.
     content = _decompressed(content_of(finding), GZIP) or content_of(finding)
     return content.startswith(b"{") and is_recorded_as(finding, content, content)
 

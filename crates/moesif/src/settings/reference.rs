@@ -101,7 +101,7 @@ struct Section {
 fn section(group: Group) -> Section {
     let (title, introduction) = match group {
         Group::Essentials => ("The five options most people need", ""),
-        Group::Identity => ("Identity", "Who made a call.\n\n"),
+        Group::Identity => ("Identity", "The user, the company and the session of a call.\n\n"),
         Group::Privacy => ("Privacy", PRIVACY),
         Group::Delivery => ("Delivery", "How events reach the collector.\n\n"),
         Group::Limits => ("Limits", "How much is recorded and kept in memory.\n\n"),

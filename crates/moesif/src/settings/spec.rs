@@ -28,7 +28,7 @@ pub struct OptionSpec {
 pub enum Group {
     /// The options that most people need.
     Essentials,
-    /// Who made a call.
+    /// The user, the company and the session of a call.
     Identity,
     /// Protection of recorded data.
     Privacy,

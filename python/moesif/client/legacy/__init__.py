@@ -1,1 +1,1 @@
-"""What moesifapi has besides the API calls. Nothing here is needed by programs written for this package."""
+"""Parts of moesifapi other than the API calls. Programs written for this package do not need them."""
