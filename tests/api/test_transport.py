@@ -208,8 +208,8 @@ def test_fork_during_a_request(run_program: RunProgram, recorder: Recorder) -> N
         if not child:
             client.api.update_user({"user_id": "child"})
             assert readable.recv(1) == b""
-            status, _, _, problem = call.outcome()
-            print(status, problem, flush=True)
+            outcome = call.outcome()
+            print(outcome.status, outcome.problem, flush=True)
             os._exit(0)
         assert readable.recv(1) == b""
         assert call.outcome()[0] == 201

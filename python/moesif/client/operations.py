@@ -45,8 +45,8 @@ class ApiResult(NamedTuple):
     @classmethod
     def of(cls, request: HttpRequest, outcome: Outcome) -> ApiResult:
         """Return the result of a request from the outcome of its native call."""
-        status, fields, body, problem = outcome
-        return cls(HttpContext(request, HttpResponse.of(status, fields, body) if status else None), problem)
+        response = HttpResponse.of(outcome.status, outcome.fields, outcome.body) if outcome.status else None
+        return cls(HttpContext(request, response), outcome.problem)
 
     @property
     def status(self) -> int:
