@@ -230,7 +230,7 @@ def test_both_clients_have_the_same_calls(connect: Connect, recorder: Recorder) 
         (lambda api: api.create_action({"request": {"uri": "/"}}), "the action has no action_name"),
         (lambda api: api.create_actions_batch([ACTION, {"action_name": "x", "request": {}}]), "1 of .* no request.uri"),
         (lambda api: api.update_user({"user_id": "1", "metadata": {"long": "x" * 2_000_000}}), "longer than 1048576"),
-        (lambda api: api.update_user("no JSON"), "Expecting value"),
+        (lambda api: api.update_user("no JSON"), "the text is not JSON: Expecting value"),
     ],
 )
 def test_invalid_document_raises_and_nothing_is_sent(

@@ -227,7 +227,7 @@ def test_coroutine_or_generator_function_counts_as_failed(
     assert not event.keys() & {"user_id", "company_id", "session_token", "metadata"}
     [record] = [record for record in caplog.records if option in record.getMessage()]
     assert record.exc_info is not None
-    assert f"expected its result, found a {function.__name__.strip('_')}" in str(record.exc_info[1])
+    assert f"expected a result, found a {function.__name__.strip('_')}" in str(record.exc_info[1])
 
 
 def test_application_finds_the_body_with_read_request_body_first(recorder: Recorder, wrap: Wrap) -> None:

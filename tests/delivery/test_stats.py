@@ -122,7 +122,7 @@ def test_stats_show_last_success_last_error_and_breaker(run_program: RunProgram,
         request(application)
         moesif.flush(0.2)
         stats = moesif.stats()
-        assert stats["last_error"] == "it answered 503", stats
+        assert stats["last_error"] == "the collector answered 503", stats
         assert stats["breaker"] in ("open", "half_open"), stats
         """,
         to=recorder,

@@ -12,7 +12,7 @@ use crate::diagnostics::{Severity, Topic, diagnostics, is_verbose};
 use crate::process::{ProcessLocal, process_id};
 use crate::rules::Governance;
 use crate::runtime::{self, Runtime, runtime};
-use crate::settings::{Masking, Settings};
+use crate::settings::{Masking, Settings, keys};
 
 /// Captures calls under one set of settings.
 ///
@@ -95,14 +95,19 @@ impl Client {
             return;
         }
         let log_body = match self.policy.direction {
-            Direction::Outgoing => "LOG_BODY_OUTGOING",
-            Direction::Incoming | Direction::Internal => "LOG_BODY",
+            Direction::Outgoing => keys::LOG_BODY_OUTGOING.name(),
+            Direction::Incoming | Direction::Internal => keys::LOG_BODY.name(),
         };
         let message = format!(
-            "request and response bodies, the Authorization header and cookies are recorded and sent to {}. To prevent \
-             this, set {log_body} to False, or set REQUEST_HEADER_MASKS, RESPONSE_HEADER_MASKS, REQUEST_BODY_MASKS, \
-             RESPONSE_BODY_MASKS or MASK_EVENT_MODEL",
-            self.delivery.endpoint.base_uri()
+            "request and response bodies, the Authorization header and cookies are recorded and sent to {}. Set {log_body} \
+             to False to leave out bodies, {} and {} to remove headers, {} and {} to remove keys from JSON bodies, or {} \
+             to change anything",
+            self.delivery.endpoint.base_uri(),
+            keys::REQUEST_HEADER_MASKS.name(),
+            keys::RESPONSE_HEADER_MASKS.name(),
+            keys::REQUEST_BODY_MASKS.name(),
+            keys::RESPONSE_BODY_MASKS.name(),
+            keys::MASK_EVENT_MODEL.name(),
         );
         diagnostics().report_on(Topic::Settings, Severity::Info, message);
     }

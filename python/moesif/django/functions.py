@@ -138,7 +138,7 @@ class UserLookup(Function):
 def _checked(result: object) -> object:
     """Return a result. Raises ``TypeError`` for a generator."""
     if isinstance(result, (GeneratorType, AsyncGeneratorType)):
-        message = f"expected its result, found a {type(result).__name__}: the function must not be a generator"
+        message = f"expected a result, found a {type(result).__name__}: the function must not be a generator"
         raise TypeError(message)
     return result
 

@@ -35,4 +35,8 @@ def from_json(text: str | bytes) -> Any:
 
     Raises ``ValueError`` if the text is not JSON.
     """
-    return json.loads(text, parse_float=Number, parse_int=_parse_integer)
+    try:
+        return json.loads(text, parse_float=Number, parse_int=_parse_integer)
+    except json.JSONDecodeError as error:
+        message = f"the text is not JSON: {error.msg}"
+        raise json.JSONDecodeError(message, error.doc, error.pos) from None

@@ -40,7 +40,7 @@ impl Callback {
         if is_pending(&result)? {
             let found = result.get_type().name()?;
             return Err(PyTypeError::new_err(format!(
-                "expected its result, found a {found}: the function must not be async or a generator"
+                "expected a result, found a {found}: the function must not be async or a generator"
             )));
         }
         read(&result)

@@ -37,10 +37,10 @@ impl Notice {
             ),
             Self::Works => format!("delivery to {base_uri} works again"),
             Self::Refused(events) => {
-                format!("{base_uri} refused events: {events} are lost so far ({reason})")
+                format!("{base_uri} refused events: {events} lost so far ({reason})")
             }
             Self::Dropped(events) => format!(
-                "the queue of events for {base_uri} is full: {events} are lost so far; EVENT_QUEUE_SIZE and \
+                "the queue of events for {base_uri} is full: {events} lost so far; EVENT_QUEUE_SIZE and \
                  EVENT_QUEUE_BYTES set its size"
             ),
         }

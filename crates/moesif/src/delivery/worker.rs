@@ -92,7 +92,7 @@ impl<'a> Worker<'a> {
         let Some(gzipped) = gzip(&self.json) else {
             return Answer {
                 verdict: Verdict::Isolate { culprits: Vec::new(), count: 0 },
-                description: "it could not be compressed".to_owned(),
+                description: "the batch could not be compressed".to_owned(),
             };
         };
         let result = self.transport.post_batch(&gzipped);
@@ -103,7 +103,7 @@ impl<'a> Worker<'a> {
             (Verdict::Delivered { rejected: 0 }, _) => Answer::delivered(),
             (verdict, Ok(reply)) => Answer {
                 verdict,
-                description: format!("it answered {}{}", reply.status, reasons(&reply.ingested())),
+                description: format!("the collector answered {}{}", reply.status, reasons(&reply.ingested())),
             },
             (verdict, Err(error)) => Answer { verdict, description: error.to_string() },
         };

@@ -73,8 +73,8 @@ impl Options {
                 Status::Works => {}
                 Status::NotYet => warnings.push(format!("{name} has no effect in this version")),
                 Status::NotYetStripsContent => warnings.push(format!(
-                    "{name} is not applied in this version: to protect the data, events are sent without headers, bodies \
-                     and query"
+                    "{name} is not applied in this version: to protect the data, events are sent without headers, bodies, \
+                     query, session token and metadata"
                 )),
             }
         }

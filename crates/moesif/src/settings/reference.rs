@@ -118,7 +118,8 @@ fn row(option: &OptionSpec) -> String {
         Status::Works => "",
         Status::NotYet => " *No effect in this version; setting it logs a warning.*",
         Status::NotYetStripsContent => {
-            " *Not applied in this version; instead, events are sent without headers, bodies and query.*"
+            " *Not applied in this version; instead, events are sent without headers, bodies, query, session token and \
+             metadata.*"
         }
     };
     let packages: String = option.packages.iter().map(|package| letter(*package)).collect();

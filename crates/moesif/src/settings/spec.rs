@@ -145,8 +145,8 @@ pub enum Status {
     Works,
     /// Its value is checked and logged as a warning; it has no effect yet.
     NotYet,
-    /// Like [`Status::NotYet`], but the option protects data. So setting it removes headers, bodies and query
-    /// from every event.
+    /// Like [`Status::NotYet`], but the option protects data. So setting it removes headers, bodies, query, session
+    /// token and metadata from every event.
     NotYetStripsContent,
 }
 
