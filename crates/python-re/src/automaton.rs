@@ -70,8 +70,8 @@ impl Automaton {
         let was_fresh = cache.clear_count() == 0;
         let mut found = self.dfa.try_search_fwd(&mut cache, &input);
         if found.is_err() {
-            // A cache counts how often it was cleared over all its searches. Reset it for the next search. If
-            // earlier searches had used up some of the count, this search gets a second try.
+            // A cache counts how often it was cleared, over all its searches. Reset it for the next search. If
+            // the count was not zero when this search began, try once more with the empty cache.
             self.dfa.reset_cache(&mut cache);
             if !was_fresh {
                 found = self.dfa.try_search_fwd(&mut cache, &input);

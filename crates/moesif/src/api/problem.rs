@@ -1,6 +1,6 @@
 //! Errors of API requests.
 
-use crate::http::{Reply, TransportError, reasons};
+use crate::http::{Reply, TransportError, reasons, refuses_client};
 
 /// Why a request failed, or succeeded only in part.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +57,7 @@ pub(super) fn judge(base_uri: String, reply: &Reply) -> Result<(), Problem> {
     match status {
         200..=299 if count == 0 => Ok(()),
         200..=299 => Err(Problem::Rejected { base_uri, count, reasons: reasons(&found) }),
-        300..=399 | 401 | 403 => Err(Problem::Unauthorized { base_uri, status }),
+        status if refuses_client(status) => Err(Problem::Unauthorized { base_uri, status }),
         _ => Err(Problem::Refused { base_uri, status, reasons: reasons(&found) }),
     }
 }

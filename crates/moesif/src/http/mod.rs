@@ -37,4 +37,4 @@ pub(crate) use reply::reasons;
 pub use reply::{Reply, Tags};
 pub use resolver::{LookupError, NameResolver};
 pub use transport::HttpTransport;
-pub(crate) use verdict::{Verdict, verdict};
+pub(crate) use verdict::{Verdict, refuses_client, verdict};

@@ -50,7 +50,7 @@ pub(crate) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
             Verdict::Retry { after: reply.retry_after, may_be_batch: reply.retry_after.is_none() }
         }
         413 => Verdict::Split,
-        300..=399 | 401 | 403 => Verdict::Stop,
+        status if refuses_client(status) => Verdict::Stop,
         _ => {
             let listed = reply.ingested();
             let mut culprits: Vec<usize> = listed.rejected.iter().map(|event| event.index).collect();
@@ -59,6 +59,12 @@ pub(crate) fn verdict(result: &Result<Reply, TransportError>) -> Verdict {
             Verdict::Isolate { count: listed.rejected_count.unwrap_or(culprits.len()), culprits }
         }
     }
+}
+
+/// Whether this status means that the collector does not accept the application id or the address: 401, 403 and
+/// redirects, which are never followed.
+pub(crate) const fn refuses_client(status: u16) -> bool {
+    matches!(status, 300..=399 | 401 | 403)
 }
 
 #[cfg(test)]
