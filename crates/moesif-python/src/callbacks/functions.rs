@@ -40,7 +40,7 @@ impl Functions {
         }
     }
 
-    /// Whether the settings have none but the mask.
+    /// Whether the settings have no function, or only the mask.
     pub(crate) fn is_empty(&self) -> bool {
         self.asked.is_empty()
     }

@@ -35,7 +35,7 @@ pub(crate) enum Step {
     Mask,
 }
 
-/// What a step that is asked early has to do with governance rules.
+/// How governance rules use a step that is asked before the application.
 struct Early {
     /// Whether rules need the answer.
     is_needed: fn(&Governance) -> bool,
@@ -74,7 +74,7 @@ impl Step {
         }
     }
 
-    /// Returns the failures of the function under [`Step::option`]: none yet.
+    /// Returns a new record of failures for the function under [`Step::option`].
     pub(crate) fn failures(self, side: Side) -> Failures {
         let lost = match self {
             Self::Mask => "headers, bodies, query, session token and metadata",
@@ -121,7 +121,7 @@ impl Step {
 
     /// Checks what the function returned. `None` is a valid result that says nothing.
     ///
-    /// Raises `TypeError` or `ValueError` for a result that is none, and whatever its own methods raise.
+    /// Raises `TypeError` or `ValueError` for an invalid result, and whatever methods of the result raise.
     pub(crate) fn read(
         self,
         result: &Bound<'_, PyAny>,
