@@ -23,11 +23,15 @@ if django.VERSION < (3, 1):
 from django.conf import settings
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory
+from django.utils.functional import SimpleLazyObject
 
+import moesif
 from moesif.django.functions import iscoroutinefunction
 from moesifdjango.middleware import moesif_middleware
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.django.conftest import Project
     from tests.recorder import Recorder
 
@@ -164,6 +168,78 @@ def test_function_that_queries_the_database_runs_in_a_thread(project: Project, r
     for _ in range(2):
         asyncio.run(_get(client, "/aplain"))
     assert [event["metadata"] for event in recorder.wait_for(2)] == [{"users": 1}] * 2
+
+
+def users(name: str) -> Any:
+    """Return a query that Django makes when the result is used."""
+    from django.contrib.auth.models import User
+
+    return User.objects.filter(username=name)
+
+
+def lazy_ann() -> Any:
+    """Return a user that Django looks up on first use, as ``request.user`` is."""
+    return SimpleLazyObject(lambda: users("ann").get())
+
+
+@pytest.mark.parametrize("kind", ["plain", "awaitable", "asynchronous"])
+def test_result_that_queries_the_database_is_read_in_a_thread(project: Project, recorder: Recorder, kind: str) -> None:
+    def function(find: Callable[[], Any]) -> Any:
+        async def answer(*_arguments: object) -> Any:
+            await asyncio.sleep(0)
+            return find()
+
+        return {"plain": lambda *_both: find(), "awaitable": lambda *both: answer(*both), "asynchronous": answer}[kind]
+
+    client = project(
+        client=AsyncClient,
+        SKIP=function(lambda: users("nobody")),
+        IDENTIFY_USER=function(lazy_ann),
+        IDENTIFY_COMPANY=function(lazy_ann),
+        GET_SESSION_TOKEN=function(lazy_ann),
+        GET_METADATA=function(lambda: {"user": lazy_ann(), "users": [lazy_ann()]}),
+    )
+    before = moesif.stats()["callback_failures"]
+    for _ in range(2):
+        asyncio.run(_get(client, "/aplain"))
+    for event in recorder.wait_for(2):
+        assert (event["user_id"], event["company_id"], event["session_token"]) == ("ann", "ann", "ann")
+        assert event["metadata"] == {"user": "ann", "users": ["ann"]}
+    assert moesif.stats()["callback_failures"] == before
+
+
+def test_result_is_read_again_without_calling_the_function_again(project: Project, recorder: Recorder) -> None:
+    calls = []
+
+    def identify(request: Any, _response: Any) -> Any:
+        calls.append(request.path)
+        return request.user
+
+    login = Client()
+    assert login.login(username="ann", password="secret")
+    client = project(client=AsyncClient, IDENTIFY_USER=identify)
+    client.cookies["sessionid"] = login.cookies["sessionid"].value
+    asyncio.run(_get(client, "/aplain"))
+    (event,) = recorder.wait_for(1)
+    assert (event["user_id"], calls) == ("ann", ["/aplain"])
+
+
+def test_asynchronous_skip_may_return_a_query(project: Project) -> None:
+    client = project(client=AsyncClient, SKIP=lambda *_both: users("ann"))
+    before = moesif.stats()["skipped"]
+    asyncio.run(_get(client, "/aplain"))
+    assert moesif.stats()["skipped"] == before + 1
+
+
+def test_masked_event_that_queries_the_database_is_read_in_a_thread(project: Project, recorder: Recorder) -> None:
+    def mask(event: Any) -> Any:
+        event.metadata = {"user": lazy_ann()}
+        return event
+
+    asyncio.run(_get(project(client=AsyncClient, MASK_EVENT_MODEL=mask), "/aplain"))
+    (event,) = recorder.wait_for(1)
+    assert event["metadata"] == {"user": "ann"}
+    assert event["request"]["headers"]
 
 
 def test_mask_called_twice_gets_a_fresh_event(project: Project, recorder: Recorder) -> None:

@@ -179,6 +179,18 @@ def test_an_asynchronous_stack_is_governed(governed: Any, recorder: Recorder) ->
     assert event["blocked_by"] == "quota"
 
 
+@pytest.mark.skipif(django.VERSION < (3, 1), reason="asynchronous stacks come with Django 3.1")
+def test_rules_apply_to_a_user_that_is_read_in_a_thread(governed: Any) -> None:
+    from django.test import AsyncClient, Client
+
+    login = Client()
+    assert login.login(username="ann", password="secret")
+    client = governed([QUOTA], OF_ANN, client=AsyncClient, IDENTIFY_USER=lambda request, _response: request.user)
+    client.cookies["sessionid"] = login.cookies["sessionid"].value
+    blocked = asyncio.run(client.get("/journal"))
+    assert (blocked.status_code, JOURNAL) == (429, [])
+
+
 @pytest.mark.skipif(django.VERSION < (5, 0), reason="auser() comes with Django 5.0")
 def test_an_asynchronous_stack_looks_the_user_up_before_the_view(governed: Any) -> None:
     from django.test import AsyncClient, Client

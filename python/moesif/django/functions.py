@@ -36,7 +36,9 @@ from moesif.django.users import look_up, look_up_async
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Function", "Mask", "UserLookup", "iscoroutinefunction"]
+__all__ = ["Function", "Mask", "SynchronousOnlyOperation", "UserLookup", "in_thread", "iscoroutinefunction"]
+
+_GENERATORS = (GeneratorType, AsyncGeneratorType)
 
 
 class Function:
@@ -48,6 +50,9 @@ class Function:
         self.is_async = iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
         #: Whether it needs a thread of its own in an asynchronous stack. Known after the first call.
         self.blocks = False
+        #: Whether reading its result needs a thread: ``request.user`` is looked up when it is read. Known after the
+        #: first result.
+        self.result_blocks = False
         #: Whether it can be called only where something can be awaited.
         self.must_await = self.is_async
 
@@ -77,7 +82,7 @@ class Function:
             except SynchronousOnlyOperation:
                 # It uses the database: call it in a thread from now on.
                 self.blocks = True
-        return await sync_to_async(self.invoke, thread_sensitive=True)(*arguments)
+        return await in_thread(self.invoke, *arguments)
 
 
 class Mask(Function):
@@ -135,9 +140,15 @@ class UserLookup(Function):
         return await look_up_async(*arguments)
 
 
+async def in_thread(function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function where it may use the database."""
+    return await sync_to_async(function, thread_sensitive=True)(*arguments)
+
+
 def _checked(result: object) -> object:
     """Return a result. Raises ``TypeError`` for a generator."""
-    if isinstance(result, (GeneratorType, AsyncGeneratorType)):
+    # isinstance would look a lazy object up.
+    if type(result) in _GENERATORS:
         message = f"expected a result, found a {type(result).__name__}: the function must not be a generator"
         raise TypeError(message)
     return result

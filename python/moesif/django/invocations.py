@@ -11,6 +11,8 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+from moesif.django.functions import SynchronousOnlyOperation, in_thread
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import TypeAlias
@@ -59,8 +61,16 @@ class Invocation:
 
     async def run_async(self) -> bool:
         """Do the same from asynchronous code."""
+        function = self.function
         try:
-            return self.call.take(self.step, await self.function.call_async(*self.arguments), self.is_default)
+            result = await function.call_async(*self.arguments)
+            if not function.result_blocks:
+                try:
+                    return self.call.take(self.step, result, self.is_default)
+                except SynchronousOnlyOperation:
+                    # Its truth or text comes from the database: read it in a thread from now on.
+                    function.result_blocks = True
+            return bool(await in_thread(self.call.take, self.step, result, self.is_default))
         except Exception as error:
             return self._failed(error)
         except asyncio.CancelledError as error:

@@ -42,6 +42,8 @@ Functions in a Django project:
 - In an asynchronous stack, a function that is not `async def` is called on the event loop, so it must not wait. If it
   queries Django's database, Django raises `SynchronousOnlyOperation`; the function is then called again in a thread,
   and always in a thread from then on. A function that catches every exception hides this: make it `async def`.
+- The same holds for reading a result. A function may return `request.user` or a query: if its text or truth comes from
+  the database, it is read in a thread. The function is not called again for this.
 - The response is `None` if there is none: the view raised something that Django does not handle, or the client has
   disconnected.
 - `MASK_EVENT_MODEL` sees the names of request headers in capitals, as in moesifdjango. The event keeps the original
