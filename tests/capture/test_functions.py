@@ -284,3 +284,39 @@ def test_functions_cannot_change_the_response(recorder: Recorder, wrap: Wrap) ->
     )
     [event] = recorder.wait_for(1)
     assert event["response"]["headers"]["Content-Type"] == "text/plain"
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize(("given", "text"), [("bö".encode(), "bö"), (b"\xff\x00", "/wA=")], ids=["utf-8", "other"])
+def test_bytes_are_utf8_text_or_else_base64(
+    recorder: Recorder, wrap: Wrap, kind: Callable[[bytes], Any], given: bytes, text: str
+) -> None:
+    def answer(*_arguments: object) -> Any:
+        return kind(given)
+
+    def mask(event: Any) -> Any:
+        event.tags = kind(given)
+        return event
+
+    application = wrap(
+        hello,
+        IDENTIFY_USER=answer,
+        IDENTIFY_COMPANY=answer,
+        GET_SESSION_TOKEN=answer,
+        GET_METADATA=lambda _app, _environ: {given: [kind(given)]},
+        MASK_EVENT_MODEL=mask,
+    )
+    request(application)
+    [event] = recorder.wait_for(1)
+    found = [event[name] for name in ("user_id", "company_id", "session_token", "tags")]
+    assert found == [text] * 4
+    assert event["metadata"] == {text: [text]}
+
+
+@pytest.mark.parametrize("given", [b"x" * 1025, b"\xff" * 800], ids=["utf-8", "other"])
+def test_long_bytes_are_no_id(recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, given: bytes) -> None:
+    with caplog.at_level(logging.WARNING, "moesif.callbacks"):
+        request(wrap(hello, IDENTIFY_USER=lambda *_: given))
+    [event] = recorder.wait_for(1)
+    assert "user_id" not in event
+    assert "expected at most 1024" in caplog.text

@@ -189,7 +189,10 @@ def test_result_that_queries_the_database_is_read_in_a_thread(project: Project, 
             await asyncio.sleep(0)
             return find()
 
-        return {"plain": lambda *_both: find(), "awaitable": lambda *both: answer(*both), "asynchronous": answer}[kind]
+        def awaitable(*both: object) -> Any:
+            return answer(*both)
+
+        return {"plain": lambda *_both: find(), "awaitable": awaitable, "asynchronous": answer}[kind]
 
     client = project(
         client=AsyncClient,

@@ -90,6 +90,39 @@ def test_without_sessions_and_users_every_function_is_called(project: Project, r
     assert event["metadata"] == {"a": 1}
 
 
+def test_bytes_are_text(project: Project, recorder: Recorder) -> None:
+    client = project(
+        IDENTIFY_USER=lambda _req, _res: b"bob",
+        IDENTIFY_COMPANY=lambda _req, _res: b"\xff\x00",
+        GET_SESSION_TOKEN=lambda _req, _res: bytearray(b"token"),
+        GET_METADATA=lambda _req, _res: {"a": b"b"},
+    )
+    client.get("/plain")
+    (event,) = recorder.wait_for(1)
+    assert (event["user_id"], event["company_id"], event["session_token"]) == ("bob", "/wA=", "token")
+    assert event["metadata"] == {"a": "b"}
+
+
+@pytest.mark.parametrize("name", ["username", "get_username"])
+def test_name_of_a_user_may_be_bytes(project: Project, recorder: Recorder, name: str) -> None:
+    class User:
+        is_authenticated = True
+        username = b"bob" if name == "username" else None
+
+        def get_username(self) -> bytes:
+            return b"bob"
+
+    project()
+
+    def view(request: Any) -> HttpResponse:
+        request.user = User()
+        return HttpResponse("ok")
+
+    moesif_middleware(view)(RequestFactory().get("/"))
+    (event,) = recorder.wait_for(1)
+    assert event["user_id"] == "bob"
+
+
 def test_failing_function_loses_its_result_and_is_logged_once(
     project: Project, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:

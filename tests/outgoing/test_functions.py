@@ -49,6 +49,19 @@ def test_functions_get_request_and_response(api: Api, recorder: Recorder, captur
     assert event["metadata"] == {"datacenter": "westus"}
 
 
+def test_bytes_are_text(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture(
+        IDENTIFY_USER_OUTGOING=lambda _request, _response: b"bob",
+        IDENTIFY_COMPANY_OUTGOING=lambda _request, _response: b"\xff\x00",
+        GET_SESSION_TOKEN_OUTGOING=lambda _request, _response: bytearray(b"token"),
+        GET_METADATA_OUTGOING=lambda _request, _response: {"a": b"b"},
+    )
+    requests.get(f"{api.uri}/items", timeout=20)
+    [event] = recorder.wait_for(1)
+    assert (event["user_id"], event["company_id"], event["session_token"]) == ("bob", "/wA=", "token")
+    assert event["metadata"] == {"a": "b"}
+
+
 def test_after_a_redirect_functions_get_the_first_request_and_the_last_response(
     api: Api, recorder: Recorder, capture: Capture
 ) -> None:

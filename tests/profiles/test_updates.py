@@ -107,6 +107,12 @@ def test_batch_can_be_any_iterable_of_profiles(recorder: Recorder, middleware: M
     assert [user["user_id"] for user in _only_document(recorder)] == ["12345", "2", "3"]
 
 
+@pytest.mark.parametrize(("given", "text"), [(b"bob", "bob"), (b"\xff\x00", "/wA=")])
+def test_id_in_bytes_is_text(recorder: Recorder, middleware: MoesifMiddleware, given: bytes, text: str) -> None:
+    middleware.update_user({"user_id": given, "metadata": {"name": given}})
+    assert _only_document(recorder) == {"user_id": text, "metadata": {"name": text}}
+
+
 def test_metadata_values_are_converted_to_json(recorder: Recorder, middleware: MoesifMiddleware) -> None:
     moment = dt.datetime(2026, 11, 21, 8, 51, 26, 838000, tzinfo=dt.timezone.utc)
     identifier = uuid.uuid4()

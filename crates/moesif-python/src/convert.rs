@@ -4,16 +4,17 @@ use std::borrow::Cow;
 
 use moesif::call::MAX_ID_BYTES;
 use pyo3::exceptions::PyValueError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString, PyTuple};
 
 use crate::python;
 
 /// Longest session token in bytes.
 const MAX_TOKEN_BYTES: usize = moesif_wire::limits::TOKEN;
 
-/// Returns the text of an id: text as it is, any other value as its `str()`. `None` for a value that is false
-/// in Python.
+/// Returns the text of an id: text as it is, bytes as [`text_of_bytes`] says, any other value as its `str()`.
+/// `None` for a value that is false in Python.
 ///
 /// Raises `ValueError` for a text that is too long for an id.
 pub(crate) fn id_text(value: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
@@ -29,17 +30,52 @@ fn short_text(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Option<Str
     if !python::truth(value)? {
         return Ok(None);
     }
-    let text = match value.cast::<PyString>() {
-        Ok(text) => text.to_string_lossy().into_owned(),
-        Err(_) => python::text(value)?.to_string_lossy().into_owned(),
+    let check = |bytes: usize| {
+        if bytes <= max_bytes {
+            return Ok(());
+        }
+        Err(PyValueError::new_err(format!("the result is {bytes} bytes long: expected at most {max_bytes}")))
     };
-    if text.len() > max_bytes {
-        return Err(PyValueError::new_err(format!(
-            "the result is {} bytes long: expected at most {max_bytes}",
-            text.len()
-        )));
-    }
+    let text = if let Ok(text) = value.cast::<PyString>() {
+        text.to_string_lossy().into_owned()
+    } else if let Some(bytes) = as_bytes(value)? {
+        check(bytes.as_bytes().len())?;
+        text_of_bytes(&bytes)?.into_owned()
+    } else {
+        python::text(value)?.to_string_lossy().into_owned()
+    };
+    check(text.len())?;
     Ok(Some(text).filter(|text| !text.is_empty()))
+}
+
+/// Returns the content of bytes, a bytearray or a memoryview. `None` for other objects.
+pub(crate) fn as_bytes<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(Some(bytes.clone()));
+    }
+    if !value.is_instance_of::<PyByteArray>() && !value.is_instance_of::<PyMemoryView>() {
+        return Ok(None);
+    }
+    let py = value.py();
+    let copy = python::call(&py.get_type::<PyBytes>(), &PyTuple::new(py, [value])?, None)?;
+    Ok(Some(copy.cast_into()?))
+}
+
+/// Returns the text of bytes where text is expected, in ids, tokens and metadata: the bytes themselves if they
+/// are UTF-8, else their base64.
+pub(crate) fn text_of_bytes<'a>(bytes: &'a Bound<'_, PyBytes>) -> PyResult<Cow<'a, str>> {
+    match std::str::from_utf8(bytes.as_bytes()) {
+        Ok(text) => Ok(Cow::Borrowed(text)),
+        Err(_) => Ok(Cow::Owned(base64(bytes)?.to_str()?.to_owned())),
+    }
+}
+
+/// Encodes bytes in base64.
+pub(crate) fn base64<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyString>> {
+    let py = bytes.py();
+    let base64 = python::import(intern!(py, "base64"))?;
+    let encoded = python::call_method(&base64, intern!(py, "b64encode"), &PyTuple::new(py, [bytes])?)?;
+    PyString::from_bytes(py, encoded.cast::<PyBytes>()?.as_bytes())
 }
 
 /// Returns a header's value as the "native string" of PEP 3333: each character stands for a byte of its

@@ -14,7 +14,7 @@ use pyo3::types::{
 };
 use serde_json::value::RawValue;
 
-use crate::python;
+use crate::{convert, python};
 
 /// Values nested deeper than this are written as null. More than a recorded body may have (100).
 const MAX_DEPTH: usize = 200;
@@ -53,12 +53,11 @@ pub(crate) fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyA
     python::call_method(&python::import(intern!(py, "json"))?, intern!(py, "loads"), &arguments)
 }
 
-/// Encodes bytes in base64.
-pub(crate) fn base64<'py>(bytes: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyString>> {
-    let py = bytes.py();
-    let base64 = python::import(intern!(py, "base64"))?;
-    let encoded = python::call_method(&base64, intern!(py, "b64encode"), &PyTuple::new(py, [bytes])?)?;
-    PyString::from_bytes(py, encoded.cast::<PyBytes>()?.as_bytes())
+/// Returns the ISO form of a date or time, from its own method. `None` for other values.
+fn moment<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = value.py();
+    let written = python::call_method(value, intern!(py, "isoformat"), &PyTuple::empty(py));
+    python::if_possible(py, written)
 }
 
 /// Writes one document. Open containers are in a list, not on the stack: a thread of the application may have
@@ -134,15 +133,13 @@ impl<'py> Writer<'py> {
             || value.is_instance_of::<PyFrozenSet>()
         {
             self.container(value, false)?;
-        } else if let Ok(bytes) = value.cast::<PyBytes>() {
-            self.bytes(bytes)?;
+        } else if let Some(bytes) = convert::as_bytes(value)? {
+            self.bytes(&bytes)?;
         } else if python::is_mapping(value)? {
             let items =
                 python::call_method(value, intern!(value.py(), "items"), &PyTuple::empty(value.py()))?;
             self.container(python::list(&items)?.as_any(), true)?;
-        } else if let Ok(moment) =
-            python::call_method(value, intern!(value.py(), "isoformat"), &PyTuple::empty(value.py()))
-        {
+        } else if let Some(moment) = moment(value)? {
             self.string(&python::text(&moment)?)?;
         } else {
             self.string(&python::text(value)?)?;
@@ -160,7 +157,8 @@ impl<'py> Writer<'py> {
         Ok(())
     }
 
-    /// Writes a key as Python's own encoder does: `True` as "true", 1 as "1", other keys as their `str()`.
+    /// Writes a key as Python's own encoder does: `True` as "true", 1 as "1". Bytes are written as in a value,
+    /// other keys as their `str()`.
     fn key(&mut self, key: &Bound<'py, PyAny>) -> PyResult<()> {
         if let Ok(text) = key.cast::<PyString>() {
             return self.string(text);
@@ -170,6 +168,9 @@ impl<'py> Writer<'py> {
             self.value(key)?;
             self.text.push('"');
             return Ok(());
+        }
+        if let Some(bytes) = convert::as_bytes(key)? {
+            return self.bytes(&bytes);
         }
         self.string(&python::text(key)?)
     }
@@ -214,11 +215,7 @@ impl<'py> Writer<'py> {
 
     fn bytes(&mut self, bytes: &Bound<'_, PyBytes>) -> PyResult<()> {
         self.check(bytes.as_bytes().len())?;
-        if let Ok(text) = std::str::from_utf8(bytes.as_bytes()) {
-            self.quoted(text);
-        } else {
-            self.string(&base64(bytes)?)?;
-        }
+        self.quoted(&convert::text_of_bytes(bytes)?);
         Ok(())
     }
 

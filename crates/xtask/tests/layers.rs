@@ -23,7 +23,8 @@ const MOESIF: &Layers = &[
 
 const MOESIF_PYTHON: &Layers = &[
     &["environment", "gc", "guard", "python"],
-    &["convert", "json", "log"],
+    &["convert", "log"],
+    &["json"],
     &["settings"],
     &["api", "callbacks", "lifecycle"],
     &["request"],

@@ -24,6 +24,7 @@ MAX_ELEMENTS = 10_000
 #: The most bytes of JSON in one request. It is below the API's limit for every kind of document.
 MAX_REQUEST_BYTES = 10_000_000
 _MEBIBYTE = 1024 * 1024
+_BYTES = (bytes, bytearray, memoryview)
 
 
 class Kind(NamedTuple):
@@ -68,14 +69,16 @@ def to_json(kind: Kind, document: Document, name: str = "") -> str:
     name = name or f"the {kind.noun}"
     present = (path for path in kind.required_if_present if _value_at(fields, path.partition(".")[0]) is not None)
     for path in (*kind.required, *present):
-        if _value_at(fields, path) in (None, ""):
+        if _value_at(fields, path) in (None, "", b""):
             message = f"{name} has no {path}: it is required"
             raise ValueError(message)
     if kind.has_transaction_id:
         fields.setdefault("transaction_id", str(uuid.uuid4()))
     else:
         id_field = kind.required[0]
-        fields[id_field] = str(fields[id_field])
+        # Bytes stay bytes: the JSON has their text.
+        if not isinstance(fields[id_field], _BYTES):
+            fields[id_field] = str(fields[id_field])
     try:
         return _native.document_json(fields, kind.max_bytes)
     except ValueError as error:

@@ -45,14 +45,14 @@ def carried_user(request: Any) -> object:
     return NOBODY if user is None else user
 
 
-def username(user: Any) -> str | None:
-    """Return the name of a user, or ``None`` if they are not logged in."""
+def username(user: Any) -> Any:
+    """Return the name of a user, which the record takes as text, or ``None`` if they are not logged in."""
     is_authenticated = user.is_authenticated
     # A method before Django 1.10.
     if not (is_authenticated() if callable(is_authenticated) else is_authenticated):
         return None
     name = getattr(user, "username", None)
-    return str(user.get_username() if name is None else name)
+    return user.get_username() if name is None else name
 
 
 def session_key(request: Any) -> str | None:
@@ -69,7 +69,7 @@ def has_session(request: Any) -> bool:
         return True
 
 
-def look_up(request: Any) -> str | None:
+def look_up(request: Any) -> Any:
     """Look up the user of a request and return their name. A view that uses ``request.user`` later gets that user."""
     user = request.__dict__["user"]
     if _is_djangos(user):
@@ -89,7 +89,7 @@ def look_up(request: Any) -> str | None:
             session.accessed = accessed
 
 
-async def look_up_async(request: Any) -> str | None:
+async def look_up_async(request: Any) -> Any:
     """Do as ``look_up`` in an asynchronous stack. From Django 5.0 on this needs no thread."""
     user = request.__dict__["user"]
     if _is_djangos(user):
@@ -102,8 +102,7 @@ async def look_up_async(request: Any) -> str | None:
             found = await aget_user(shadow)
             _share(request, shadow.session, found)
             return username(found)
-    name: str | None = await sync_to_async(look_up, thread_sensitive=True)(request)
-    return name
+    return await sync_to_async(look_up, thread_sensitive=True)(request)
 
 
 def _is_djangos(user: Any) -> bool:

@@ -8,8 +8,8 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::middleware::Configured;
 use crate::guard::guarded;
-use crate::json;
 use crate::request::{Record, deliver, is_sampled, settle};
+use crate::{convert, json};
 
 /// Ends a record: calls the application's functions and hands it over.
 ///
@@ -73,7 +73,7 @@ fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
         return;
     }
     let body = guarded(|| exchange.request_body().body).flatten();
-    let base64 = |bytes: &[u8]| json::base64(&PyBytes::new(py, bytes)).map(Bound::into_any);
+    let base64 = |bytes: &[u8]| convert::base64(&PyBytes::new(py, bytes)).map(Bound::into_any);
     let value = match &body {
         None => Ok(py.None().into_bound(py)),
         Some(Body::Json(text)) => {

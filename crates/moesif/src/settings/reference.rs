@@ -34,6 +34,19 @@ Request and response bodies, the `Authorization` header and cookies are recorded
 
 ";
 
+const IDENTITY: &str = "\
+The user, the company and the session of a call.
+
+Ids and session tokens are text, also those of outgoing calls. What else a function returns becomes text, and so do
+values in metadata:
+
+- Bytes, a `bytearray` and a `memoryview` are taken as UTF-8. If they are not UTF-8, their base64 is recorded.
+- In metadata, a date or time becomes its ISO form. Numbers, lists and dictionaries stay what they are; a set becomes a
+  list.
+- Any other value becomes its `str()`. An id or session token that is false in Python means that there is none.
+
+";
+
 const DJANGO: &str = "\
 Functions in a Django project:
 
@@ -103,7 +116,7 @@ struct Section {
 fn section(group: Group) -> Section {
     let (title, introduction) = match group {
         Group::Essentials => ("The five options most people need", ""),
-        Group::Identity => ("Identity", "The user, the company and the session of a call.\n\n"),
+        Group::Identity => ("Identity", IDENTITY),
         Group::Privacy => ("Privacy", PRIVACY),
         Group::Delivery => ("Delivery", "How events reach the collector.\n\n"),
         Group::Limits => ("Limits", "How much is recorded and kept in memory.\n\n"),

@@ -56,7 +56,8 @@ options! {
 
         /// Returns the id of the user who made the call. Without a result, the id is taken from the
         /// authorization headers; in Django, from `request.user` first (see `DJANGO_USER`). A function with
-        /// only two parameters is called with the first two. While governance rules about users are in force,
+        /// only two parameters is called with the first two. Bytes and other values
+        /// [become text](#identity). While governance rules about users are in force,
         /// it is called before the application: there are no response headers yet, and in Django the response
         /// is `None`. It is called again after the application only if the first call had no result.
         IDENTIFY_USER: Function = callback("app, environ, response_headers", "str | None").of(&[W, D]);
@@ -76,7 +77,8 @@ options! {
         /// is recorded.
         GET_SESSION_TOKEN: Function = callback(WSGI_CALL, "str | None").of(&[W, D]);
 
-        /// Returns data to record with the call. The data must be representable as JSON.
+        /// Returns data to record with the call, as a dictionary. Values that JSON does not have
+        /// [become text](#identity).
         GET_METADATA: Function = callback(WSGI_CALL, "dict | None").of(&[W, D]);
 
         /// Request headers in which a user id is looked for, in this order.
@@ -180,7 +182,8 @@ options! {
         /// Returns the session or API token of an outgoing call.
         GET_SESSION_TOKEN_OUTGOING: Function = function(OUTGOING_CALL, "str | None").of(&[W, D, R]);
 
-        /// Returns data to record with an outgoing call. The data must be representable as JSON.
+        /// Returns data to record with an outgoing call, as a dictionary. Values that JSON does not have
+        /// [become text](#identity).
         GET_METADATA_OUTGOING: Function = function(OUTGOING_CALL, "dict | None").of(&[W, D, R]);
 
         /// If the function returns true, the outgoing call is not recorded.
