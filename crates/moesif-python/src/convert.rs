@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use moesif::call::MAX_ID_BYTES;
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString, PyTuple};
 
+use crate::once::intern;
 use crate::python;
 
 /// Longest session token in bytes.

@@ -2,12 +2,12 @@
 
 use moesif::Exchange;
 use moesif_wire::Body;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::middleware::Configured;
 use crate::guard::guarded;
+use crate::once::intern;
 use crate::request::{Record, deliver, is_sampled, settle};
 use crate::{convert, json};
 
