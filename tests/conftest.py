@@ -20,7 +20,7 @@ from tests.gate import Gate
 from tests.outgoing.api import Api
 from tests.ports import collector_at
 from tests.recorder import FAST, Recorder
-from tests.server import Server, environment
+from tests.server import THIS_PYTHON, Server, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def gate() -> Iterator[Gate]:
 
 
 class Serve(Protocol):
-    def __call__(
+    def __call__(  # noqa: PLR0913 - what a process needs
         self,
         application: str,
         server: str = "gunicorn-sync",
@@ -102,27 +102,32 @@ class Serve(Protocol):
         to: Destination,
         arguments: tuple[str, ...] = (),
         variables: dict[str, str] | None = None,
+        python: Path = THIS_PYTHON,
         **options: object,
     ) -> Server: ...
 
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start ``module:name`` of tests/applications with a real server. Options become MOESIF_ variables."""
+    """Start ``module:name`` of tests/applications with a real server. Options become MOESIF_ variables.
+
+    ``python`` is the interpreter of the environment that gunicorn runs in.
+    """
     servers: list[Server] = []
 
-    def start(
+    def start(  # noqa: PLR0913 - what a process needs
         application: str,
         server: str = "gunicorn-sync",
         *,
         to: Destination,
         arguments: tuple[str, ...] = (),
         variables: dict[str, str] | None = None,
+        python: Path = THIS_PYTHON,
         **options: object,
     ) -> Server:
         variables = environment(to.uri, to.application_id, options) | (variables or {})
         log = tmp_path / f"server-{len(servers)}.log"
-        started = Server(f"tests.applications.{application}", server, arguments, variables, log)
+        started = Server(f"tests.applications.{application}", server, arguments, variables, log, python)
         servers.append(started)
         return started
 

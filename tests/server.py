@@ -23,6 +23,7 @@ from tests.ports import bind_fresh
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+THIS_PYTHON = Path(sys.executable)
 SERVERS = ("gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref")
 
 
@@ -38,13 +39,14 @@ class Response:
 class Server:
     """A server process. It inherits a listening socket, so early requests wait in the backlog; Apache opens its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what a process needs
         self,
         application: str,
         server: str,
         arguments: tuple[str, ...],
         environment: Mapping[str, str],
         log: Path,
+        python: Path = THIS_PYTHON,
     ) -> None:
         self.log = log
         with bind_fresh() as listening:
@@ -53,7 +55,7 @@ class Server:
                 command = apache.command(application, self.address, arguments, log.with_suffix(""))
             else:
                 listening.listen(128)
-                command = _command(application, server, arguments, listening.fileno())
+                command = _command(application, server, arguments, listening.fileno(), python)
             with log.open("ab") as output:
                 self.process = subprocess.Popen(
                     command,
@@ -117,12 +119,12 @@ class Server:
         return self.log.read_text(errors="replace")
 
 
-def _command(application: str, server: str, arguments: tuple[str, ...], descriptor: int) -> list[str]:
+def _command(application: str, server: str, arguments: tuple[str, ...], descriptor: int, python: Path) -> list[str]:
     if server.startswith("gunicorn"):
         kind = server.partition("-")[2] or "sync"
         threads = ["--threads", "4"] if kind == "gthread" else []
         return [
-            *(sys.executable, "-m", "gunicorn", application, "--bind", f"fd://{descriptor}"),
+            *(str(python), "-m", "gunicorn", application, "--bind", f"fd://{descriptor}"),
             *("--worker-class", kind, "--no-control-socket", "--log-level", "warning"),
             *(*threads, *arguments),
         ]

@@ -10,7 +10,20 @@ use pyo3::types::{PyDict, PyInt, PyString};
 use crate::convert::{native, with_text};
 use crate::once::intern;
 
-/// What the head of a request says about its body.
+/// Whether the connection becomes a websocket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Upgrade {
+    #[default]
+    NotRequested,
+    /// The client has asked for it. An application that upgrades the connection does not call
+    /// `start_response`.
+    Requested,
+    /// The server has done it before it called the application, and sends no other response. The websocket
+    /// is `environ['wsgi.websocket']`, as with gevent-websocket.
+    Done,
+}
+
+/// What the head of a request says about its body, and about the connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct RequestHead {
     /// Whether a body may follow.
@@ -19,6 +32,7 @@ pub(crate) struct RequestHead {
     pub(crate) declared_length: Option<u64>,
     /// Whether the dictionary has keys of ours, from an earlier request or from another middleware.
     pub(crate) has_moesif_keys: bool,
+    pub(crate) upgrade: Upgrade,
     /// Whether the client waits for permission to send the body.
     expects_continue: bool,
 }
@@ -122,6 +136,11 @@ pub(crate) fn read(environ: &Bound<'_, PyDict>, origin: &Origin<'_>, exchange: &
         path_info: &native_if(origin.path_is_text, &path_info),
         query: &native_if(origin.query_is_text, &query),
     });
+    if head.upgrade == Upgrade::Requested
+        && get(environ, intern!(py, "wsgi.websocket")).is_some_and(|websocket| !websocket.is_none())
+    {
+        head.upgrade = Upgrade::Done;
+    }
     exchange.set_peer_address(&variable(get(environ, intern!(py, "REMOTE_ADDR")).as_ref()));
     head
 }
@@ -173,11 +192,17 @@ fn read_headers(
                 }
                 "TRANSFER_ENCODING" => is_chunked = text.to_ascii_lowercase().contains("chunked"),
                 "EXPECT" => head.expects_continue = true,
+                "UPGRADE" if names_websocket(text) => head.upgrade = Upgrade::Requested,
                 _ => {}
             }
         });
     }
     Headers { head, is_chunked }
+}
+
+/// Whether an `Upgrade` header lists websocket.
+fn names_websocket(header: &str) -> bool {
+    header.split(',').any(|protocol| protocol.trim().eq_ignore_ascii_case("websocket"))
 }
 
 fn get<'py>(environ: &Bound<'py, PyDict>, key: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {

@@ -1,5 +1,7 @@
 //! One request, shared by the objects that stand in for the server's.
 
+use moesif::Exchange;
+use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
@@ -7,7 +9,7 @@ use super::finish;
 use super::middleware::WsgiMiddleware;
 use crate::gc::traverse;
 use crate::once::intern;
-use crate::request::head::RequestHead;
+use crate::request::head::{RequestHead, Upgrade};
 use crate::request::{Record, Served, Serving};
 
 pub(super) struct Call {
@@ -27,11 +29,31 @@ impl Call {
     ///
     /// Raises only what is not an `Exception`, met in one of the functions.
     pub(super) fn finish(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(exchange) = self.record.take() else {
+        let Some(mut exchange) = self.record.take() else {
             return Ok(());
         };
+        let is_upgraded = match self.head.upgrade {
+            Upgrade::NotRequested => false,
+            Upgrade::Requested => !exchange.has_status(),
+            Upgrade::Done => true,
+        };
+        if is_upgraded {
+            exchange.switch_protocols();
+        }
         let configured = self.middleware.get().configured()?;
         finish::finish(exchange, configured, self.environ.bind(py))
+    }
+
+    /// Notes what the application raised: a failure, unless the server takes the exception as the end of a
+    /// connection that the application has served itself.
+    pub(super) fn raised(&self, py: Python<'_>, error: &PyErr) {
+        // gunicorn closes the connection and sends nothing. simple-websocket and Flask-Sock raise this at the
+        // end of a websocket.
+        let is_end = error.is_instance_of::<PyStopIteration>(py)
+            && self.environ.bind(py).contains(intern!(py, "gunicorn.socket")).unwrap_or(false);
+        if !is_end {
+            self.record.update(Exchange::fail);
+        }
     }
 
     /// Starts a span in which this call is being served.

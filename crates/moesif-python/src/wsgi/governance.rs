@@ -90,7 +90,7 @@ pub(super) fn answer<'py>(
         return Err(with_exit(py, error, call.finish(py)));
     }
     let chunks = Some(body).filter(|body| !body.is_empty()).map(|body| PyBytes::new(py, body.as_bytes()));
-    respond(call, PyList::new(py, chunks)?.into_any(), &configured.sized_classes)
+    respond(call, PyList::new(py, chunks)?.into_any(), &configured.result_classes)
 }
 
 /// Returns the status with the reason phrase that Python has for it.

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use super::functions::Functions;
-use super::respond::SizedClasses;
+use super::respond::ResultClasses;
 use crate::api::{self, ApiCall, ApiClient};
 use crate::gc::{Traverse, traverse};
 use crate::request::governance::FaultLog;
@@ -30,13 +30,13 @@ pub(super) struct Configured {
     pub(super) client: Client,
     pub(super) functions: Functions,
     pub(super) pid_header: bool,
-    pub(super) sized_classes: SizedClasses,
+    pub(super) result_classes: ResultClasses,
     pub(super) read_request_body_first: bool,
     pub(super) governance_faults: FaultLog,
 }
 
 traverse!(WsgiMiddleware { configured });
-traverse!(Configured { app, functions, sized_classes });
+traverse!(Configured { app, functions, result_classes });
 
 /// Options that the Python part of the middleware needs.
 #[pyclass(frozen, get_all, module = "moesif._native")]
@@ -77,7 +77,7 @@ impl WsgiMiddleware {
             app,
             functions: Functions::new(py, given),
             pid_header: parsed.pid_header,
-            sized_classes: SizedClasses::default(),
+            result_classes: ResultClasses::default(),
             read_request_body_first: parsed.read_request_body_first,
             governance_faults: FaultLog::default(),
             client: Client::new(parsed),

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use moesif::Exchange;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 
@@ -9,13 +10,14 @@ use super::call::Call;
 use super::iterator::{ResponseIterator, SizedResponseIterator};
 use crate::gc::traverse;
 use crate::once::intern;
+use crate::request::head::Upgrade;
 
-/// Passes on the application's result, and records it: a list, a tuple or bytes now, anything else as the
-/// server iterates it. A file wrapper is passed on unrecorded.
+/// Passes on the application's result, and records it: a list, a tuple or bytes now, any other iterable as
+/// the server iterates it. A file wrapper, and what cannot be iterated, is passed on unrecorded.
 pub(super) fn respond<'py>(
     call: Call,
     result: Bound<'py, PyAny>,
-    sized_classes: &SizedClasses,
+    classes: &ResultClasses,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = result.py();
     if result.is_exact_instance_of::<PyList>() {
@@ -30,17 +32,28 @@ pub(super) fn respond<'py>(
         // Iterating bytes yields no chunks, but some servers send bytes as a whole.
         record_all(&call, std::iter::once(result.clone()));
     } else if !is_file_wrapper(call.environ.bind(py), &result) {
-        let is_sized = sized_classes.have_length(&result);
-        let iterator = ResponseIterator::new(call, result);
-        return if is_sized {
-            let sized = PyClassInitializer::from(iterator).add_subclass(SizedResponseIterator);
-            Ok(Bound::new(py, sized)?.into_any())
-        } else {
-            Ok(Bound::new(py, iterator)?.into_any())
-        };
+        match classes.kind_of(&result) {
+            Kind::Iterable => return Ok(Bound::new(py, ResponseIterator::new(call, result))?.into_any()),
+            Kind::Sized => {
+                let iterator = PyClassInitializer::from(ResponseIterator::new(call, result));
+                return Ok(Bound::new(py, iterator.add_subclass(SizedResponseIterator))?.into_any());
+            }
+            Kind::NotIterable => {
+                // After a websocket the server has nothing left to send. Otherwise it fails on the result.
+                if call.head.upgrade == Upgrade::NotRequested && !is_sentinel(&result) {
+                    call.record.update(Exchange::fail);
+                }
+            }
+        }
     }
     call.finish(py)?;
     Ok(result)
+}
+
+/// Whether this is a plain `object()`. gunicorn's `ALREADY_HANDLED` is one: it tells the server that the
+/// application has used the connection itself, and that nothing is to be sent.
+fn is_sentinel(result: &Bound<'_, PyAny>) -> bool {
+    result.is_exact_instance_of::<PyAny>()
 }
 
 fn record_all<'py>(call: &Call, chunks: impl Iterator<Item = Bound<'py, PyAny>>) {
@@ -64,28 +77,43 @@ fn is_file_wrapper(environ: &Bound<'_, PyDict>, result: &Bound<'_, PyAny>) -> bo
     has(intern!(py, "fileno")) || (has(intern!(py, "read")) && !has(intern!(py, "__iter__")))
 }
 
-/// Which classes of iterables have a length. Remembers the last class that has none: most responses of an
-/// application are of one class.
-#[derive(Default)]
-pub(super) struct SizedClasses {
-    without_length: Mutex<Option<Py<PyType>>>,
+/// What a server can do with the objects of a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Iterable,
+    /// An iterable with a length.
+    Sized,
+    NotIterable,
 }
 
-traverse!(SizedClasses { without_length });
+/// Tells which classes are iterable and have a length. Remembers the last class of plain iterables: most
+/// responses of an application are of one class.
+#[derive(Default)]
+pub(super) struct ResultClasses {
+    iterable: Mutex<Option<Py<PyType>>>,
+}
 
-impl SizedClasses {
-    fn have_length(&self, iterable: &Bound<'_, PyAny>) -> bool {
-        let class = iterable.get_type();
-        let lock = || self.without_length.lock().unwrap_or_else(PoisonError::into_inner);
+traverse!(ResultClasses { iterable });
+
+impl ResultClasses {
+    fn kind_of(&self, result: &Bound<'_, PyAny>) -> Kind {
+        let py = result.py();
+        let class = result.get_type();
+        let lock = || self.iterable.lock().unwrap_or_else(PoisonError::into_inner);
         if lock().as_ref().is_some_and(|known| known.is(&class)) {
-            return false;
+            return Kind::Iterable;
         }
-        let has_length = class.hasattr(intern!(iterable.py(), "__len__")).unwrap_or(false);
-        if !has_length {
-            // Dropped without the lock: that may run Python.
-            let before = lock().replace(class.unbind());
-            drop(before);
+        let has = |name| class.hasattr(name).unwrap_or(false);
+        // As `iter()` does: an object with `__getitem__` alone is a sequence.
+        if !has(intern!(py, "__iter__")) && !has(intern!(py, "__getitem__")) {
+            return Kind::NotIterable;
         }
-        has_length
+        if has(intern!(py, "__len__")) {
+            return Kind::Sized;
+        }
+        // Dropped without the lock: that may run Python.
+        let before = lock().replace(class.unbind());
+        drop(before);
+        Kind::Iterable
     }
 }

@@ -86,9 +86,9 @@ impl Configured {
         let replacement = Bound::new(py, replacement)?;
         let arguments = PyTuple::new(py, [environ.as_any(), replacement.as_any()])?;
         match python::call(self.app.bind(py), &arguments, None) {
-            Ok(result) => respond(call, result, &self.sized_classes),
+            Ok(result) => respond(call, result, &self.result_classes),
             Err(error) => {
-                call.record.update(Exchange::fail);
+                call.raised(py, &error);
                 Err(with_exit(py, error, call.finish(py)))
             }
         }

@@ -73,6 +73,24 @@ impl Exchange {
         }
     }
 
+    /// Records that the connection was upgraded (101). What the application returned was not sent, so its
+    /// headers and body are removed. An exception of the application, or the answer of a rule, stays.
+    pub fn switch_protocols(&mut self) {
+        if self.response.failed || self.outcome.blocked_by.is_some() {
+            return;
+        }
+        self.clear_response_head();
+        self.reservation.shrink(self.response.body.allocated());
+        self.response.body = CapturedBody::default();
+        self.response.status = Some(101);
+    }
+
+    /// Whether there is a status: the application has started a response, or raised an exception.
+    #[must_use]
+    pub fn has_status(&self) -> bool {
+        self.status().is_some()
+    }
+
     /// Records the next part of the response body.
     ///
     /// Returns how many bytes of the chunk the adapter may copy for the application's functions: those within
@@ -155,6 +173,30 @@ mod tests {
         let mut exchange = begin(Policy::default(), 1000);
         assert_eq!(exchange.record_response_body(&[0; 500]), 0);
         assert_eq!(exchange.record_response_body(&[0; 1]), 0);
+    }
+
+    #[test]
+    fn upgrade_replaces_a_response_but_not_a_failure() {
+        let mut upgraded = exchange(Policy::default());
+        assert!(!upgraded.has_status());
+        upgraded.set_status(200);
+        upgraded.add_response_header("X-Name", "1");
+        upgraded.record_response_body(b"x");
+        upgraded.switch_protocols();
+        assert_eq!(upgraded.status(), Some(101));
+        assert!(upgraded.response_headers().get("X-Name").is_none());
+        assert_eq!(upgraded.response.body.passed(), 0);
+
+        let mut failed = exchange(Policy::default());
+        failed.fail();
+        failed.switch_protocols();
+        assert_eq!(failed.status(), Some(500));
+
+        let mut blocked = exchange(Policy::default());
+        blocked.set_blocked_by("rule".to_owned());
+        blocked.set_status(429);
+        blocked.switch_protocols();
+        assert_eq!(blocked.status(), Some(429));
     }
 
     #[test]
