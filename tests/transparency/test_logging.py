@@ -73,6 +73,33 @@ def test_debug_logs_to_stderr_only_without_other_handlers(run_program: RunProgra
     assert run("pass", debug=False) == (["0", "0"], 0)
 
 
+def test_debug_says_which_calls_the_full_queue_drops(run_program: RunProgram, nowhere: Nowhere) -> None:
+    ended = run_program(
+        """
+        import logging, sys
+        import moesif
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, make_environ, request
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format="%(message)s")
+        application = MoesifMiddleware(hello, {"DEBUG": True})
+        for path in ("/first", "/second", "/third"):
+            request(application, make_environ(path=path))
+        moesif.flush(0)
+        print("dropped:", moesif.stats()["dropped"]["queue_full"])
+        """,
+        to=nowhere,
+        EVENT_QUEUE_SIZE=1,
+        EVENT_BATCH_TIMEOUT=30,
+        FLUSH_TIMEOUT=0,
+    )
+    assert ended.code == 0, ended.errors
+    lines = ended.output.splitlines()
+    assert "GET http://api.example.com/first, 200: recorded" in lines
+    for path in ("second", "third"):
+        assert f"GET http://api.example.com/{path}, 200: dropped (queue_full)" in lines
+    assert "dropped: 2" in lines
+
+
 def test_nothing_is_printed_by_default(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         """

@@ -1,5 +1,6 @@
 //! The client: records calls for a framework adapter.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,16 +38,21 @@ struct InProcess {
 /// Id of the process that has logged that bodies and credentials are recorded.
 static ANNOUNCED: AtomicU32 = AtomicU32::new(0);
 
-/// Logs under `DEBUG` what happened to the record of a call. Leaves out the query of its URI.
-fn log_outcome(exchange: &Exchange, outcome: &str) {
-    if !is_verbose() {
-        return;
-    }
-    diagnostics().debug(|| {
+/// Returns the words for a call in the messages of `DEBUG`, without the query of its URI. `None` without
+/// `DEBUG`.
+fn described(exchange: &Exchange) -> Option<String> {
+    is_verbose().then(|| {
         let uri = exchange.uri().split(['?', '#']).next().unwrap_or_default();
         let status = exchange.status().map_or_else(|| "no response".to_owned(), |status| status.to_string());
-        format!("{} {uri}, {status}: {outcome}", exchange.verb())
-    });
+        format!("{} {uri}, {status}", exchange.verb())
+    })
+}
+
+/// Logs under `DEBUG` what happened to the record of a call.
+fn log_outcome(call: Option<String>, outcome: impl Display) {
+    if let Some(call) = call {
+        diagnostics().debug(|| format!("{call}: {outcome}"));
+    }
 }
 
 impl Client {
@@ -118,8 +124,11 @@ impl Client {
     pub fn record(&self, exchange: Box<Exchange>) {
         let local = self.in_process();
         if exchange.pid() == local.pid {
-            log_outcome(&exchange, "recorded");
-            local.pipeline.push(exchange);
+            let call = described(&exchange);
+            match local.pipeline.push(exchange) {
+                Ok(()) => log_outcome(call, "recorded"),
+                Err(reason) => log_outcome(call, format_args!("dropped ({})", reason.as_str())),
+            }
         }
     }
 
@@ -141,7 +150,7 @@ impl Client {
     pub fn sample_out(&self, exchange: Box<Exchange>) {
         let local = self.in_process();
         if exchange.pid() == local.pid {
-            log_outcome(&exchange, "left out by sampling");
+            log_outcome(described(&exchange), "left out by sampling");
             local.pipeline.count_sampled_out();
         }
         drop(exchange);
@@ -151,7 +160,7 @@ impl Client {
     pub fn skip(&self, exchange: Box<Exchange>) {
         let local = self.in_process();
         if exchange.pid() == local.pid {
-            log_outcome(&exchange, "skipped");
+            log_outcome(described(&exchange), "skipped");
             local.pipeline.count_skipped();
         }
         drop(exchange);

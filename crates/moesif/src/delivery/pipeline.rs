@@ -99,19 +99,24 @@ impl Pipeline {
         retry_at > 0 && self.created.elapsed().as_secs() < retry_at
     }
 
-    /// Queues an exchange. If the queue or the byte budget is full, drops and counts it. Never waits.
-    pub(crate) fn push(&self, mut exchange: Box<Exchange>) {
+    /// Queues an exchange. If the queue or the byte budget is full, drops and counts it, and returns the
+    /// reason. Never waits.
+    pub(crate) fn push(&self, mut exchange: Box<Exchange>) -> Result<(), DropReason> {
         exchange.finish();
-        let notice = if exchange.reserve() {
-            self.context.queue.push(exchange)
+        let (reason, notice) = if exchange.reserve() {
+            match self.context.queue.push(exchange) {
+                Ok(()) => return Ok(()),
+                Err(notice) => (DropReason::QueueFull, notice),
+            }
         } else {
             // Free the memory before the event is counted as dropped.
             drop(exchange);
-            self.context.queue.count_dropped(DropReason::QueueBytes)
+            (DropReason::QueueBytes, self.context.queue.count_dropped(DropReason::QueueBytes))
         };
         if let Some(notice) = notice {
             self.context.report(notice, "");
         }
+        Err(reason)
     }
 
     /// Returns a settled record, to reuse its memory.

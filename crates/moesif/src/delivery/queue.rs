@@ -58,20 +58,22 @@ impl Queue {
         }
     }
 
-    pub(super) fn push(&self, exchange: Box<Exchange>) -> Option<Notice> {
+    /// Queues an exchange. If the queue is full, drops and counts it, and returns a message to log, if there
+    /// is one.
+    pub(super) fn push(&self, exchange: Box<Exchange>) -> Result<(), Option<Notice>> {
         let mut state = self.lock();
         match state.ledger.push(exchange) {
             Ok(()) => {
                 if state.ledger.queued() >= state.wake_at {
                     self.wake(state);
                 }
-                None
+                Ok(())
             }
             Err(Overflow { event, notice }) => {
                 // Free the memory after releasing the lock.
                 drop(state);
                 drop(event);
-                notice
+                Err(notice)
             }
         }
     }
