@@ -96,6 +96,20 @@ fn a_request_ends_at_its_deadline() {
 }
 
 #[test]
+fn waiting_for_an_outcome_that_was_taken_ends() {
+    let (api, _) = collector(&["201 X"]);
+    let (sender, done) = mpsc::channel();
+    let call = api.begin(Request::get("/v1/config"), LONG, move || sender.send(()).unwrap());
+    done.recv_timeout(LONG).unwrap();
+    assert_eq!(seen(&call.outcome().unwrap()).status, 201);
+    assert!(call.outcome().is_none());
+    let (sender, waited) = mpsc::channel();
+    std::thread::spawn(move || sender.send(seen(&call.wait())));
+    let Seen { status, problem } = waited.recv_timeout(LONG).unwrap();
+    assert!(status == 0 && problem.contains("taken"), "{problem}");
+}
+
+#[test]
 fn many_requests_share_few_threads_and_each_calls_done_once() {
     let (api, asked) = collector(&["201 X"]);
     let (sender, done) = mpsc::channel();

@@ -13,8 +13,9 @@ mod problem;
 mod resolvers;
 mod schedule;
 
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use problem::Problem;
@@ -64,9 +65,19 @@ pub struct Outcome {
 /// State shared by the caller and the thread that makes the request.
 #[derive(Default)]
 struct Completion {
-    outcome: Mutex<Option<Outcome>>,
+    progress: Mutex<Progress>,
     done: Condvar,
     is_abandoned: AtomicBool,
+}
+
+/// How far a request is.
+#[derive(Default)]
+enum Progress {
+    #[default]
+    Running,
+    Ended(Outcome),
+    /// It has ended, and the caller has its outcome.
+    Taken,
 }
 
 impl Request {
@@ -167,15 +178,17 @@ impl PendingRequest {
             // The lock belongs to the parent and may never be released here.
             return Some(self.failed(TransportError::Forked));
         }
-        self.completion.outcome.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.completion.take()
     }
 
-    /// Waits for the outcome. Does not return if [`PendingRequest::outcome`] has already taken it.
+    /// Waits for the outcome. If [`PendingRequest::outcome`] has taken it, the problem is
+    /// [`TransportError::OutcomeTaken`].
     #[must_use]
     pub fn wait(self) -> Outcome {
         if self.pid == process_id() {
-            let outcome = self.completion.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-            drop(self.completion.done.wait_while(outcome, |outcome| outcome.is_none()));
+            let progress = self.completion.lock();
+            let is_running = |progress: &mut Progress| matches!(progress, Progress::Running);
+            drop(self.completion.done.wait_while(progress, is_running));
         }
         self.outcome().unwrap_or_else(|| self.failed(TransportError::OutcomeTaken))
     }
@@ -215,7 +228,23 @@ impl Completion {
     }
 
     fn settle(&self, outcome: Outcome) {
-        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
+        *self.lock() = Progress::Ended(outcome);
         self.done.notify_all();
+    }
+
+    /// Takes the outcome, once.
+    fn take(&self) -> Option<Outcome> {
+        let mut progress = self.lock();
+        match mem::replace(&mut *progress, Progress::Taken) {
+            Progress::Ended(outcome) => Some(outcome),
+            before => {
+                *progress = before;
+                None
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
