@@ -244,7 +244,7 @@ def test_subclasses_that_replace_send_are_captured(api: Api, recorder: Recorder,
     capture()
 
     class Partial(requests.Session):
-        send = functools.partialmethod(requests.Session.send, verify=True)  # type: ignore[assignment]
+        send = functools.partialmethod(requests.Session.send, verify=True)
 
     for kind in (Inheriting, Partial):
         _one_event_a_call(api, recorder, kind())
@@ -313,7 +313,7 @@ class _Adapter(requests.adapters.BaseAdapter):
 
 @pytest.mark.parametrize("kind", [io.BytesIO, _Buffer, _Source])
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_stand_in_for_a_response_can_be_copied_and_pickled(capture: Capture, kind: type, protocol: int) -> None:
+def test_stand_in_for_a_response_can_be_copied_and_pickled(capture: Capture, kind: Any, protocol: int) -> None:
     capture()
     source = kind(b"some content")
     session = requests.Session()

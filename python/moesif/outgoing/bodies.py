@@ -49,10 +49,10 @@ class RecordedRequest:
         if replacement is not None:
             request.body = replacement
 
-    def restore(self, outcome: Any) -> None:
-        """Put the original body back: into the request, and into its copies in a response or an exception."""
+    def restore(self, *outcomes: Any) -> None:
+        """Put the original body back: into the request, and into its copies in responses and exceptions."""
         known = [self.request]
-        for one in (outcome, getattr(outcome, "response", None)):
+        for one in outcomes:
             history = getattr(one, "history", None)
             for answer in (one, *(history if isinstance(history, list) else ())):
                 known += [getattr(answer, "request", None), getattr(answer, "_next", None)]

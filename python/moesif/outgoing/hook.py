@@ -52,6 +52,9 @@ _OURSELVES = object()
 #: How many wrappers are looked through. A limit, because a chain could be circular.
 _MOST_WRAPPERS = 100
 
+#: How many causes of an exception are looked at. A limit, because a chain could be circular.
+_MOST_CAUSES = 10
+
 #: The classes whose ``send`` is replaced. There is more than one after requests has been reloaded.
 _hooked: list[Any] = []
 
@@ -135,11 +138,12 @@ def _replacement(original: Any, choose: Choose, most_wrappers: int = _MOST_WRAPP
         recorded = _begin(choose, request)
         if recorded is None:
             return call_original(*arguments, **keywords)
+        sending = _Sending(self, request, send)
         try:
-            with _Sending(self, request, send):
+            with sending:
                 response = call_original(*arguments, **keywords)
         except BaseException as error:
-            _guarded(_failed, recorded, error)
+            _guarded(_failed, recorded, error, sending.sent)
             raise
         _guarded(_responded, recorded, response, keywords.get("stream", getattr(self, "stream", False)))
         return response
@@ -206,27 +210,57 @@ def _begin(choose: Choose, request: Any) -> RecordedRequest | None:
         return None
 
 
-def _failed(recorded: RecordedRequest, error: BaseException) -> None:
-    recorded.restore(error)
-    recorded.call.fail(recorded.request, error)
+def _failed(recorded: RecordedRequest, error: BaseException, sent: tuple[object, object]) -> None:
+    response = _carried_response(error, sent)
+    recorded.restore(error, response)
+    if response is None:
+        recorded.call.fail(recorded.request, error)
+    else:
+        recorded.call.set_error(error)
+        _record_as_read(recorded, response)
 
 
 def _responded(recorded: RecordedRequest, response: Any, is_stream: object) -> None:
     recorded.restore(response)
-    call = recorded.call
-    if not is_stream:
-        # requests has read the content already: this returns what it keeps.
-        call.content(response.content)
-        if call.respond(recorded.request, response):
-            call.end(is_whole=True)
+    if is_stream:
+        _record_as_read(recorded, response)
         return
+    # requests has read the content already: this returns what it keeps.
+    recorded.call.content(response.content)
+    if recorded.call.respond(recorded.request, response):
+        recorded.call.end(is_whole=True)
+
+
+def _record_as_read(recorded: RecordedRequest, response: Any) -> None:
+    """Record a response with a body that the application may still read."""
     # Before the functions are called: what they read of the response is recorded too.
-    recording = record_response(call, response, _ended)
+    recording = record_response(recorded.call, response, _ended)
     is_wanted = False
     try:
-        is_wanted = call.respond(recorded.request, response)
+        is_wanted = recorded.call.respond(recorded.request, response)
     finally:
         recording.release(is_wanted=is_wanted)
+
+
+def _carried_response(error: BaseException, sent: tuple[object, object]) -> Any:
+    """Return the response that an exception, or an explicit cause of it, carries. ``None`` if there is none.
+
+    ``sent`` is the method and URL that were sent last. A response to another request is none of this call: a hook may
+    have made a call of its own, with an answer that raised.
+    """
+    carrier: BaseException | None = error
+    # The implicit context may be older than this call: the caller may be handling the failure of an earlier one.
+    for _ in range(_MOST_CAUSES):
+        if carrier is None:
+            break
+        with suppress(Exception):  # exceptions of the application may have properties that fail
+            response = carrier.response  # type: ignore[attr-defined] # the next line checks
+            if isinstance(response, sys.modules["requests"].Response):
+                request = response.request
+                if request is None or (request.method, request.url) == sent:
+                    return response
+        carrier = carrier.__cause__
+    return None
 
 
 #: Calls whose response was freed before it was read to its end. A finaliser may run anywhere, with any lock held, so it
