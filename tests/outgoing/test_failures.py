@@ -1,8 +1,13 @@
-"""A failing call fails as without capturing. Its event has no response and names the error (I-19, I-30)."""
+"""A failing call fails as without capturing. Its event names the error (I-19, I-30).
+
+It has a response only if the exception carries one.
+"""
 
 from __future__ import annotations
 
 import base64
+import contextlib
+import io
 import logging
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -10,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+import moesif
 import moesif.outgoing
 from tests.outgoing.api import DOCUMENT
 
@@ -66,7 +72,7 @@ def test_timeout_is_recorded_as_failure(api: Api, recorder: Recorder, capture: C
     assert event["metadata"] == {"error": "requests.exceptions.ReadTimeout"}
 
 
-def test_too_many_redirects_record_one_failure(api: Api, recorder: Recorder, capture: Capture) -> None:
+def test_too_many_redirects_record_the_last_response(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture()
     session = requests.Session()
     session.max_redirects = 3
@@ -75,7 +81,107 @@ def test_too_many_redirects_record_one_failure(api: Api, recorder: Recorder, cap
     assert raised.value.response is not None
     [event] = recorder.wait_for(1)
     assert event["metadata"] == {"error": "requests.exceptions.TooManyRedirects"}
-    assert "response" not in event
+    assert event["response"]["status"] == 307
+    assert base64.b64decode(event["response"]["body"]) == b"elsewhere"
+
+
+def _raise_for_status(response: Any, **_keywords: object) -> None:
+    response.raise_for_status()
+
+
+class _OwnError(Exception):
+    """An exception of an application, with an attribute that cannot be read."""
+
+    @property
+    def response(self) -> Any:
+        message = "no such thing"
+        raise LookupError(message)
+
+
+def _raise_own(response: Any, **_keywords: object) -> None:
+    try:
+        response.raise_for_status()
+    except requests.HTTPError as error:
+        raise _OwnError from error
+
+
+@pytest.mark.parametrize("call", [("missing", False), ("missing", True), ("redirect?/missing", False)])
+@pytest.mark.parametrize("hook", [_raise_for_status, _raise_own])
+def test_response_that_an_exception_carries_is_recorded(
+    api: Api, recorder: Recorder, capture: Capture, call: tuple[str, bool], hook: Any
+) -> None:
+    """Its body is recorded as the caller reads it. Functions get the response."""
+    given: list[Any] = []
+
+    def identify(_request: Any, response: Any) -> str:
+        given.append(response)
+        return str(response.status_code)
+
+    capture(IDENTIFY_USER_OUTGOING=identify)
+    path, stream = call
+    with pytest.raises((requests.HTTPError, _OwnError)) as raised:
+        requests.post(
+            f"{api.uri}/{path}", data=io.BytesIO(b"sent"), hooks={"response": hook}, stream=stream, timeout=20
+        )
+    error: Any = raised.value.__cause__ or raised.value
+    assert error.response.json() == {"error": "missing"}
+    assert given == [error.response]
+    assert all(type(answer.request.body) is io.BytesIO for answer in (error.response, *error.response.history))
+    [event] = recorder.wait_for(1)
+    assert event["user_id"] == "404"
+    assert event["metadata"]["error"].endswith(type(raised.value).__name__)
+    assert (event["response"]["status"], event["response"]["body"]) == (404, {"error": "missing"})
+    assert event["response"]["headers"]["Content-Length"] == "20"
+
+
+@pytest.mark.parametrize("options", [{}, {"MASK_EVENT_MODEL": lambda event: event}])
+def test_response_of_an_exception_that_nobody_reads_ends_with_the_exception(
+    api: Api, recorder: Recorder, capture: Capture, options: dict[str, Any]
+) -> None:
+    capture(**options)
+    with contextlib.suppress(requests.HTTPError):
+        requests.get(f"{api.uri}/missing", hooks={"response": _raise_for_status}, timeout=20)
+    # Masks never run in a finaliser. Events of other tests may wait, so this does not wait.
+    moesif.flush(0)
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 404
+    assert event["metadata"] == {"error": "requests.exceptions.HTTPError"}
+
+
+def test_call_whose_exception_carries_the_response_can_be_skipped(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture(SKIP_OUTGOING=lambda _request, response: response is not None and response.status_code == 404)
+    for path in ("missing", "items"):
+        with contextlib.suppress(requests.HTTPError):
+            requests.get(f"{api.uri}/{path}", hooks={"response": _raise_for_status}, timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["request"]["uri"] == f"{api.uri}/items"
+
+
+def test_response_of_another_call_is_not_recorded_as_that_of_this_one(
+    api: Api, recorder: Recorder, capture: Capture, nowhere: Nowhere
+) -> None:
+    """A hook that makes a call, and a call made while the failure of another is handled."""
+    capture()
+    responses: list[Any] = []
+
+    def refresh(_response: Any, **_keywords: object) -> None:
+        responses.append(requests.get(f"{api.uri}/missing", timeout=20))
+        responses[0].raise_for_status()
+
+    with pytest.raises(requests.HTTPError):
+        requests.get(f"{api.uri}/items", hooks={"response": refresh}, timeout=20)
+    try:
+        responses[0].raise_for_status()
+    except requests.HTTPError:
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{nowhere.uri}/missing", timeout=20)
+    inner, outer, later = recorder.wait_for(3)
+    assert inner["response"]["status"] == 404
+    assert "response" not in outer
+    assert outer["metadata"] == {"error": "requests.exceptions.HTTPError"}
+    assert "response" not in later
 
 
 def test_exit_propagates(recorder: Recorder, capture: Capture) -> None:

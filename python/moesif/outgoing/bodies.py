@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["RecordedRequest", "record_response"]
 
+#: Attribute of a source that holds its ``Recording``.
+_RECORDING = "_moesif_recording"
+#: Attribute of the classes that record.
+_RECORDING_CLASS = "_moesif_records"
+
 
 class RecordedRequest:
     """A ``PreparedRequest`` whose body is recorded while it is sent.
@@ -44,10 +49,10 @@ class RecordedRequest:
         if replacement is not None:
             request.body = replacement
 
-    def restore(self, outcome: Any) -> None:
-        """Put the original body back: into the request, and into its copies in a response or an exception."""
+    def restore(self, *outcomes: Any) -> None:
+        """Put the original body back: into the request, and into its copies in responses and exceptions."""
         known = [self.request]
-        for one in (outcome, getattr(outcome, "response", None)):
+        for one in outcomes:
             history = getattr(one, "history", None)
             for answer in (one, *(history if isinstance(history, list) else ())):
                 known += [getattr(answer, "request", None), getattr(answer, "_next", None)]
@@ -209,10 +214,17 @@ class Recording:
         """Record what ``raw`` reads from ``source`` from now on."""
         self._raw = weakref.ref(raw)
         try:
-            source._moesif_recording = self  # noqa: SLF001 - ours
+            setattr(source, _RECORDING, self)
+        except (AttributeError, TypeError):
+            self.end(is_whole=True)
+            return
+        if hasattr(type(source), _RECORDING_CLASS):
+            return
+        try:
             source.__class__ = _recording_source(type(source))  # type: ignore[arg-type] # the same
         except (AttributeError, TypeError):
-            # Some test libraries use a kind of object whose class cannot be changed.
+            # Some test libraries use a kind of object whose class cannot be changed, such as io.BytesIO.
+            delattr(source, _RECORDING)
             self.end(is_whole=True)
 
     def release(self, *, is_wanted: bool) -> None:
@@ -277,42 +289,69 @@ class Recording:
         if not self._is_held:
             self._ended(self._call, is_whole=is_whole, is_abandoned=is_abandoned)
 
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        # A copy of the source is not recorded.
+        return type(None), ()
+
     def __del__(self) -> None:
         self.abandon()
 
 
-def _recording_method(kind: type, name: str) -> Callable[..., Any]:
-    method = getattr(kind, name)
-
-    @functools.wraps(method)
-    def read(self: Any, *arguments: Any, **keywords: Any) -> Any:
-        return self._moesif_recording.read(self, name, functools.partial(method, self), arguments, keywords)
-
-    return read
-
-
 @functools.lru_cache(64)
 def _recording_source(kind: type) -> type:
-    """Return the subclass of a source's class that records."""
+    """Return the subclass of a source's class that records.
+
+    It finds the methods of ``kind`` at each call, as ``super()`` does. Other code may have replaced them by anything
+    callable, and may replace them later.
+    """
+
+    def original(self: Any) -> Any:
+        return super(recording, self)
+
+    def recording_method(name: str) -> Callable[..., Any]:
+        @functools.wraps(getattr(kind, name))
+        def read(self: Any, *arguments: Any, **keywords: Any) -> Any:
+            return self._moesif_recording.read(self, name, getattr(original(self), name), arguments, keywords)
+
+        return read
 
     def close(self: Any) -> None:
         self._moesif_recording.close(self)
-        kind.close(self)  # type: ignore[attr-defined]
+        original(self).close()
 
     def abandon(self: Any) -> None:
         self._moesif_recording.abandon()
-        kind.__del__(self)  # type: ignore[attr-defined]
+        original(self).__del__()
+
+    def reduce(self: Any, protocol: Any) -> Any:
+        # A copy or a pickle is one of the original class.
+        reduced = original(self).__reduce_ex__(protocol)
+        return _of_class(reduced, kind, recording) if isinstance(reduced, tuple) else reduced
 
     names = ("read", "read1", "readinto", "readline", "_safe_read")
-    methods = {name: _recording_method(kind, name) for name in names if hasattr(kind, name)}
+    methods: dict[str, Any] = {name: recording_method(name) for name in names if hasattr(kind, name)}
+    # pickle compares the class in the result with ``__class__``.
+    methods |= {"__reduce_ex__": reduce, "__class__": property(lambda _self: kind)}
     if hasattr(kind, "close"):
         # A class without close wraps another source and takes close from it.
         methods["close"] = close
     if hasattr(kind, "__del__"):
         # It closes the source.
         methods["__del__"] = abandon
-    more = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__slots__": ()}
-    return type(kind.__name__, (kind,), {**methods, **more})
+    more = {_RECORDING_CLASS: True, "__module__": kind.__module__, "__qualname__": kind.__qualname__, "__slots__": ()}
+    recording = type(kind.__name__, (kind,), {**methods, **more})
+    return recording
+
+
+def _of_class(value: Any, kind: type, recording: type) -> Any:
+    """Return the result of ``__reduce_ex__`` with the original class, and without the attribute that is ours."""
+    if value is recording:
+        return kind
+    if type(value) is tuple:
+        return tuple(_of_class(part, kind, recording) for part in value)
+    if type(value) is dict and _RECORDING in value:
+        return {name: part for name, part in value.items() if name != _RECORDING}
+    return value
 
 
 def _is_closed(source: Any) -> bool:

@@ -49,14 +49,32 @@ _SENDING: ContextVar[tuple[_Sending, ...]] = ContextVar("moesif_sending", defaul
 #: Stands for a session while our code, or a function of the settings, runs. What they send is not recorded.
 _OURSELVES = object()
 
+#: How many wrappers are looked through. A limit, because a chain could be circular.
+_MOST_WRAPPERS = 100
+
+#: How many causes of an exception are looked at. A limit, because a chain could be circular.
+_MOST_CAUSES = 10
+
 #: The classes whose ``send`` is replaced. There is more than one after requests has been reloaded.
 _hooked: list[Any] = []
 
+#: Attribute of a replacement that holds its ``_Mark``.
 _MARK = "__moesif_hook__"
 
 
+class _Mark(NamedTuple):
+    """Tells a replacement of ours from a function that has copied all its attributes."""
+
+    replacement: Send
+    #: What the class had before: a function, a wrapt wrapper, a mock, a ``partialmethod`` or any other object.
+    original: Any
+
+
 def install(choose: Choose) -> bool:
-    """Replace ``send``, unless it is replaced already. Returns ``False`` and logs a warning if requests is missing."""
+    """Replace ``send``, unless what the class has leads to ours. Other code may have wrapped ours, or made way for it.
+
+    Returns ``False`` and logs a warning if requests is missing.
+    """
     try:
         sessions = importlib.import_module("requests.sessions")
     except Exception as error:
@@ -71,7 +89,7 @@ def install(choose: Choose) -> bool:
             send = vars(owner).get("send")
             if send is None or owner.__module__ != sessions.__name__:
                 continue
-            if not _is_ours(send):
+            if not _leads_to_ours(send):
                 owner.send = _replacement(send, choose)
             if owner not in _hooked:
                 _hooked.append(owner)
@@ -82,43 +100,70 @@ def remove() -> None:
     """Put the original ``send`` back. If other code has wrapped ours, ours stays and only calls the original."""
     while _hooked:
         owner = _hooked.pop()
-        send = vars(owner).get("send")
-        if _is_ours(send):
-            owner.send = send.__wrapped__
+        mark = _mark_of(vars(owner).get("send"))
+        if mark is not None:
+            owner.send = mark.original
 
 
-def _is_ours(send: Any) -> bool:
+def _mark_of(send: Any) -> _Mark | None:
+    """Return the mark of a replacement of ours, ``None`` for anything else."""
+    mark: _Mark | None = getattr(send, _MARK, None)
     # A wrapper around our function may have a copy of all its attributes.
-    return getattr(send, _MARK, None) is send
+    return mark if mark is not None and mark.replacement is send else None
 
 
-def _replacement(original: Send, choose: Choose) -> Send:
+def _leads_to_ours(send: Any) -> bool:
+    """Return whether this is ours, or wraps ours and says so with ``__wrapped__``, as functools and wrapt do."""
+    for _ in range(_MOST_WRAPPERS):
+        if send is None or _mark_of(send) is not None:
+            break
+        send = getattr(send, "__wrapped__", None)
+    return _mark_of(send) is not None
+
+
+def _bound(function: Any, instance: Any) -> Send:
+    """Return an attribute of a class as its instance has it. An object that is no descriptor stays as it is."""
+    bind = getattr(type(function), "__get__", None)
+    bound: Send = function if bind is None else bind(function, instance, type(instance))
+    return bound
+
+
+def _replacement(original: Any, choose: Choose, most_wrappers: int = _MOST_WRAPPERS) -> Send:
     @functools.wraps(original)
-    def send(self: Any, request: Any, **kwargs: Any) -> Any:
-        if _SENDING.get() and _is_part_of_another(self, request):
-            return original(self, request, **kwargs)
+    def send(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
+        call_original = _bound(original, self)
+        request = arguments[0] if arguments else keywords.get("request")
+        if request is None or (_SENDING.get() and _is_part_of_another(self, request, send)):
+            return call_original(*arguments, **keywords)
         recorded = _begin(choose, request)
         if recorded is None:
-            return original(self, request, **kwargs)
+            return call_original(*arguments, **keywords)
+        sending = _Sending(self, request, send)
         try:
-            with _Sending(self, request):
-                response = original(self, request, **kwargs)
+            with sending:
+                response = call_original(*arguments, **keywords)
         except BaseException as error:
-            _guarded(_failed, recorded, error)
+            _guarded(_failed, recorded, error, sending.sent)
             raise
-        _guarded(_responded, recorded, response, kwargs.get("stream", getattr(self, "stream", False)))
+        _guarded(_responded, recorded, response, keywords.get("stream", getattr(self, "stream", False)))
         return response
 
-    setattr(send, _MARK, send)
+    setattr(send, _MARK, _Mark(send, original))
+    # To remove their wrapper, ddtrace and OpenTelemetry put the ``__wrapped__`` of what they find into the class. If
+    # that is ours, they get ours without the wrapper below it.
+    below = getattr(original, "__wrapped__", None)
+    if below is not None and most_wrappers:
+        send.__wrapped__ = _replacement(below, choose, most_wrappers - 1)
     return send
 
 
-def _is_part_of_another(session: object, request: Any) -> bool:
+def _is_part_of_another(session: object, request: Any, replacement: Send) -> bool:
     """Return whether a request belongs to a call that is being sent already, or is our own.
 
     A session follows redirects, and a hook of requests may send the same request again: both are part of the call.
     Other requests of the session, sent from a hook or while a body is generated, are calls of their own. So are those
-    of other sessions.
+    of other sessions. ``replacement`` is the function that asks: a wrapper without ``__wrapped__`` between two of ours
+    hides the inner one, which then gets the same call once more.
     """
     sending = _SENDING.get()
     if any(one.session is _OURSELVES for one in sending):
@@ -126,6 +171,8 @@ def _is_part_of_another(session: object, request: Any) -> bool:
     outer = next((one for one in reversed(sending) if one.session is session), None)
     if outer is None:
         return False
+    if outer.replacement is not replacement:
+        return True
     try:
         sent = (request.method, request.url)
         is_part = outer.sent == sent or _is_redirect()
@@ -163,27 +210,57 @@ def _begin(choose: Choose, request: Any) -> RecordedRequest | None:
         return None
 
 
-def _failed(recorded: RecordedRequest, error: BaseException) -> None:
-    recorded.restore(error)
-    recorded.call.fail(recorded.request, error)
+def _failed(recorded: RecordedRequest, error: BaseException, sent: tuple[object, object]) -> None:
+    response = _carried_response(error, sent)
+    recorded.restore(error, response)
+    if response is None:
+        recorded.call.fail(recorded.request, error)
+    else:
+        recorded.call.set_error(error)
+        _record_as_read(recorded, response)
 
 
 def _responded(recorded: RecordedRequest, response: Any, is_stream: object) -> None:
     recorded.restore(response)
-    call = recorded.call
-    if not is_stream:
-        # requests has read the content already: this returns what it keeps.
-        call.content(response.content)
-        if call.respond(recorded.request, response):
-            call.end(is_whole=True)
+    if is_stream:
+        _record_as_read(recorded, response)
         return
+    # requests has read the content already: this returns what it keeps.
+    recorded.call.content(response.content)
+    if recorded.call.respond(recorded.request, response):
+        recorded.call.end(is_whole=True)
+
+
+def _record_as_read(recorded: RecordedRequest, response: Any) -> None:
+    """Record a response with a body that the application may still read."""
     # Before the functions are called: what they read of the response is recorded too.
-    recording = record_response(call, response, _ended)
+    recording = record_response(recorded.call, response, _ended)
     is_wanted = False
     try:
-        is_wanted = call.respond(recorded.request, response)
+        is_wanted = recorded.call.respond(recorded.request, response)
     finally:
         recording.release(is_wanted=is_wanted)
+
+
+def _carried_response(error: BaseException, sent: tuple[object, object]) -> Any:
+    """Return the response that an exception, or an explicit cause of it, carries. ``None`` if there is none.
+
+    ``sent`` is the method and URL that were sent last. A response to another request is none of this call: a hook may
+    have made a call of its own, with an answer that raised.
+    """
+    carrier: BaseException | None = error
+    # The implicit context may be older than this call: the caller may be handling the failure of an earlier one.
+    for _ in range(_MOST_CAUSES):
+        if carrier is None:
+            break
+        with suppress(Exception):  # exceptions of the application may have properties that fail
+            response = carrier.response  # type: ignore[attr-defined] # the next line checks
+            if isinstance(response, sys.modules["requests"].Response):
+                request = response.request
+                if request is None or (request.method, request.url) == sent:
+                    return response
+        carrier = carrier.__cause__
+    return None
 
 
 #: Calls whose response was freed before it was read to its end. A finaliser may run anywhere, with any lock held, so it
@@ -215,8 +292,10 @@ atexit.register(_abandoned.clear)
 class _Sending:
     """A span in which a session, or our own code, is sending. ``session`` is ``None`` once the span has ended."""
 
-    def __init__(self, session: object, request: Any = None) -> None:
+    def __init__(self, session: object, request: Any = None, replacement: Send | None = None) -> None:
         self.session: object = session
+        #: The replacement of ``send`` that records the call.
+        self.replacement = replacement
         #: Method and URL that the session has sent last.
         self.sent = (getattr(request, "method", None), getattr(request, "url", None))
         self._token: Token[tuple[_Sending, ...]] | None = None
