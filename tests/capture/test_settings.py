@@ -103,7 +103,7 @@ class _Ten:
     ],
     ids=repr,
 )
-def test_value_that_only_the_replaced_packages_take_is_used_with_a_warning(  # noqa: PLR0913 - fixtures and parameters
+def test_value_that_only_the_replaced_packages_take_is_used_with_a_warning(  # noqa: PLR0913, PLR0917 - fixtures and parameters
     recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, option: str, value: object, warning: str | None
 ) -> None:
     request(wrap(hello, **{option: value}))
