@@ -36,11 +36,15 @@ class _Handler(BaseHTTPRequestHandler):
         """Logs nothing."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, _request: object, _client_address: object) -> None:
+        """Ignores that the example stops reading early."""
+
+
 @contextmanager
 def running() -> Iterator[str]:
     """Serves until the block ends. Yields the address."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.handle_error = lambda *_arguments: None  # type: ignore[method-assign] - the example stops reading early
+    with _Server(("127.0.0.1", 0), _Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
