@@ -2,7 +2,7 @@
 
 Starts the collector on a temporary directory, and examples/flask under gunicorn with two workers. Makes calls over
 HTTP, waits until the collector has them, prints what it has, and compares. If something differs, it prints the
-differences and exits with status 1. Without --oneshot everything keeps running until Ctrl-C.
+differences and exits with status 1. Without --oneshot everything keeps running until Ctrl-C or SIGTERM.
 """
 
 from __future__ import annotations
@@ -284,10 +284,27 @@ def show(events: list[dict[str, Any]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
+def end_by_signals() -> None:
+    """Makes SIGTERM and SIGHUP end the demo like Ctrl-C: its programs are stopped and its directory is removed."""
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end(number: int, _frame: object) -> None:
+        # `make` and a process manager may both send the signal. The second one must not interrupt the end.
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        sys.exit(128 + number)
+
+    for each in signals:
+        signal.signal(each, end)
+
+
 def run() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--oneshot", action="store_true", help="end after the comparison")
     arguments = parser.parse_args()
+    end_by_signals()
     with ExitStack() as stack:
         directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="moesif-demo-"))
         collector_address = stack.enter_context(collector(directory))

@@ -17,6 +17,7 @@ from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT, Collector, Nowhere
 from tests.delivery.fault_server import FaultServers
 from tests.gate import Gate
+from tests.late_collector import deliver_the_rest
 from tests.outgoing.api import Api
 from tests.ports import collector_at
 from tests.recorder import FAST, Recorder
@@ -31,6 +32,13 @@ def pytest_configure() -> None:
     """Handle SIGINT again if the shell ignores it, as it does for background jobs. Programs of tests inherit this."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_is_left_undelivered() -> Iterator[None]:
+    """Deliver what tests have left, so that this process does not end with lost events."""
+    yield
+    deliver_the_rest()
 
 
 class Destination(Protocol):

@@ -19,6 +19,11 @@ def collector_at(port: int) -> int:
     return port
 
 
+def collectors() -> list[int]:
+    """Return the ports of all collectors of this process so far."""
+    return sorted(_collectors)
+
+
 def bind_fresh() -> socket.socket:
     """Bind a free port that no collector has used."""
     with ExitStack() as refused:

@@ -1,10 +1,9 @@
 """A program that makes calls; they are captured. Shows every option for outgoing calls.
 
-After `make build`, start the collector, something to call (here the example for plain WSGI, on port 8000), then the
-program:
+After `make build`, start the collector, then the program. It calls a small API that it starts itself (api.py), or the
+one at the address in API:
 
     target/release/moesif-collector
-    .venv/bin/python -m examples.plain.app
     .venv/bin/python -m examples.outgoing.app
 
 Then open http://127.0.0.1:9500/. An application with a middleware does not need `StartCapture`: it sets
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 import moesif
+from examples.outgoing.api import running
 from moesifpythonrequest.start_capture.start_capture import StartCapture
 
 if TYPE_CHECKING:
@@ -90,4 +90,8 @@ def main(api: str) -> None:
 
 
 if __name__ == "__main__":
-    main(os.environ.get("API", "http://127.0.0.1:8000"))
+    if "API" in os.environ:
+        main(os.environ["API"])
+    else:
+        with running() as address:
+            main(address)

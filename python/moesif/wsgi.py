@@ -38,9 +38,9 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
     Raises ``ValueError`` if ``APPLICATION_ID`` is missing or an option cannot take its value, ``TypeError`` if
     ``settings`` is not a mapping. Serving a request raises only what the application raises.
 
-    The attributes ``app``, ``settings``, ``DEBUG`` and ``LOG_BODY`` show what the middleware was made with. Setting
-    them changes nothing. ``update_user`` and the other helpers send profiles of users, companies and subscriptions to
-    the collector and wait for its answer, at most ``REQUEST_TIMEOUT`` seconds.
+    The attributes ``app``, ``settings``, ``DEBUG``, ``LOG_BODY`` and ``api_version`` show what the middleware was made
+    with. Setting them changes nothing. ``update_user`` and the other helpers send profiles of users, companies and
+    subscriptions to the collector and wait for its answer, at most ``REQUEST_TIMEOUT`` seconds.
     """
 
     def __init__(self, app: WSGIApplication, settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
@@ -49,7 +49,7 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
         self.app = app
         self.settings = settings
         options = self._configure(app, settings)
-        self.DEBUG, self.LOG_BODY = options.debug, options.log_body
+        self.DEBUG, self.LOG_BODY, self.api_version = options.debug, options.log_body, options.api_version
         follow(settings)
         if options.captures_outgoing:
             start_for_middleware(settings, "wsgi")

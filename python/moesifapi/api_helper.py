@@ -1,5 +1,16 @@
 """The import path ``moesifapi.api_helper``."""
 
-from moesif.client.legacy.api_helper import APIHelper
+import json
+import re
+from urllib.parse import quote
 
-__all__ = ["APIHelper"]
+from moesif.client.legacy.api_helper import APIHelper
+from moesif.models import BaseModel
+
+__all__ = [
+    "APIHelper",
+    "BaseModel",
+    "json",
+    "quote",
+    "re",
+]

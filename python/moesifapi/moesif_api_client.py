@@ -1,5 +1,9 @@
 """The import path ``moesifapi.moesif_api_client``. ``from ... import *`` provides the same names as with moesifapi."""
 
+import gzip
+import logging
+import uuid
+
 from moesif.client import (
     ApiController,
     APIException,
@@ -16,6 +20,7 @@ from moesif.client import (
 )
 from moesif.client.legacy.api_helper import APIHelper
 from moesif.client.legacy.requests_client import RequestsClient
+from moesif.client.legacy.third_party import offer
 from moesif.lazy import lazy_property
 from moesif.models import (
     BaseModel,
@@ -27,6 +32,29 @@ from moesif.models import (
     StatusModel,
     SubscriptionModel,
     UserModel,
+)
+from moesifapi.controllers import api_controller, base_controller, health_controller
+from moesifapi.controllers.base_controller import logger
+from moesifapi.exceptions import api_exception
+from moesifapi.http import (
+    http_call_back,
+    http_client,
+    http_context,
+    http_method_enum,
+    http_request,
+    http_response,
+    requests_client,
+)
+from moesifapi.models import (
+    base_model,
+    campaign_model,
+    company_model,
+    event_model,
+    event_request_model,
+    event_response_model,
+    status_model,
+    subscription_model,
+    user_model,
 )
 
 __all__ = [
@@ -53,5 +81,31 @@ __all__ = [
     "StatusModel",
     "SubscriptionModel",
     "UserModel",
+    "api_controller",
+    "api_exception",
+    "base_controller",
+    "base_model",
+    "campaign_model",
+    "company_model",
+    "event_model",
+    "event_request_model",
+    "event_response_model",
+    "gzip",
+    "health_controller",
+    "http_call_back",
+    "http_client",
+    "http_context",
+    "http_method_enum",
+    "http_request",
+    "http_response",
     "lazy_property",
+    "logger",
+    "logging",
+    "requests_client",
+    "status_model",
+    "subscription_model",
+    "user_model",
+    "uuid",
 ]
+
+offer(__name__, "HTTPAdapter", "Retry", "dateutil", "requests")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from moesif import _native
 from moesif.client import AsyncClient, Configuration, MoesifAPIClient
+from moesif.client.configuration import Unset
 
 if TYPE_CHECKING:
     from tests.conftest import Destination
@@ -24,6 +26,8 @@ class ConnectAsync(Protocol):
 def _forget_earlier_middlewares(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client without an address uses that of a middleware. Middlewares of earlier tests must not count."""
     monkeypatch.setattr("moesif.client.configuration._middleware_addresses", {})
+    monkeypatch.setattr(Configuration, "application_id", "SET_ME")
+    monkeypatch.setattr(Configuration, "BASE_URI", Unset(_native.DEFAULT_BASE_URI))
 
 
 @pytest.fixture

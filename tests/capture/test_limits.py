@@ -133,6 +133,15 @@ def test_flush_returns_under_traffic(run_program: RunProgram, recorder: Recorder
     assert len(recorder.deliveries) < len(recorder.events) / 3
 
 
+@pytest.mark.parametrize("options", [{}, {"DEBUG": True, "LOG_BODY": False, "API_VERSION": "1.0"}], ids=str)
+def test_attributes_show_what_the_middleware_was_made_with(wrap: Wrap, options: dict[str, Any]) -> None:
+    middleware = wrap(hello, **options)
+    shown = (middleware.DEBUG, middleware.LOG_BODY, middleware.api_version)
+    assert shown == (options.get("DEBUG", False), options.get("LOG_BODY", True), options.get("API_VERSION"))
+    assert middleware.settings is not None
+    assert options.items() <= middleware.settings.items()
+
+
 def test_subclasses_may_keep_attributes_of_their_own(recorder: Recorder, wrap: Wrap) -> None:
     base = type(wrap(hello))
 

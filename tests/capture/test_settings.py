@@ -41,7 +41,7 @@ def test_settings_that_are_not_a_mapping_raise(settings: Any) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "expected"),
     [
-        ("APPLICATION_ID", 5, "text"),
+        ("APPLICATION_ID", True, "text"),
         ("APPLICATION_ID", "a\r\nX-Injected: 1", "printable"),
         ("BASE_URI", "localhost:9500", "http"),
         ("BASE_URI", "api.moesif.net", "http"),
@@ -53,11 +53,11 @@ def test_settings_that_are_not_a_mapping_raise(settings: Any) -> None:
         ("SKIP", True, "function"),
         ("IDENTIFY_USER", "name", "function"),
         ("BATCH_SIZE", 0, "from 1"),
-        ("BATCH_SIZE", "10", "whole number"),
+        ("BATCH_SIZE", "ten", "whole number"),
+        ("BATCH_SIZE", 10.5, "whole number"),
         ("BATCH_SIZE", 10**30, "whole number"),
         ("BATCH_SIZE", True, "whole number"),
-        ("BATCH_SIZE", 10.0, "10.0: expected a whole number"),
-        ("EVENT_QUEUE_SIZE", -1, "from 1"),
+        ("EVENT_QUEUE_SIZE", True, "from 1"),
         ("EVENT_QUEUE_BYTES", 1000, "from 1048576"),
         ("EVENT_BATCH_TIMEOUT", -0.5, "from 0"),
         ("EVENT_BATCH_TIMEOUT", float("nan"), "number"),
@@ -76,6 +76,59 @@ def test_invalid_value_raises_with_the_option_and_what_is_expected(
     with pytest.raises(ValueError, match=option) as refused:
         MoesifMiddleware(hello, settings)
     assert expected in str(refused.value)
+
+
+class _Ten:
+    """A whole number of another library, such as numpy's."""
+
+    def __index__(self) -> int:
+        return 10
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "warning"),
+    [
+        ("BATCH_SIZE", 10.0, "10 is used"),
+        ("BATCH_SIZE", "10", "10 is used"),
+        ("BATCH_SIZE", 1_000_000, "100000 is used"),
+        ("BATCH_SIZE", _Ten(), None),
+        ("EVENT_QUEUE_SIZE", 0, "only EVENT_QUEUE_BYTES limits the queue"),
+        ("EVENT_QUEUE_SIZE", -1, "only EVENT_QUEUE_BYTES limits the queue"),
+        ("EVENT_WORKER_COUNT", 0, "1 is used"),
+        ("EVENT_BATCH_TIMEOUT", "0.01", "0.01 is used"),
+        ("FLUSH_TIMEOUT", "1", "1.0 is used"),
+        ("LOG_BODY", 1.0, "True is used"),
+        ("API_VERSION", 2, "'2' is used"),
+        ("SKIP", False, "counts as not set"),
+    ],
+    ids=repr,
+)
+def test_value_that_only_the_replaced_packages_take_is_used_with_a_warning(  # noqa: PLR0913, PLR0917 - fixtures and parameters
+    recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture, option: str, value: object, warning: str | None
+) -> None:
+    request(wrap(hello, **{option: value}))
+    recorder.wait_for(1)
+    warnings = [record.getMessage() for record in caplog.records if record.name == "moesif.settings"]
+    assert len(warnings) == (warning is not None)
+    assert all(message.startswith(f"{option} is {value!r}: ") and str(warning) in message for message in warnings)
+
+
+def test_application_id_may_be_a_number(recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture) -> None:
+    recorder.ids = ["5"]
+    middleware = wrap(hello, APPLICATION_ID=5)
+    assert "APPLICATION_ID is 5: expected text. '5' is used" in caplog.messages
+    request(middleware)
+    recorder.wait_for(1)
+    middleware.update_user({"user_id": "ann"})
+    assert [delivery.path for delivery in recorder.accepted] == ["/v1/events/batch", "/v1/users"]
+    assert {delivery.headers["X-Moesif-Application-Id"] for delivery in recorder.accepted} == {"5"}
+
+
+def test_queue_size_zero_does_not_drop_events(recorder: Recorder, wrap: Wrap) -> None:
+    application = wrap(hello, EVENT_QUEUE_SIZE=0, EVENT_BATCH_TIMEOUT=0.5, EVENT_WORKER_COUNT=0)
+    for _ in range(50):
+        request(application)
+    assert len(recorder.wait_for(50)) == 50
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "/collector", "/collector/", "//collector//deep/"])

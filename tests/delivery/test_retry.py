@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.collector import ROOT
 from tests.gateway import hello, make_environ, request
 from tests.recorder import Answer, Delivery, Fault, Reply
 
@@ -142,13 +144,40 @@ def test_refused_application_id_is_logged_once_and_delivery_pauses(
     assert recorder.application_id not in message
 
 
-def test_events_wait_until_a_refused_application_id_is_accepted(run_program: RunProgram, recorder: Recorder) -> None:
-    recorder.answer_with(401)
+@pytest.mark.parametrize("status", [401, 403, 302])
+def test_events_wait_until_a_refused_application_id_is_accepted(
+    run_program: RunProgram, recorder: Recorder, status: int
+) -> None:
+    recorder.answer_with(status)
     ended = run_program(PROGRAM, to=recorder, variables={"PATHS": '["/0", "/1"]'}, BATCH_SIZE=1)
     assert ended.code == 0, ended.errors
     stats = json.loads(ended.output)
     assert (stats["settled"], stats["sent"], stats["breaker"]) == (True, 2, "closed")
     assert [level for _, level, _ in stats["logged"]] == ["ERROR", "INFO"]
+
+
+def _row(page: str, status: int) -> str:
+    """Return the row of a page about the answers of a collector that is about this status."""
+    rows = [line for line in (ROOT / "docs" / page).read_text().splitlines() if line.startswith("| ")]
+    heading = {"operations.md": "| The collector | Then", "wire-contract.md": "| Response | Captured events"}[page]
+    [start] = [index for index, line in enumerate(rows) if line.startswith(heading)]
+    statuses = (rf"\b{status}\b", rf"\b(?<!other ){status // 100}xx\b", rf"other {status // 100}xx\b")
+    return next(row for text in statuses for row in rows[start + 1 : start + 8] if re.search(text, row.split(" | ")[0]))
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 408, 410, 413, 429, 500, 503])
+def test_both_pages_say_whether_a_status_loses_the_event(
+    run_program: RunProgram, recorder: Recorder, status: int
+) -> None:
+    recorder.answer_with(then=status)
+    variables = {"PATHS": '["/0"]', "FLUSH_SECONDS": "1"}
+    ended = run_program(PROGRAM, to=recorder, variables=variables, FLUSH_TIMEOUT=0)
+    assert ended.code == 0, ended.errors
+    stats = json.loads(ended.output)
+    is_lost = stats["dropped"] == {"refused": 1}
+    assert (stats["queued"] + stats["in_flight"] == 1) is not is_lost
+    for page in ("operations.md", "wire-contract.md"):
+        assert ("`refused`" in _row(page, status)) is is_lost, page
 
 
 def test_collector_that_refuses_every_event_gets_few_of_them(run_program: RunProgram, recorder: Recorder) -> None:

@@ -77,6 +77,18 @@ def test_a_helper_object_has_the_api_of_its_settings(
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("middleware", [MoesifMiddleware, MoesifMiddlewarePre19], ids=lambda made: made.__name__)
+@pytest.mark.parametrize("options", [{}, {"LOCAL_DEBUG": True, "LOG_BODY": False, "API_VERSION": "1.0"}], ids=str)
+def test_attributes_show_what_the_middleware_was_made_with(
+    project: Project, recorder: Recorder, middleware: Any, options: dict[str, Any]
+) -> None:
+    project(**options)
+    made = middleware()
+    shown = (made.DEBUG, made.LOG_BODY, made.api_version)
+    assert shown == (options.get("LOCAL_DEBUG", False), options.get("LOG_BODY", True), options.get("API_VERSION"))
+    assert made.middleware_settings["APPLICATION_ID"] == recorder.application_id
+
+
 def test_middleware_with_a_view_updates_profiles_too(project: Project, recorder: Recorder) -> None:
     project()
     middleware = moesif_middleware(lambda _request: HttpResponse("ok"))

@@ -175,8 +175,16 @@ def test_calls_of_an_example_are_recorded(application: Application, collector: C
     assert event["user"]["request"]["body"] == USER
 
 
+def test_outgoing_example_runs_by_its_command_alone(collector: Collector) -> None:
+    [command] = _commands("outgoing")
+    ended = commands.run(command, collector)
+    assert (ended.stdout.split("\n"), ended.stderr) == (["no connection", "delivered", ""], "")
+    assert [row["status"] for row in collector.events()].count(200) == 3
+
+
 def test_outgoing_calls_of_a_program_are_recorded(collector: Collector, api: Api) -> None:
-    ended = commands.run(_commands("outgoing")[-1], collector, API=api.uri)
+    [command] = _commands("outgoing")
+    ended = commands.run(command, collector, API=api.uri)
     assert ended.stderr == ""
     assert ended.stdout.split("\n") == ["no connection", "delivered", ""]
     assert len(api.seen) == 4

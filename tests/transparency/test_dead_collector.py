@@ -49,8 +49,28 @@ def test_responses_are_the_same_when_collector_accepts_and_never_answers(wrap: W
         _serve_many(wrap, Nowhere(f"http://127.0.0.1:{collector_at(silent.getsockname()[1])}"))
 
 
-def test_responses_are_the_same_when_name_of_collector_is_unknown(wrap: Wrap) -> None:
-    _serve_many(wrap, Nowhere(UNKNOWN_NAME))
+def test_responses_are_the_same_when_name_of_collector_is_unknown(run_program: RunProgram) -> None:
+    # In a process of its own, because these events can never be delivered.
+    ended = run_program(
+        f"""
+        import time
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+
+        application = MoesifMiddleware(hello, {{}})
+        for _ in range(50):
+            before = time.monotonic()
+            answer = request(application)
+            assert time.monotonic() - before < {MAX_SECONDS}
+            assert (answer.status, answer.body) == ("200 OK", b"hello")
+        """,
+        to=Nowhere(UNKNOWN_NAME),
+        CONNECT_TIMEOUT=60,
+        REQUEST_TIMEOUT=60,
+        FLUSH_TIMEOUT=0,
+    )
+    assert ended.code == 0, ended.errors
+    assert "50 events are lost" in ended.errors
 
 
 @pytest.mark.parametrize("server", ["gunicorn-gthread", "waitress"])

@@ -82,6 +82,7 @@ pub(crate) fn client_defaults(
 ) -> PyResult<ClientDefaults> {
     let text = |key| {
         let value = settings?.get_item(key).ok()?;
+        let value = if value.is_exact_instance_of::<PyInt>() { value.str().ok()?.into_any() } else { value };
         value.extract::<String>().ok().filter(|text| !text.trim().is_empty())
     };
     let application_id = match text(keys::APPLICATION_ID.name()) {
@@ -106,6 +107,9 @@ fn value_of(value: &Bound<'_, PyAny>) -> Value {
         value.extract().map_or_else(|_| Value::Other(shown(value)), Value::Integer)
     } else if let Ok(number) = value.cast::<PyFloat>() {
         Value::Float(number.value())
+    } else if let Ok(number) = value.extract() {
+        // An integer of another library, such as numpy's.
+        Value::Integer(number)
     } else if value.is_callable() {
         Value::Callable
     } else {

@@ -18,7 +18,7 @@ DEFAULT_VERSION: Final = f"moesif-rs/{__version__} (moesifapi)"
 
 
 class Unset(str):
-    """The type of ``Configuration.BASE_URI`` as long as no program has set it.
+    """The type of ``Configuration.BASE_URI`` as long as no program has set it. Its text is only for programs to read.
 
     The type distinguishes the default from the same text set by a program, which overrides the environment.
     """
@@ -39,7 +39,8 @@ class Configuration:
     #: the environment, the settings of the middleware with the same application id, the settings of the newest
     #: middleware, the default.
     BASE_URI: str = Unset(_native.DEFAULT_BASE_URI)
-    #: The application id of controllers that are created without a client.
+    #: The application id of controllers that are created without a client: that of the newest middleware or
+    #: ``MoesifAPIClient``.
     application_id: str = "SET_ME"
     #: The value of the ``User-Agent`` header.
     version: str = DEFAULT_VERSION
@@ -84,6 +85,18 @@ def follow(settings: Mapping[str, Any] | None) -> None:
     defaults = _native.client_defaults(settings)
     others = {key: value for key, value in _middleware_addresses.items() if key != defaults.application_id}
     _middleware_addresses = {**others, defaults.application_id: defaults.base_uri}
+    publish(defaults.application_id, defaults.base_uri or defaults.environment_base_uri or _native.DEFAULT_BASE_URI)
+
+
+def publish(application_id: object, base_uri: str) -> None:
+    """Show the newest client or middleware in ``Configuration``, as moesifapi does.
+
+    Controllers of other packages read the id and the address there. An address that a program has set stays.
+    """
+    if application_id is not None:
+        Configuration.application_id = str(application_id)
+    if isinstance(Configuration.BASE_URI, Unset):
+        Configuration.BASE_URI = Unset(base_uri)
 
 
 def base_uri_for(configuration: Configuration) -> dict[str, Any]:
@@ -93,7 +106,7 @@ def base_uri_for(configuration: Configuration) -> dict[str, Any]:
     addresses = _middleware_addresses
     if not addresses or _native.client_defaults(None).environment_base_uri is not None:
         return {}
-    base_uri = addresses.get(configuration.application_id, next(reversed(addresses.values())))
+    base_uri = addresses.get(str(configuration.application_id), next(reversed(addresses.values())))
     return {} if base_uri is None else {"BASE_URI": base_uri}
 
 

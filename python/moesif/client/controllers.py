@@ -6,11 +6,12 @@ import gzip
 from typing import TYPE_CHECKING, TypeVar
 
 from moesif.client import operations
-from moesif.client.configuration import Configuration, copy_for_client
+from moesif.client.configuration import Configuration, copy_for_client, publish
 from moesif.client.documents import ACTION, COMPANY, EVENT, SUBSCRIPTION, USER
 from moesif.client.endpoint import Endpoint
 from moesif.client.http import HttpContext, HttpResponse
 from moesif.client.legacy.api_helper import APIHelper
+from moesif.client.legacy.requests_client import RequestsClient, sends_natively
 from moesif.client.operations import ApiResult
 from moesif.client.transport import execute
 from moesif.lazy import lazy_property
@@ -31,13 +32,13 @@ __all__ = ["ApiController", "BaseController", "HealthController", "MoesifAPIClie
 class BaseController:
     """Base class of the controllers: makes their requests.
 
-    ``http_call_back`` is called with every request and answer. ``http_client``, if set, makes the requests
-    instead of the native client, and does not retry. Both can be set on a controller, or on the class for all
-    controllers.
+    ``http_call_back`` is called with every request and answer. ``http_client`` makes the requests. The default
+    sends with the native client, which retries. Another client makes each request once. Both can be set on a
+    controller, or on the class for all controllers.
     """
 
     http_call_back: HttpCallBack | None = None
-    http_client: HttpClient | None = None
+    http_client: HttpClient | None = RequestsClient()
 
     def __init__(
         self,
@@ -63,7 +64,7 @@ class BaseController:
         http_request = self._endpoint.http_request(request)
         if self.http_call_back is not None:
             self.http_call_back.on_before_request(http_request)
-        if self.http_client is not None:
+        if self.http_client is not None and not sends_natively(self.http_client):
             result = ApiResult(HttpContext(http_request, self.http_client.execute_as_string(http_request)), None)
         else:
             result = ApiResult.of(http_request, execute(self._endpoint.native_call(request)))
@@ -177,6 +178,9 @@ class MoesifAPIClient:
     once, and at most six to one collector; others wait, and the wait counts towards their timeout. A client
     can be used before and after a fork, but a request does not continue in the child.
 
+    A client without ``configuration`` also sets the application id of ``Configuration``, as with moesifapi.
+    Controllers of other packages read it there. The calls of other clients do not change.
+
     Raises ``ValueError`` if the application id is missing, or a value in the configuration or environment is
     invalid.
     """
@@ -186,6 +190,8 @@ class MoesifAPIClient:
         self.configuration = copy_for_client(configuration, application_id)
         self._endpoint = Endpoint(self.configuration)
         self._endpoint.check()
+        if configuration is None:
+            publish(application_id, self._endpoint.native().base_uri)
 
     @classmethod
     def from_native(cls, native: _native.ApiClient) -> MoesifAPIClient:

@@ -55,6 +55,9 @@ class MoesifMiddleware(ProfileUpdates):
     Raises ``ImproperlyConfigured`` for settings that cannot be used, naming the option, the value and what is expected.
     Serving a request raises only what the rest of the stack raises. ``get_response`` may be ``None`` for an object that
     serves no requests.
+
+    The attributes ``middleware_settings`` (also ``settings``), ``DEBUG``, ``LOG_BODY`` and ``api_version`` show what
+    the middleware was made with. Setting them changes nothing.
     """
 
     sync_capable = True
@@ -63,11 +66,12 @@ class MoesifMiddleware(ProfileUpdates):
     def __init__(self, get_response: Callable[[Request], Any] | None = None) -> None:
         """Read ``MOESIF_MIDDLEWARE`` and check it."""
         self.get_response = get_response
-        self.settings = middleware_settings()
+        self.settings = self.middleware_settings = middleware_settings()
         self._capture = capture_of(self.settings)
         follow(self.settings)
         self._post = self._capture.post
-        self.LOG_BODY = self._capture.log_body
+        self.DEBUG, self.LOG_BODY = self._capture.debug, self._capture.log_body
+        self.api_version = self._capture.api_version
         if self._capture.captures_outgoing:
             start_for_middleware(self.settings, "django")
         self._functions = Functions(self.settings or {}, looks_up_user=self._capture.looks_up_user)

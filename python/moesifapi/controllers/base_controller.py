@@ -1,5 +1,24 @@
 """The import path ``moesifapi.controllers.base_controller``."""
 
-from moesif.client import BaseController
+import logging
 
-__all__ = ["BaseController"]
+from moesif.client import APIException, BaseController, Configuration, HttpContext, HttpRequest, HttpResponse
+from moesif.client.legacy.api_helper import APIHelper
+from moesif.client.legacy.requests_client import RequestsClient
+from moesifapi.exceptions import api_exception
+
+__all__ = [
+    "APIException",
+    "APIHelper",
+    "BaseController",
+    "Configuration",
+    "HttpContext",
+    "HttpRequest",
+    "HttpResponse",
+    "RequestsClient",
+    "api_exception",
+    "logger",
+    "logging",
+]
+
+logger = logging.getLogger(__name__)

@@ -1,5 +1,9 @@
 """The import path ``moesifapi.http.http_call_back``."""
 
-from moesif.client import HttpCallBack
+from moesif.client import HttpCallBack, HttpRequest, HttpResponse
 
-__all__ = ["HttpCallBack"]
+__all__ = [
+    "HttpCallBack",
+    "HttpRequest",
+    "HttpResponse",
+]

@@ -1,5 +1,11 @@
 """The import path ``moesifapi.http.http_client``."""
 
-from moesif.client import HttpClient
+from moesif.client import APIException, HttpClient, HttpMethodEnum, HttpRequest, HttpResponse
 
-__all__ = ["HttpClient"]
+__all__ = [
+    "APIException",
+    "HttpClient",
+    "HttpMethodEnum",
+    "HttpRequest",
+    "HttpResponse",
+]

@@ -1,5 +1,8 @@
 """The import path ``moesifapi.http.http_request``."""
 
-from moesif.client import HttpRequest
+from moesif.client import HttpMethodEnum, HttpRequest
 
-__all__ = ["HttpRequest"]
+__all__ = [
+    "HttpMethodEnum",
+    "HttpRequest",
+]

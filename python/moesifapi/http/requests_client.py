@@ -1,5 +1,15 @@
 """The import path ``moesifapi.http.requests_client``."""
 
+from moesif.client import Configuration, HttpClient, HttpMethodEnum, HttpResponse
 from moesif.client.legacy.requests_client import RequestsClient
+from moesif.client.legacy.third_party import offer
 
-__all__ = ["RequestsClient"]
+__all__ = [
+    "Configuration",
+    "HttpClient",
+    "HttpMethodEnum",
+    "HttpResponse",
+    "RequestsClient",
+]
+
+offer(__name__, "HTTPAdapter", "Retry", "requests")

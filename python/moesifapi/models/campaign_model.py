@@ -1,5 +1,8 @@
 """The import path ``moesifapi.models.campaign_model``."""
 
-from moesif.models import CampaignModel
+from moesif.models import BaseModel, CampaignModel
 
-__all__ = ["CampaignModel"]
+__all__ = [
+    "BaseModel",
+    "CampaignModel",
+]

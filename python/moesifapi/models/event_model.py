@@ -1,5 +1,13 @@
 """The import path ``moesifapi.models.event_model``."""
 
-from moesif.models import EventModel
+import uuid
 
-__all__ = ["EventModel"]
+from moesif.models import BaseModel, EventModel, EventRequestModel, EventResponseModel
+
+__all__ = [
+    "BaseModel",
+    "EventModel",
+    "EventRequestModel",
+    "EventResponseModel",
+    "uuid",
+]

@@ -1,5 +1,8 @@
 """The import path ``moesifapi.models.status_model``."""
 
-from moesif.models import StatusModel
+from moesif.models import BaseModel, StatusModel
 
-__all__ = ["StatusModel"]
+__all__ = [
+    "BaseModel",
+    "StatusModel",
+]

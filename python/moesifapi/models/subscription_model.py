@@ -1,5 +1,11 @@
 """The import path ``moesifapi.models.subscription_model``."""
 
-from moesif.models import SubscriptionModel
+from moesif.client.legacy.third_party import offer
+from moesif.models import BaseModel, SubscriptionModel
 
-__all__ = ["SubscriptionModel"]
+__all__ = [
+    "BaseModel",
+    "SubscriptionModel",
+]
+
+offer(__name__, "dateutil")

@@ -1,5 +1,12 @@
 """The import path ``moesifapi.models.user_model``."""
 
-from moesif.models import UserModel
+from moesif.client.legacy.third_party import offer
+from moesif.models import BaseModel, CampaignModel, UserModel
 
-__all__ = ["UserModel"]
+__all__ = [
+    "BaseModel",
+    "CampaignModel",
+    "UserModel",
+]
+
+offer(__name__, "dateutil")

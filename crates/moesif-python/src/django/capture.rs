@@ -34,6 +34,7 @@ pub(super) struct Shared {
     /// `django.conf.settings`
     django: Py<PyAny>,
     captures_outgoing: bool,
+    debug: bool,
     pub(super) governance_faults: FaultLog,
 }
 
@@ -48,6 +49,7 @@ impl DjangoCapture {
             user: parsed.django_user,
             django,
             captures_outgoing: parsed.outgoing.captured,
+            debug: parsed.debug,
             governance_faults: FaultLog::default(),
             client: Client::new(parsed),
         };
@@ -58,6 +60,18 @@ impl DjangoCapture {
     #[getter]
     fn log_body(&self) -> bool {
         self.shared.client.policy().log_body
+    }
+
+    /// `API_VERSION`
+    #[getter]
+    fn api_version(&self) -> Option<&str> {
+        self.shared.client.policy().api_version.as_deref()
+    }
+
+    /// `LOCAL_DEBUG`, or `DEBUG`
+    #[getter]
+    fn debug(&self) -> bool {
+        self.shared.debug
     }
 
     /// Whether the user of a session is looked up if the view did not do it.

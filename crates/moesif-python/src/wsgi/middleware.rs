@@ -45,6 +45,8 @@ pub(crate) struct MiddlewareOptions {
     debug: bool,
     /// `LOG_BODY`
     log_body: bool,
+    /// `API_VERSION`
+    api_version: Option<String>,
     /// `CAPTURE_OUTGOING_REQUESTS`
     captures_outgoing: bool,
 }
@@ -71,6 +73,7 @@ impl WsgiMiddleware {
         let options = MiddlewareOptions {
             debug: parsed.pid_header,
             log_body: parsed.policy.log_body,
+            api_version: parsed.policy.api_version.clone(),
             captures_outgoing: parsed.outgoing.captured,
         };
         let configured = Configured {

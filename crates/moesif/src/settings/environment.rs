@@ -33,7 +33,7 @@ impl Options {
                     "{variable} is ignored: {key} is a function and can only be set in the application"
                 )),
                 Some(option) if !self.has(option.name) => {
-                    self.set(option, &value_of(option, text), Origin::Environment)?;
+                    self.set(option, &value_of(option, text), Origin::Environment, warnings)?;
                 }
                 Some(_) => {}
                 // The application may have its own variables with this prefix: warn only of likely

@@ -16,6 +16,7 @@
 
 mod configuration;
 mod environment;
+mod lenient;
 mod options;
 mod parse;
 mod reference;

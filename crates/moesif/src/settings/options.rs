@@ -1,5 +1,6 @@
 //! The options that are set. Checks each value and returns it with its type.
 
+use super::lenient::{Replacement, replace};
 use super::spec::{Key, Kind, OptionSpec, Status};
 use super::table::OPTIONS;
 use super::value::{Checked, FromChecked, expected};
@@ -34,7 +35,7 @@ impl Options {
     ) -> Result<(), SettingsError> {
         for (key, value) in given {
             match find(key) {
-                Some(option) => self.set(option, &value, Origin::Settings)?,
+                Some(option) => self.set(option, &value, Origin::Settings, warnings)?,
                 None => warnings.push(match nearest(key) {
                     Some(name) => format!("{key:?} is not an option and is ignored: did you mean {name}?"),
                     None => format!("{key:?} is not an option and is ignored"),
@@ -44,24 +45,41 @@ impl Options {
         Ok(())
     }
 
-    /// Sets an option. `None` and empty text leave it unset.
+    /// Sets an option. `None` and empty text leave it unset. Adds a warning if another value is used than the
+    /// given one.
     pub(super) fn set(
         &mut self,
         spec: &'static OptionSpec,
         value: &Value,
         origin: Origin,
+        warnings: &mut Vec<String>,
     ) -> Result<(), SettingsError> {
         let is_unset = *value == Value::Unset || matches!(value, Value::Text(text) if text.trim().is_empty());
         if is_unset || spec.kind == Kind::Ignored {
             return Ok(());
         }
-        let value = Checked::new(spec.kind, value).ok_or_else(|| SettingsError::Invalid {
-            name: spec.name,
-            origin,
-            value: value.to_string(),
-            expected: expected(spec.kind),
-        })?;
-        self.set.push(SetOption { spec, value, origin });
+        let checked = match Checked::new(spec.kind, value) {
+            Some(checked) => checked,
+            None => match replace(spec, value) {
+                Some(Replacement { value: Value::Unset, .. }) => {
+                    warnings.push(format!("{}{origin} is {value}: it counts as not set", spec.name));
+                    return Ok(());
+                }
+                Some(Replacement { value: used, reason }) => {
+                    let checked =
+                        Checked::new(spec.kind, &used).ok_or_else(|| invalid(spec, value, origin))?;
+                    let expected = expected(spec.kind);
+                    let reason = reason.map_or_else(String::new, |reason| format!(", because {reason}"));
+                    warnings.push(format!(
+                        "{}{origin} is {value}: expected {expected}. {used} is used{reason}",
+                        spec.name
+                    ));
+                    checked
+                }
+                None => return Err(invalid(spec, value, origin)),
+            },
+        };
+        self.set.push(SetOption { spec, value: checked, origin });
         Ok(())
     }
 
@@ -123,6 +141,15 @@ impl Options {
 
     fn find(&self, name: &str) -> Option<&SetOption> {
         self.set.iter().find(|option| option.spec.name == name)
+    }
+}
+
+fn invalid(spec: &OptionSpec, value: &Value, origin: Origin) -> SettingsError {
+    SettingsError::Invalid {
+        name: spec.name,
+        origin,
+        value: value.to_string(),
+        expected: expected(spec.kind),
     }
 }
 

@@ -67,7 +67,7 @@ mod tests {
             assert!(error.contains("APPLICATION_ID is missing"), "{error}");
             assert!(error.contains("Collector Application ID"), "{error}");
         }
-        for id in [Value::Integer(5), "a\r\nb".into(), "é".into()] {
+        for id in [Value::Flag(true), "a\r\nb".into(), "é".into()] {
             let error = Settings::parse(Integration::Wsgi, [(ID.0, id)], []).expect_err("a bad id");
             assert!(error.to_string().starts_with("APPLICATION_ID is "), "{error}");
         }
@@ -102,7 +102,7 @@ mod tests {
             "SKIP is True: expected a function (app, environ), or (request, response) under Django"
         );
         for (name, value) in [
-            ("BATCH_SIZE", Value::from("100")),
+            ("BATCH_SIZE", Value::from("many")),
             ("BATCH_SIZE", true.into()),
             ("BATCH_SIZE", (-1).into()),
             ("BATCH_SIZE", 1.5.into()),
@@ -114,11 +114,45 @@ mod tests {
             ("SENSITIVE_DATA", "shred".into()),
             ("LOCAL_MOESIF_BASEURL", "nonsense".into()),
             ("AUTHORIZATION_HEADER_NAME", 1.into()),
-            ("API_VERSION", 2.into()),
+            ("API_VERSION", true.into()),
+            ("SPOOL_MAX_BYTES", i64::MAX.into()),
         ] {
             let error = refused(name, value);
             assert!(error.starts_with(&format!("{name} is ")) && error.contains("expected"), "{error}");
         }
+    }
+
+    #[test]
+    fn values_of_the_replaced_packages_are_used_with_a_warning_if_their_meaning_is_clear() {
+        for (name, value, used) in [
+            ("BATCH_SIZE", Value::from(10.0), "10"),
+            ("BATCH_SIZE", " 10 ".into(), "10"),
+            ("BATCH_SIZE", "10.0".into(), "10"),
+            ("BATCH_SIZE", 1_000_000.into(), "100000"),
+            ("EVENT_WORKER_COUNT", 0.into(), "1"),
+            ("EVENT_WORKER_COUNT", 100.0.into(), "64"),
+            ("EVENT_QUEUE_SIZE", 0.into(), "4294967295"),
+            ("EVENT_QUEUE_SIZE", (-1).into(), "4294967295"),
+            ("EVENT_QUEUE_SIZE", "0".into(), "4294967295"),
+            ("EVENT_BATCH_TIMEOUT", "0.5".into(), "0.5"),
+            ("REQUEST_MAX_BODY_SIZE", 1000.0.into(), "1000"),
+            ("LOG_BODY", 0.0.into(), "False"),
+            ("API_VERSION", 2.into(), "'2'"),
+            ("API_VERSION", 1.5.into(), "'1.5'"),
+        ] {
+            let warnings = parse(&[(name, value.clone())], &[]).expect("the meaning is clear").warnings;
+            let [warning] = &warnings[..] else { panic!("{name} {value}: {warnings:?}") };
+            assert!(warning.starts_with(&format!("{name} is {value}: expected ")), "{warning}");
+            assert!(warning.contains(&format!(". {used} is used")), "{warning}");
+        }
+        let parsed = parse(&[("EVENT_QUEUE_SIZE", 0.into()), ("BATCH_SIZE", 10.0.into())], &[]).unwrap();
+        assert_eq!(parsed.settings.delivery.queue_size, 0xFFFF_FFFF);
+        assert_eq!(parsed.settings.delivery.batch_size, 10);
+        let warnings = parse(&[("SKIP", false.into())], &[]).unwrap().warnings;
+        assert_eq!(warnings, ["SKIP is False: it counts as not set"]);
+        let parsed = Settings::parse(Integration::Wsgi, [(ID.0, 5.into())], []).unwrap();
+        assert_eq!(parsed.warnings, ["APPLICATION_ID is 5: expected text. '5' is used"]);
+        assert_eq!(parsed.settings.delivery.endpoint.application_id(), "5");
     }
 
     #[test]

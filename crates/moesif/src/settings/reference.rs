@@ -21,6 +21,9 @@ An option is a key of the settings dictionary. In a Django project, that diction
 - A `bool` may also be 1 or 0, or one of the words true, false, yes, no, on and off.
 - A value that an option does not accept raises `ValueError` when the middleware is made. In a Django project it raises
   `ImproperlyConfigured`, and `manage.py check` reports it if `moesifdjango` is in `INSTALLED_APPS`.
+- Some values that the replaced packages accept are used with a warning on `moesif.settings`: `10.0` or `\"10\"` for a
+  whole number, a number for text, and `False` for a function, which means \"not set\". A number above the limit of one
+  of their options is replaced by the limit.
 - An unknown key is ignored. The logger `moesif.settings` warns and names the nearest option.
 
 The last column names the replaced packages that have the option: W is moesifwsgi, D is moesifdjango and R is

@@ -13,6 +13,8 @@ pub struct OptionSpec {
     pub group: Group,
     /// Values that it accepts.
     pub kind: Kind,
+    /// What a whole number of 0 or less means, if the limits exclude it and the replaced packages accept it.
+    pub zero_or_less: Option<ZeroOrLess>,
     /// Value when it is not set.
     pub default: Fallback,
     /// Replaced packages that have this option; empty for options of this project.
@@ -103,6 +105,15 @@ pub enum Kind {
     Ignored,
 }
 
+/// What a whole number of 0 or less means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ZeroOrLess {
+    /// Value that is used instead.
+    pub value: u64,
+    /// Why, for the warning.
+    pub reason: &'static str,
+}
+
 /// Value of an option that is not set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Fallback {
@@ -173,6 +184,7 @@ impl<T> Key<T> {
             name: "",
             group: Group::Other,
             kind,
+            zero_or_less: None,
             default,
             packages: &[],
             status: Status::Works,
@@ -190,6 +202,11 @@ impl<T> Key<T> {
 
     pub(super) const fn of(mut self, packages: &'static [Package]) -> Self {
         self.spec.packages = packages;
+        self
+    }
+
+    pub(super) const fn zero_or_less(mut self, value: u64, reason: &'static str) -> Self {
+        self.spec.zero_or_less = Some(ZeroOrLess { value, reason });
         self
     }
 

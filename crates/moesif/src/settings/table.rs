@@ -22,6 +22,8 @@ const WSGI_CALL: &str = "app, environ";
 const OUTGOING_CALL: &str = "request, response";
 /// Largest value of the body limits, in bytes.
 const MAX_BODY: u64 = 1_000_000;
+/// Largest value of `EVENT_QUEUE_SIZE`. No process has memory for so many events.
+const MAX_QUEUE: u64 = 0xFFFF_FFFF;
 /// Bytes in a mebibyte.
 const MIB: u64 = 1 << 20;
 /// Bytes in a tebibyte.
@@ -126,8 +128,10 @@ options! {
         /// Longest time that an event waits for its batch to fill.
         EVENT_BATCH_TIMEOUT: Duration = seconds(0.0, 3600.0, 1.0).of(&[W]);
 
-        /// Number of uploads at the same time.
-        EVENT_WORKER_COUNT: u64 = integer(1, 64, "threads", 2).of(&[W]);
+        /// Number of uploads at the same time. 0 is used as 1, with a warning.
+        EVENT_WORKER_COUNT: u64 = integer(1, 64, "threads", 2)
+            .of(&[W])
+            .zero_or_less(1, "without a thread nothing would be delivered");
 
         /// Longest time that the process waits for delivery when it ends.
         FLUSH_TIMEOUT: Duration = seconds(0.0, 60.0, 3.0);
@@ -152,8 +156,11 @@ options! {
         /// Maximum size of a recorded response body, counted in the same way.
         RESPONSE_MAX_BODY_SIZE: u64 = integer(0, MAX_BODY, "bytes", 460_800);
 
-        /// Maximum number of events that wait in memory. Further events are dropped and counted.
-        EVENT_QUEUE_SIZE: u64 = integer(1, 0xFFFF_FFFF, "events", 1_000_000).of(&[W, D]);
+        /// Maximum number of events that wait in memory. Further events are dropped and counted. 0 means no
+        /// maximum, with a warning: only `EVENT_QUEUE_BYTES` limits the queue then.
+        EVENT_QUEUE_SIZE: u64 = integer(1, MAX_QUEUE, "events", 1_000_000)
+            .of(&[W, D])
+            .zero_or_less(MAX_QUEUE, "only EVENT_QUEUE_BYTES limits the queue");
 
         /// Maximum memory for bodies being recorded, queued events and retries, for the whole process. If
         /// several configurations set it, the largest value applies. When it is used up, bodies are left out
