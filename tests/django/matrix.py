@@ -14,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import environments
+
+ROOT = environments.ROOT
 SERVERS = ("pytest==9.2.0", "pytest-timeout==2.4.0", "gunicorn==27.0.1", "requests==2.34.2")
 ASYNCHRONOUS = ("uvicorn==0.54.0", "hypercorn==0.18.0")
 
@@ -28,16 +30,12 @@ class Environment:
     packages: tuple[str, ...]
 
     @property
-    def directory(self) -> Path:
-        return ROOT / ".venvs" / f"django-{self.django}-py{self.python}"
+    def name(self) -> str:
+        return f"django-{self.django}-py{self.python}"
 
     @property
     def interpreter(self) -> Path:
-        return self.directory / "bin" / "python"
-
-    @property
-    def requirements(self) -> str:
-        return "\n".join((f"Django=={self.django}", *SERVERS, *self.packages))
+        return ROOT / ".venvs" / self.name / "bin" / "python"
 
 
 ENVIRONMENTS = (
@@ -66,30 +64,12 @@ def python(version: str) -> str | None:
 
 def prepare(environment: Environment) -> str | None:
     """Make an environment with the wheel of this tree. Returns the reason if its Python is missing."""
-    marker = environment.directory / ".requirements"
-    if not marker.exists() or marker.read_text() != environment.requirements:
-        interpreter = python(environment.python)
-        if interpreter is None:
-            return f"Python {environment.python} is not installed"
-        subprocess.run([interpreter, "-m", "venv", "--clear", environment.directory], check=True)
-        _pip(environment, *environment.requirements.split("\n"))
-        marker.write_text(environment.requirements)
-    (wheel,) = (ROOT / "dist").glob("*.whl")
-    _pip(environment, "--force-reinstall", "--no-deps", str(wheel))
+    interpreter = python(environment.python)
+    if interpreter is None:
+        return f"Python {environment.python} is not installed"
+    packages = (f"Django=={environment.django}", *SERVERS, *environment.packages)
+    environments.prepare(environment.name, packages, interpreter)
     return None
-
-
-def _pip(environment: Environment, *arguments: str) -> None:
-    command: list[str | Path] = [
-        environment.interpreter,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        *arguments,
-    ]
-    subprocess.run(command, check=True)
 
 
 def run(environment: Environment, arguments: list[str]) -> tuple[int, str]:
