@@ -72,7 +72,10 @@ impl Drop for ExitGuard {
     fn drop(&mut self) {
         // A panic here would change how the process ends.
         drop(catch_unwind(|| {
-            if let Some(flush) = LastFlush::begin().filter(|_| is_main_thread()) {
+            // Beginning fixes the deadline, so other threads must not begin.
+            if is_main_thread()
+                && let Some(flush) = LastFlush::begin()
+            {
                 while !flush.wait(Duration::MAX) {}
             }
         }));
