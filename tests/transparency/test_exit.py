@@ -140,7 +140,7 @@ def test_end_of_a_thread_does_not_begin_the_last_flush(run_program: RunProgram, 
     assert len(recorder.events) == 2
 
 
-@pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref"])
+@pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread", "gunicorn-gevent"])
 def test_everything_is_delivered_when_server_stops(serve: Serve, collector: Collector, server: str) -> None:
     running = serve("plain:app", server, to=collector, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=20)
     for _ in range(10):
