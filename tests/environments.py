@@ -63,9 +63,18 @@ class Environment:
         subprocess.run(command, check=True)
 
 
+def prepared(name: str, packages: tuple[str, ...]) -> Path:
+    """Make the environment of this Python, unless it is as it should be already. Returns its directory."""
+    environment = Environment(name, _this_python(), packages)
+    reason = environment.prepare()
+    if reason:
+        raise RuntimeError(reason)
+    return environment.directory
+
+
 def _python(version: str) -> str | None:
     """Find an interpreter of this version: this one, else one from pyenv, else from the path."""
-    if version == this_python():
+    if version == _this_python():
         return sys.executable
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     found = sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
@@ -76,6 +85,6 @@ def _python(version: str) -> str | None:
     return None
 
 
-def this_python() -> str:
+def _this_python() -> str:
     """Return the version of the Python that runs this, such as ``3.11``."""
     return f"{sys.version_info.major}.{sys.version_info.minor}"

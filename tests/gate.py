@@ -18,7 +18,7 @@ class Gate:
     def __init__(self) -> None:
         self._listening = bind_fresh()
         self._listening.listen()
-        self._listening.settimeout(10)
+        self._listening.settimeout(30)
         host, port = self._listening.getsockname()
         self.environment = {"GATE": f"{host}:{port}"}
 

@@ -1,13 +1,14 @@
-"""Serves an application on an inherited socket: ``launch waitress|wsgiref DESCRIPTOR MODULE:NAME``."""
+"""Serves an application on an inherited socket: ``launch waitress|wsgiref DESCRIPTOR MODULE:NAME``.
+
+Serves as a program of a user does. No signal is handled, so SIGTERM ends this process with its default action.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
-import signal
 import socket
 import sys
-import threading
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -28,13 +29,11 @@ def _serve_wsgiref(application: Any, listening: socket.socket) -> None:
     server.server_name, server.server_port = address
     server.setup_environ()
     server.set_app(application)
-    # wsgiref would catch an exception that is raised during a request, so end the loop instead.
-    signal.signal(signal.SIGTERM, lambda *_arguments: threading.Thread(target=server.shutdown).start())
-    server.serve_forever(poll_interval=0.02)
+    server.serve_forever()
 
 
 def main() -> None:
-    """Serve until SIGTERM, then end normally, with exit handlers."""
+    """Serve until a signal ends the process."""
     server, descriptor, target = sys.argv[1:4]
     module, _, name = target.partition(":")
     application = getattr(importlib.import_module(module), name)
@@ -42,7 +41,6 @@ def main() -> None:
     listening = socket.socket(fileno=os.dup(int(descriptor)))
     os.close(int(descriptor))
     if server == "waitress":
-        signal.signal(signal.SIGTERM, lambda *_arguments: sys.exit())
         waitress.serve(application, sockets=[listening], threads=4)
     else:
         _serve_wsgiref(application, listening)

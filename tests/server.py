@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 THIS_PYTHON = Path(sys.executable)
 SERVERS = ("gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref")
+#: Servers that cannot inherit a socket.
+OPENING_THEIR_PORT = ("mod_wsgi", "waitress-serve", "flask", "runserver")
 
 
 @dataclass
@@ -37,7 +39,10 @@ class Response:
 
 
 class Server:
-    """A server process. It inherits a listening socket, so early requests wait in the backlog; Apache opens its own."""
+    """A server process.
+
+    Most inherit a listening socket, so early requests wait in the backlog. The others open the port themselves.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what a process needs
         self,
@@ -51,8 +56,11 @@ class Server:
         self.log = log
         with bind_fresh() as listening:
             self.address: tuple[str, int] = listening.getsockname()
+            opens_port = server in OPENING_THEIR_PORT
             if server == "mod_wsgi":
                 command = apache.command(application, self.address, arguments, log.with_suffix(""))
+            elif opens_port:
+                command = _command_with_address(application, server, arguments, self.address)
             else:
                 listening.listen(128)
                 command = _command(application, server, arguments, listening.fileno(), python)
@@ -66,8 +74,8 @@ class Server:
                     stdout=output,
                     stderr=output,
                 )
-            if server == "mod_wsgi":
-                # Apache cannot inherit a socket. Keep the port bound until Apache listens on it.
+            if opens_port:
+                # Keep the port bound until the server listens on it.
                 self._await_listening()
 
     def _await_listening(self) -> None:
@@ -150,6 +158,19 @@ def _command(application: str, server: str, arguments: tuple[str, ...], descript
             *("--log-level", "warning", *arguments),
         ]
     return [sys.executable, "-m", "tests.launch", server, str(descriptor), application, *arguments]
+
+
+def _command_with_address(
+    application: str, server: str, arguments: tuple[str, ...], address: tuple[str, int]
+) -> list[str]:
+    host, port = address
+    if server == "waitress-serve":
+        program = str(Path(sys.executable).with_name("waitress-serve"))
+        return [program, f"--listen={host}:{port}", *arguments, application]
+    if server == "flask":
+        flask = (sys.executable, "-m", "flask", "--app", application)
+        return [*flask, "run", "--host", host, "--port", str(port), *arguments]
+    return [sys.executable, "-m", "django", "runserver", f"{host}:{port}", *arguments]
 
 
 def environment(uri: str, application_id: str, options: Mapping[str, object]) -> dict[str, str]:

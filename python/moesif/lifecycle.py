@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from moesif import _native
+from moesif import _native, workers
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -45,6 +45,12 @@ def _hook_multiprocessing() -> None:
         multiprocessing_util.register_after_fork(multiprocessing_util, _finish_at_end_of_worker)
 
 
+def _hook_workers() -> None:
+    """Make future children deliver at their end, and this process, if it is such a child."""
+    _hook_multiprocessing()
+    workers.hook(_finish_delivery)
+
+
 # Exit handlers run in reverse order. This one is registered at import, so it runs after those that an
 # application registers later, and the calls they make are still delivered.
 atexit.register(_finish_delivery)
@@ -52,9 +58,9 @@ atexit.register(_finish_delivery)
 # The native side detects a fork by comparing process ids, because some servers fork without running hooks. With
 # the hook, it detects the fork before the first request.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_hook_multiprocessing, after_in_child=_native.after_fork_in_child)
+    os.register_at_fork(before=_hook_workers, after_in_child=_native.after_fork_in_child)
 
-_hook_multiprocessing()
+_hook_workers()
 
 # If this module is imported in a child of multiprocessing, the child has already run its after-fork hooks.
 _parent_process: Any = getattr(sys.modules.get("multiprocessing.process"), "parent_process", None)

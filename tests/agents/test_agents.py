@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.environments import ROOT, Environment, this_python
+from tests.environments import ROOT, prepared
 from tests.outgoing.api import DOCUMENT
 from tests.server import environment
 
@@ -56,9 +56,8 @@ OUTGOING = ["/echo", "/redirect?/items", "/chunked", "/prepared"]
 
 @cache
 def _interpreter(agent: str) -> str:
-    made = Environment(f"agent-{agent}", this_python(), ("requests==2.34.2", "Django==5.2.19", *PACKAGES[agent]))
-    assert made.prepare() is None
-    return str(made.interpreter)
+    packages = ("requests==2.34.2", "Django==5.2.19", *PACKAGES[agent])
+    return str(prepared(f"agent-{agent}", packages) / "bin" / "python")
 
 
 @dataclass

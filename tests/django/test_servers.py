@@ -6,6 +6,7 @@ docs/guarantees.md: I-1, I-3, I-7, I-10, I-12.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from urllib.parse import urlencode
 import pytest
 
 import django
+from tests.collector import ROOT
+from tests.examples.pages import examples
 from tests.gate import read_through
 from tests.remote.config import wait_until
 from tests.server import Server, environment
@@ -41,11 +44,19 @@ class Serve:
         self.directory = directory
         self.servers: list[Server] = []
 
-    def __call__(self, kind: str, variables: dict[str, str] | None = None, **options: object) -> Server:
+    def __call__(
+        self,
+        kind: str,
+        variables: dict[str, str] | None = None,
+        application: str | None = None,
+        arguments: tuple[str, ...] = (),
+        **options: object,
+    ) -> Server:
         interface = "asgi" if kind in ASGI else "wsgi"
+        application = application or f"tests.django.project.{interface}:application"
         given = environment(self.recorder.uri, self.recorder.application_id, options) | (variables or {})
         log = self.directory / f"server-{len(self.servers)}.log"
-        server = Server(f"tests.django.project.{interface}:application", kind, (), given, log)
+        server = Server(application, kind, arguments, given, log)
         self.servers.append(server)
         return server
 
@@ -172,7 +183,7 @@ def test_session_user_is_recorded_without_side_effects(serve: Serve, recorder: R
     assert {event["session_token"] for event in events} == {cookie.removeprefix("sessionid=")}
 
 
-# uvicorn handles SIGTERM by killing itself with it, so exit handlers do not run.
+# uvicorn ends itself with SIGTERM, so exit handlers do not run.
 @pytest.mark.parametrize("kind", [kind for kind in [*WSGI, *ASGI] if kind != "uvicorn"])
 def test_queued_events_are_delivered_when_the_server_ends(serve: Serve, recorder: Recorder, kind: str) -> None:
     server = serve(kind, EVENT_BATCH_TIMEOUT=300, BATCH_SIZE=1000)
@@ -181,3 +192,23 @@ def test_queued_events_are_delivered_when_the_server_ends(serve: Serve, recorder
     assert not recorder.events
     server.stop()
     wait_until(lambda: len(recorder.events) == 10, "everything is delivered")
+
+
+@pytest.mark.skipif(not ASGI, reason="this Django has no ASGI")
+@pytest.mark.parametrize("kind", ["uvicorn", "gunicorn-uvicorn.workers.UvicornWorker"])
+def test_documented_lifespan_delivers_when_uvicorn_ends(
+    serve: Serve, recorder: Recorder, tmp_path: Path, kind: str
+) -> None:
+    (documented,) = (example.source for example in examples() if example.kind == "asgi")
+    (tmp_path / "documented.py").write_text(f"from tests.django.project import shim\nshim.install()\n{documented}")
+    variables = {
+        "PYTHONPATH": os.pathsep.join((str(ROOT), str(tmp_path))),
+        "DJANGO_SETTINGS_MODULE": "tests.django.project.settings",
+    }
+    arguments = ("--lifespan", "on") if kind == "uvicorn" else ()
+    server = serve(kind, variables, "documented:application", arguments, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=30)
+    for _ in range(5):
+        assert server.get("/plain").status == 200, server.output()
+    assert not recorder.events
+    server.stop()
+    assert len(recorder.events) == 5

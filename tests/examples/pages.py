@@ -145,5 +145,6 @@ SURROUNDINGS = {
         "import flask; app = flask.Flask(__name__)\nfrom moesifwsgi import MoesifMiddleware\n"
         'app.wsgi_app = MoesifMiddleware(app.wsgi_app, {"APPLICATION_ID": "my-app", "BASE_URI": COLLECTOR})',
     ),
+    "asgi": Surroundings('import os; os.environ["DJANGO_SETTINGS_MODULE"] = "tests.django.project.settings"'),
     "program": Surroundings(),
 }

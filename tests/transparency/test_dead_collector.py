@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -73,8 +74,10 @@ def test_responses_are_the_same_when_name_of_collector_is_unknown(run_program: R
     assert "50 events are lost" in ended.errors
 
 
-@pytest.mark.parametrize("server", ["gunicorn-gthread", "waitress"])
-def test_clients_of_real_server_do_not_notice_hung_collector(serve: Serve, recorder: Recorder, server: str) -> None:
+@pytest.mark.parametrize(("server", "status"), [("gunicorn-gthread", 0), ("waitress", -signal.SIGTERM)])
+def test_clients_of_real_server_do_not_notice_hung_collector(
+    serve: Serve, recorder: Recorder, server: str, status: int
+) -> None:
     recorder.answer_with(then=Fault.HANG)
     running = serve("plain:app", server, to=recorder, BATCH_SIZE=1, FLUSH_TIMEOUT=0.1, REQUEST_TIMEOUT=60)
     assert running.get().body == b"hello"
@@ -84,7 +87,7 @@ def test_clients_of_real_server_do_not_notice_hung_collector(serve: Serve, recor
         answer = running.get()
         assert time.monotonic() - before < MAX_SECONDS
         assert (answer.status, answer.body) == (200, b"hello")
-    assert running.stop() == 0
+    assert running.stop() == status
 
 
 @pytest.mark.parametrize("uri", [UNKNOWN_NAME, "http://127.0.0.1:1", "https://127.0.0.1:1/collector"])
@@ -129,8 +132,9 @@ def test_equal_middlewares_share_their_threads(run_program: RunProgram, nowhere:
 
         for number in range(10):
             request(MoesifMiddleware(hello, {"API_VERSION": str(number)}))
-        # The main thread, EVENT_WORKER_COUNT threads that deliver, and one that fetches the remote configuration.
-        assert len(os.listdir("/proc/self/task")) == 1 + 3 + 1
+        # The main thread, EVENT_WORKER_COUNT threads that deliver, one that fetches the remote configuration, and one
+        # that waits for SIGTERM.
+        assert len(os.listdir("/proc/self/task")) == 1 + 3 + 1 + 1
         """,
         to=nowhere,
         FLUSH_TIMEOUT=0,

@@ -119,7 +119,28 @@ request(MoesifMiddleware(hello, working))
     assert "5 events are lost" in ended.errors
 
 
-@pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref"])
+def test_end_of_a_thread_does_not_begin_the_last_flush(run_program: RunProgram, recorder: Recorder) -> None:
+    # The time of the first middleware is over before the program ends.
+    ended = run_program(
+        """
+        import threading, time
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, request
+
+        thread = threading.Thread(target=request, args=(MoesifMiddleware(hello, {"FLUSH_TIMEOUT": 0.5}),))
+        thread.start()
+        thread.join()
+        time.sleep(0.6)
+        request(MoesifMiddleware(hello, {"FLUSH_TIMEOUT": 30}))
+        """,
+        to=recorder,
+        EVENT_BATCH_TIMEOUT=60,
+    )
+    assert ended.code == 0, ended.errors
+    assert len(recorder.events) == 2
+
+
+@pytest.mark.parametrize("server", ["gunicorn-sync", "gunicorn-gthread", "gunicorn-gevent"])
 def test_everything_is_delivered_when_server_stops(serve: Serve, collector: Collector, server: str) -> None:
     running = serve("plain:app", server, to=collector, EVENT_BATCH_TIMEOUT=60, FLUSH_TIMEOUT=20)
     for _ in range(10):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.websockets import environment
+from tests.environments import prepared
 from tests.websockets.client import Client, rest_of
 
 if TYPE_CHECKING:
@@ -18,12 +18,22 @@ if TYPE_CHECKING:
     from tests.conftest import Serve
     from tests.recorder import Recorder
 
+#: Packages that real applications use for websockets.
+PACKAGES = (
+    "gunicorn==27.0.1",
+    "gevent==26.9.0",
+    "packaging==26.4",
+    "Flask==3.1.3",
+    "flask-sock==0.7.0",
+    "simple-websocket==1.1.0",
+    "gevent-websocket==0.10.1",
+)
 WITH_WEBSOCKETS = "gunicorn-geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
 
 
 @pytest.fixture(scope="session")
 def python() -> Path:
-    return environment.prepare()
+    return prepared("websockets", PACKAGES) / "bin" / "python"
 
 
 @pytest.mark.timeout(300)  # the first run installs packages

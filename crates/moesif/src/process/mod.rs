@@ -1,4 +1,4 @@
-//! Process id, random numbers, and state that a forked child must not share with its parent
+//! Process id, random numbers, the end by SIGTERM, and state that a forked child must not share with its parent
 //! (`docs/guarantees.md`, I-4).
 //!
 //! A fork may happen at any instant, on any thread, with any lock held, and without running a hook. Modules
@@ -8,6 +8,8 @@
 
 mod id;
 mod random;
+#[cfg(target_os = "linux")]
+mod termination;
 
 use std::sync::Arc;
 
@@ -15,6 +17,12 @@ use arc_swap::ArcSwapOption;
 
 pub(crate) use id::process_id;
 pub(crate) use random::{Random, scramble, seed};
+#[cfg(target_os = "linux")]
+pub(crate) use termination::before_termination;
+
+/// Does nothing: elsewhere SIGTERM ends the process at once.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn before_termination(_prepare: fn()) {}
 
 /// Value that exists at most once in each process.
 pub(crate) struct ProcessLocal<T> {

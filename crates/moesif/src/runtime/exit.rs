@@ -5,6 +5,9 @@
 //! values of the main thread. One of them, [`ExitGuard`], then runs the last flush if it has not run. (After
 //! `_exit` nothing runs.)
 //!
+//! SIGTERM ends a process without either of them, if the application does not handle it. Then a thread runs
+//! the last flush first ([`before_termination`]).
+//!
 //! `exit` may be called from a signal handler that has interrupted our own code while it held a lock, or the
 //! last flush itself. So nothing here waits for a lock, and both flushes have the same deadline.
 
@@ -15,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::flush::{flush_timeout, is_flushed};
-use crate::process::{ProcessLocal, process_id};
+use crate::process::{ProcessLocal, before_termination, process_id};
 
 /// Time between two checks whether delivery is over.
 const INTERVAL: Duration = Duration::from_millis(2);
@@ -65,6 +68,13 @@ impl LastFlush {
     }
 }
 
+/// Runs the last flush to its end.
+fn run_last_flush() {
+    if let Some(flush) = LastFlush::begin() {
+        while !flush.wait(Duration::MAX) {}
+    }
+}
+
 /// Runs the last flush when the main thread ends.
 struct ExitGuard;
 
@@ -72,8 +82,9 @@ impl Drop for ExitGuard {
     fn drop(&mut self) {
         // A panic here would change how the process ends.
         drop(catch_unwind(|| {
-            if let Some(flush) = LastFlush::begin().filter(|_| is_main_thread()) {
-                while !flush.wait(Duration::MAX) {}
+            // Beginning fixes the deadline, so other threads must not begin.
+            if is_main_thread() {
+                run_last_flush();
             }
         }));
     }
@@ -83,8 +94,9 @@ thread_local! {
     static EXIT_GUARD: ExitGuard = const { ExitGuard };
 }
 
-/// Installs the [`ExitGuard`] of this thread.
+/// Installs the [`ExitGuard`] of this thread, and has SIGTERM wait for the last flush.
 pub(crate) fn guard_exit() {
+    before_termination(run_last_flush);
     // Fails only at the end of the thread, when a guard has no use any more.
     EXIT_GUARD.try_with(|_| ()).unwrap_or_default();
 }

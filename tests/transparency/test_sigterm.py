@@ -1,0 +1,197 @@
+"""SIGTERM: servers that do not handle it deliver, and what the application does with the signal stays in force.
+
+docs/guarantees.md: I-3, I-4.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.collector import ROOT
+from tests.recorder import Fault
+from tests.server import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Destination, RunProgram, Serve
+    from tests.recorder import Recorder
+    from tests.server import Server
+
+# As their users start them. None of them handles SIGTERM.
+SERVERS = {
+    "waitress": ("plain:app", "/", ()),
+    "waitress-serve": ("plain:app", "/", ()),
+    "wsgiref": ("plain:app", "/", ()),
+    "flask": ("flask_app:app", "/", ()),
+    "runserver": ("", "/plain", ("--noreload",)),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_server_without_a_handler_delivers_and_ends_by_the_signal(
+    serve: Serve, recorder: Recorder, server: str
+) -> None:
+    application, path, arguments = SERVERS[server]
+    running = serve(
+        application,
+        server,
+        to=recorder,
+        arguments=arguments,
+        variables={"DJANGO_SETTINGS_MODULE": "tests.django.project.settings"},
+        EVENT_BATCH_TIMEOUT=60,
+        FLUSH_TIMEOUT=30,
+    )
+    for _ in range(5):
+        _call(running, path)
+    assert not recorder.events
+    assert running.stop() == -signal.SIGTERM
+    assert len(recorder.events) == 5
+
+
+def _call(server: Server, path: str) -> None:
+    """Make a call and wait until the server closes the connection: the call is recorded by then."""
+    with server.connect() as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert b" 200 " in received.splitlines()[0]
+
+
+class StartProgram(Protocol):
+    def __call__(self, source: str, *, to: Destination, **options: object) -> subprocess.Popen[str]: ...
+
+
+@pytest.fixture
+def start_program() -> Iterator[StartProgram]:
+    """Start a program that makes a call, runs ``source``, prints a line and waits for input."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(source: str, *, to: Destination, **options: object) -> subprocess.Popen[str]:
+        program = f"{CALL}\n{textwrap.dedent(source)}\n{WAIT}"
+        process = subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env=environment(to.uri, to.application_id, {"EVENT_BATCH_TIMEOUT": 60, **options}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+CALL = """
+import os, select, signal, sys
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, request
+
+application = MoesifMiddleware(hello, {})
+request(application)
+"""
+
+# Does not wait for ever: a handler in Python that is called just before a system call does not end that call.
+WAIT = """
+print("ready", flush=True)
+while not select.select([sys.stdin], [], [], 0.05)[0]:
+    pass
+"""
+
+
+def test_python_sees_no_handler_and_one_that_the_application_sets_later_is_used(
+    start_program: StartProgram, recorder: Recorder
+) -> None:
+    process = start_program(
+        """
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+        """,
+        to=recorder,
+        FLUSH_TIMEOUT=30,
+    )
+    process.terminate()
+    assert process.wait(60) == 7
+    assert len(recorder.events) == 1
+
+
+def test_signal_that_the_application_ignores_stays_ignored(run_program: RunProgram, recorder: Recorder) -> None:
+    ended = run_program(
+        "import signal, subprocess\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        + CALL
+        + "subprocess.run(['kill', str(os.getpid())], check=True); print('still here')",
+        to=recorder,
+    )
+    assert (ended.code, ended.output) == (0, "still here\n")
+
+
+@pytest.mark.parametrize("timeout", [0, 1])
+def test_hung_collector_delays_the_end_by_at_most_flush_timeout(
+    start_program: StartProgram, recorder: Recorder, timeout: float
+) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    process = start_program("", to=recorder, FLUSH_TIMEOUT=timeout, REQUEST_TIMEOUT=60)
+    before = time.monotonic()
+    process.terminate()
+    assert process.wait(60) == -signal.SIGTERM
+    assert time.monotonic() - before < timeout + 10
+
+
+def test_second_signal_ends_the_process_at_once(start_program: StartProgram, recorder: Recorder) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    process = start_program("", to=recorder, FLUSH_TIMEOUT=60, REQUEST_TIMEOUT=60)
+    before = time.monotonic()
+    process.terminate()
+    # The process delivers: it has received the signal.
+    recorder.wait_for_deliveries(1)
+    process.terminate()
+    assert process.wait(60) == -signal.SIGTERM
+    assert time.monotonic() - before < 30
+
+
+@pytest.mark.parametrize("sending", ["os.kill(os.getpid(), signal.SIGTERM)", "signal.raise_signal(signal.SIGTERM)"])
+def test_nothing_runs_after_the_process_has_sent_the_signal_to_itself(
+    run_program: RunProgram, recorder: Recorder, sending: str
+) -> None:
+    ended = run_program(f"{CALL}\n{sending}\nprint('still here')", to=recorder, FLUSH_TIMEOUT=30)
+    assert (ended.code, ended.output) == (-signal.SIGTERM, "")
+
+
+@pytest.mark.parametrize("serves", [False, True])
+def test_child_of_a_fork_ends_by_the_signal_and_delivers_what_it_served(
+    run_program: RunProgram, recorder: Recorder, *, serves: bool
+) -> None:
+    ended = run_program(
+        CALL
+        + f"""
+import moesif
+assert moesif.flush(30)
+ready, tell = os.pipe()
+child = os.fork()
+if child == 0:
+    if {serves}:
+        request(application)
+    os.write(tell, b"1")
+    signal.pause()
+os.read(ready, 1)
+os.kill(child, signal.SIGTERM)
+assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGTERM
+""",
+        to=recorder,
+        EVENT_BATCH_TIMEOUT=60,
+        FLUSH_TIMEOUT=30,
+    )
+    assert ended.code == 0, ended.errors
+    assert len(recorder.events) == 1 + serves

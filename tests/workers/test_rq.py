@@ -1,0 +1,46 @@
+"""Work horses of RQ deliver before they end, although they end with ``os._exit``."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.collector import ROOT
+from tests.recorder import Fault
+
+if TYPE_CHECKING:
+    from tests.workers.conftest import Workers
+
+
+def _work(workers: Workers, *arguments: str, calls: int, **options: object) -> str:
+    """Run a worker until its queue is empty. Returns what it logs."""
+    ended = subprocess.run(
+        [workers.programs / "python", "-m", "tests.workers.rq_worker", *arguments],
+        cwd=ROOT,
+        env=workers.environment(options, {"CALLS": str(calls)}),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert len(workers.api.seen) == calls, ended.stderr
+    return ended.stderr
+
+
+@pytest.mark.parametrize(("kind", "capture_in"), [("Worker", "parent"), ("Worker", "horse"), ("SpawnWorker", "horse")])
+def test_work_horses_deliver_every_call(workers: Workers, kind: str, capture_in: str) -> None:
+    # The last job raises.
+    _work(workers, kind, capture_in, calls=5)
+    assert workers.recorded() == [f"/items/{number}" for number in range(5)]
+
+
+def test_work_horse_with_hung_collector_ends_after_flush_timeout(workers: Workers) -> None:
+    workers.recorder.answer_with(then=Fault.HANG)
+    before = time.monotonic()
+    log = _work(workers, "Worker", "parent", calls=1, FLUSH_TIMEOUT=1, REQUEST_TIMEOUT=60)
+    assert time.monotonic() - before < 30
+    assert "1 events are lost" in log
