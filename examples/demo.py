@@ -329,8 +329,8 @@ def run() -> int:
             return 1
         print(f"{len(recorded)} calls made, {len(events)} captured, and each event matches its call.")
         if not arguments.oneshot:
-            print(f"Everything keeps running: open http://{collector_address}/. Ctrl-C stops it.")
             try:
+                print(f"Everything keeps running: open http://{collector_address}/. Ctrl-C stops it.")
                 signal.pause()
             except KeyboardInterrupt:
                 print()
@@ -338,4 +338,7 @@ def run() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    try:
+        sys.exit(run())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

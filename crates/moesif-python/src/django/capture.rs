@@ -21,6 +21,8 @@ use crate::{log, python, settings};
 #[pyclass(frozen, module = "moesif._native")]
 pub(crate) struct DjangoCapture {
     shared: Arc<Shared>,
+    captures_outgoing: bool,
+    debug: bool,
 }
 
 /// What every call needs of the settings.
@@ -33,8 +35,6 @@ pub(super) struct Shared {
     user: DjangoUser,
     /// `django.conf.settings`
     django: Py<PyAny>,
-    captures_outgoing: bool,
-    debug: bool,
     pub(super) governance_faults: FaultLog,
 }
 
@@ -43,17 +43,16 @@ impl DjangoCapture {
     #[new]
     fn new(py: Python<'_>, given: Option<&Bound<'_, PyAny>>, django: Py<PyAny>) -> PyResult<Self> {
         let parsed = settings::parse(given, py, Integration::Django)?;
+        let (captures_outgoing, debug) = (parsed.outgoing.captured, parsed.debug);
         let shared = Shared {
             is_masked: settings::function(given, Step::Mask.option(Side::Incoming)).is_some(),
             read_request_body_first: parsed.read_request_body_first,
             user: parsed.django_user,
             django,
-            captures_outgoing: parsed.outgoing.captured,
-            debug: parsed.debug,
             governance_faults: FaultLog::default(),
             client: Client::new(parsed),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self { shared: Arc::new(shared), captures_outgoing, debug })
     }
 
     /// `LOG_BODY`
@@ -71,7 +70,7 @@ impl DjangoCapture {
     /// `LOCAL_DEBUG`, or `DEBUG`
     #[getter]
     fn debug(&self) -> bool {
-        self.shared.debug
+        self.debug
     }
 
     /// Whether the user of a session is looked up if the view did not do it.
@@ -83,7 +82,7 @@ impl DjangoCapture {
     /// `CAPTURE_OUTGOING_REQUESTS`
     #[getter]
     fn captures_outgoing(&self) -> bool {
-        self.shared.captures_outgoing
+        self.captures_outgoing
     }
 
     /// Returns a POST of JSON text to the collector.
