@@ -93,10 +93,13 @@ mod tests {
         );
         assert_eq!(
             refused("BASE_URI", "localhost:9500".into()),
-            "BASE_URI is 'localhost:9500': expected an http:// or https:// URI with a host, and without a query, such as \
-             http://127.0.0.1:9500"
+            "BASE_URI is 'localhost:9500': expected an http:// or https:// URI with a host, without user, password and query, \
+             such as http://127.0.0.1:9500"
         );
-        assert_eq!(refused("LOG_BODY", "maybe".into()), "LOG_BODY is 'maybe': expected True or False");
+        assert_eq!(
+            refused("LOG_BODY", "maybe".into()),
+            "LOG_BODY is 'maybe': expected True or False, 1 or 0, or one of the words true, yes, on, false, no, off"
+        );
         assert_eq!(
             refused("SKIP", true.into()),
             "SKIP is True: expected a function (app, environ), or (request, response) under Django"
