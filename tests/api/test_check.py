@@ -56,13 +56,13 @@ def test_every_step_succeeds(collector: Collector) -> None:
 
 
 def test_settings_are_loaded_from_a_dotted_path(collector: Collector, tmp_path: Path) -> None:
-    settings = {"APPLICATION_ID": collector.application_id, "BASE_URI": collector.uri, "SKIPP": "a slip"}
+    settings = {"APPLICATION_ID": collector.application_id, "BASE_URI": collector.uri, "BATCH_SZIE": 5}
     (tmp_path / "project_settings.py").write_text(f"MOESIF_MIDDLEWARE = {settings!r}\nMOESIF = 7\n")
     variables = {"PYTHONPATH": str(tmp_path)}
     code, lines, output = check(None, "--settings", "project_settings.MOESIF_MIDDLEWARE", variables=variables)
     assert (code, lines[-1]) == (0, ("ok", "event"))
     assert "note: " in output
-    assert "SKIPP" in output
+    assert "BATCH_SZIE" in output
     assert len(collector.events()) == 1
     for path, said in (
         ("project_settings.MOESIF", "expected a dictionary"),
@@ -79,6 +79,7 @@ def test_settings_are_loaded_from_a_dotted_path(collector: Collector, tmp_path: 
     ("variables", "said"),
     [
         ({}, "APPLICATION_ID is missing"),
+        ({"MOESIF_APPLICATION_ID": "id", "MOESIF_BASE_URL": "http://h"}, "did you mean MOESIF_BASE_URI?"),
         ({"MOESIF_APPLICATION_ID": "id", "MOESIF_BASE_URI": "api.moesif.net"}, "BASE_URI"),
         ({"MOESIF_APPLICATION_ID": "id", "MOESIF_BATCH_SIZE": "many"}, "BATCH_SIZE"),
     ],

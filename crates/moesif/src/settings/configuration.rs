@@ -95,7 +95,7 @@ fn delivery(options: &Options, endpoint: Endpoint) -> Delivery {
 /// Returns the application id. It is sent as a header, so it must be printable ASCII.
 fn application_id(options: &Options) -> Result<String, SettingsError> {
     let id = options.get(keys::APPLICATION_ID);
-    let id = id.ok_or(SettingsError::Missing { name: keys::APPLICATION_ID.name() })?;
+    let id = id.ok_or_else(|| options.missing(keys::APPLICATION_ID))?;
     let id = id.trim();
     if id.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
         return Ok(id.to_owned());
