@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use moesif::{Client, Integration};
 use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -13,6 +12,7 @@ use super::functions::Functions;
 use super::respond::SizedClasses;
 use crate::api::{self, ApiCall, ApiClient};
 use crate::gc::{Traverse, traverse};
+use crate::once::intern;
 use crate::request::governance::FaultLog;
 use crate::{python, settings};
 
