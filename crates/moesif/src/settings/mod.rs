@@ -36,6 +36,7 @@ use moesif_wire::Direction;
 
 use crate::call::Policy;
 use crate::delivery::Delivery;
+use crate::diagnostics::counted;
 
 /// Kind of program that captures calls. Determines some defaults and the `User-Agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -205,6 +206,6 @@ fn not_options(keys: &[String]) -> String {
         0 => String::new(),
         1 => format!(" ({named} is not an option)"),
         2 | 3 => format!(" ({named} are not options)"),
-        count => format!(" ({named} and {} more keys are not options)", count - 3),
+        count => format!(" ({named} and {} are not options)", counted(count - 3, "more key")),
     }
 }

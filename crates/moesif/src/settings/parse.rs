@@ -185,6 +185,7 @@ mod tests {
         for (keys, said) in [
             (&["APP_ID"][..], "(\"APP_ID\" is not an option)"),
             (&["APP_ID", "B"], "(\"APP_ID\", \"B\" are not options)"),
+            (&["APP_ID", "B", "C", "D"], "(\"APP_ID\", \"B\", \"C\" and 1 more key are not options)"),
             (&["APP_ID", "B", "C", "D", "E"], "(\"APP_ID\", \"B\", \"C\" and 2 more keys are not options)"),
         ] {
             let given = keys.iter().map(|key| (*key, "x".into()));
