@@ -120,7 +120,7 @@ def test_failure_during_a_failed_call_is_logged_without_the_errors_of_the_call(
     )
     with caplog.at_level(logging.WARNING, "moesif.callbacks"):
         try:
-            {}["nothing"]  # type: ignore[index]  # noqa: B018 - it raises
+            {}["nothing"]  # type: ignore[index]
         except KeyError:
             # The application itself is handling an exception, too.
             with pytest.raises(requests.ConnectionError):
