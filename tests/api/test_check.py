@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import trustme
 
+import moesif
 from tests.collector import ROOT, Nowhere
 from tests.delivery.fault_server import status, tls_context
 from tests.recorder import Answer, Fault
 from tests.server import environment
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.collector import Collector
-    from tests.conftest import Destination
+    from tests.conftest import Destination, Serve
     from tests.delivery.fault_server import FaultServers
     from tests.recorder import Recorder
 
@@ -56,13 +61,13 @@ def test_every_step_succeeds(collector: Collector) -> None:
 
 
 def test_settings_are_loaded_from_a_dotted_path(collector: Collector, tmp_path: Path) -> None:
-    settings = {"APPLICATION_ID": collector.application_id, "BASE_URI": collector.uri, "SKIPP": "a slip"}
+    settings = {"APPLICATION_ID": collector.application_id, "BASE_URI": collector.uri, "BATCH_SZIE": 5}
     (tmp_path / "project_settings.py").write_text(f"MOESIF_MIDDLEWARE = {settings!r}\nMOESIF = 7\n")
     variables = {"PYTHONPATH": str(tmp_path)}
     code, lines, output = check(None, "--settings", "project_settings.MOESIF_MIDDLEWARE", variables=variables)
     assert (code, lines[-1]) == (0, ("ok", "event"))
     assert "note: " in output
-    assert "SKIPP" in output
+    assert "BATCH_SZIE" in output
     assert len(collector.events()) == 1
     for path, said in (
         ("project_settings.MOESIF", "expected a dictionary"),
@@ -79,6 +84,7 @@ def test_settings_are_loaded_from_a_dotted_path(collector: Collector, tmp_path: 
     ("variables", "said"),
     [
         ({}, "APPLICATION_ID is missing"),
+        ({"MOESIF_APPLICATION_ID": "id", "MOESIF_BASE_URL": "http://h"}, "did you mean MOESIF_BASE_URI?"),
         ({"MOESIF_APPLICATION_ID": "id", "MOESIF_BASE_URI": "api.moesif.net"}, "BASE_URI"),
         ({"MOESIF_APPLICATION_ID": "id", "MOESIF_BATCH_SIZE": "many"}, "BATCH_SIZE"),
     ],
@@ -175,8 +181,81 @@ def test_error_answer_to_the_configuration_is_reported(recorder: Recorder, confi
 def test_plain_http_server_is_not_a_certificate_problem(recorder: Recorder) -> None:
     code, lines, output = check(Nowhere(recorder.uri.replace("http://", "https://"), recorder.application_id))
     assert (code, lines) == (1, [*GOOD, ("FAILED", "TLS"), *ADVICE])
+    assert f"port {recorder.uri.rpartition(':')[2]} of 127.0.0.1 speaks plain HTTP, not TLS" in output
     assert "REQUESTS_CA_BUNDLE" not in output
     assert "begin BASE_URI with http://" in output
+
+
+@pytest.mark.parametrize("server", ["gunicorn-sync", "waitress", "hypercorn", "uwsgi"])
+def test_plain_http_of_every_server_is_named(serve: Serve, nowhere: Nowhere, server: str) -> None:
+    served = serve("plain:app", server, to=nowhere)
+    served.get()
+    address, port = served.address
+    code, lines, output = check(Nowhere(f"https://{address}:{port}"))
+    assert (code, lines) == (1, [*GOOD, ("FAILED", "TLS"), *ADVICE])
+    assert f"port {port} of 127.0.0.1 speaks plain HTTP, not TLS" in output
+
+
+def test_plain_http_of_a_collector_is_named(collector: Collector) -> None:
+    started = time.monotonic()
+    code, _, output = check(
+        Nowhere(collector.uri.replace("http://", "https://")), variables={"MOESIF_REQUEST_TIMEOUT": "60"}
+    )
+    assert (code, "speaks plain HTTP, not TLS" in output) == (1, True)
+    assert time.monotonic() - started < 30, "the request is not tried until its timeout"
+
+
+@pytest.mark.parametrize("answers_400", [False, True])
+def test_tls_server_behind_an_http_address_is_named(*, answers_400: bool) -> None:
+    certificate = trustme.CA().issue_cert("127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor() as threads:
+
+        def serve_one(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                is_handshake = connection.recv(1, socket.MSG_PEEK) == b"\x16"
+                if answers_400 and not is_handshake:
+                    # As nginx, Apache and Go do.
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+                else:
+                    tls_context(certificate).wrap_socket(connection, server_side=True).close()
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threads.submit(serve_one, listening.accept()[0])
+
+        threads.submit(accept)
+        port = listening.getsockname()[1]
+        code, lines, output = check(Nowhere(f"http://127.0.0.1:{port}"))
+        listening.shutdown(socket.SHUT_RDWR)
+    assert (code, lines) == (1, [*GOOD, ("FAILED", "answer"), *ADVICE])
+    assert f"port {port} of 127.0.0.1 speaks TLS, not plain HTTP" in output
+    assert "begin BASE_URI with https://" in output
+
+
+def test_numbers_in_messages_are_english(recorder: Recorder) -> None:
+    recorder.ids.append("x")
+    _, _, output = check(Nowhere(recorder.uri, "x"))
+    assert "with an APPLICATION_ID of 1 character\n" in output
+
+
+def test_messages_name_no_file_of_the_source_tree() -> None:
+    package = Path(moesif.__file__).parent
+    texts = [
+        node.value
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.count("\n") < 2
+    ]
+    assert len(texts) > 500
+    assert [text for text in texts if ".md" in text] == []
+    sources = [
+        path for crate in ("moesif", "moesif-python") for path in (ROOT / "crates" / crate / "src").rglob("*.rs")
+    ]
+    lines = [line.strip() for path in sources for line in path.read_text().splitlines()]
+    assert len(lines) > 5000
+    assert [line for line in lines if ".md" in line and not line.startswith("//")] == []
 
 
 @pytest.mark.parametrize(

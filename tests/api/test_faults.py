@@ -11,6 +11,7 @@ import pytest
 import trustme
 
 from moesif.client import APIConnectionError, APIException
+from tests.collector import Nowhere
 from tests.delivery import fault_server as faults
 from tests.delivery.fault_server import status, tls_context
 from tests.recorder import Fault
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.api.conftest import Connect
-    from tests.collector import Nowhere
+    from tests.collector import Collector
     from tests.delivery.fault_server import Behaviour, FaultServer, FaultServers
     from tests.recorder import Delivery, Recorder
 
@@ -188,6 +189,19 @@ def test_tls_is_verified(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     connect(server).api.update_user(USER)
     assert server.targets == ["/v1/users"]
+
+
+def test_port_without_tls_is_named_and_not_retried(
+    collector: Collector, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOESIF_REQUEST_TIMEOUT", "60")
+    to = Nowhere(collector.uri.replace("http://", "https://"))
+    started = time.monotonic()
+    with pytest.raises(
+        APIConnectionError, match="the port does not speak TLS: if it speaks plain HTTP, begin BASE_URI"
+    ):
+        connect(to, timeout=60).api.update_user(USER)
+    assert time.monotonic() - started < 30
 
 
 def test_proxy_of_the_environment_is_used(

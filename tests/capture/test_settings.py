@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
+import django.conf.global_settings
+import flask
 import pytest
 
+from moesifpythonrequest.start_capture.start_capture import StartCapture
 from moesifwsgi import MoesifMiddleware
+from tests.collector import ROOT
 from tests.gateway import hello, make_environ, request
 
 if TYPE_CHECKING:
     from tests.conftest import RunProgram, Wrap
     from tests.recorder import Recorder
+
+#: The environment that has the replaced packages.
+UPSTREAM = ROOT / ".venv-upstream"
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +57,8 @@ def test_settings_that_are_not_a_mapping_raise(settings: Any) -> None:
         ("BASE_URI", "http://", "http"),
         ("BASE_URI", "http://h?q=1", "query"),
         ("LOCAL_MOESIF_BASEURL", "localhost", "http"),
-        ("LOG_BODY", "maybe", "True or False"),
+        ("LOG_BODY", "maybe", "True or False, 1 or 0, or one of the words true, yes, on, false, no, off"),
+        ("LOG_BODY", 2, "True or False"),
         ("SKIP", True, "function"),
         ("IDENTIFY_USER", "name", "function"),
         ("BATCH_SIZE", 0, "from 1"),
@@ -129,6 +138,84 @@ def test_queue_size_zero_does_not_drop_events(recorder: Recorder, wrap: Wrap) ->
     for _ in range(50):
         request(application)
     assert len(recorder.wait_for(50)) == 50
+#: Misspelt options that decide where data goes or what is recorded, and the options that are meant.
+MISSPELT = {
+    "application_id": "APPLICATION_ID",
+    "APPLICATON_ID": "APPLICATION_ID",
+    "MOESIF_APPLICATION_ID": "APPLICATION_ID",
+    "BASE_URL": "BASE_URI",
+    "base_uri": "BASE_URI",
+    "LOCAL_MOESIF_BASE_URL": "LOCAL_MOESIF_BASEURL",
+    "SKIPP": "SKIP",
+    "SKP": "SKIP",
+    "skip_outgoing": "SKIP_OUTGOING",
+    "LOG_BODYS": "LOG_BODY",
+    "log_body": "LOG_BODY",
+    "LOG_BODY_OUTGOIN": "LOG_BODY_OUTGOING",
+    "MASK_EVENT": "MASK_EVENT_MODEL",
+    "MASK_EVENT_MODLE": "MASK_EVENT_MODEL",
+    "REQUEST_HEADER_MASK": "REQUEST_HEADER_MASKS",
+    "RESPONSE_HEADERS_MASKS": "RESPONSE_HEADER_MASKS",
+    "REQUEST_BODY_MASK": "REQUEST_BODY_MASKS",
+    "RESPONSE_BODY_MAKSS": "RESPONSE_BODY_MASKS",
+    "REQUEST_QUERY_MASK": "REQUEST_QUERY_MASKS",
+    "IDENTITY_USER": "IDENTIFY_USER",
+    "IDENTIFY_USERS": "IDENTIFY_USER",
+    "IDENTIFY_COMPANIES": "IDENTIFY_COMPANY",
+    "IDENTIFY_COMPANY_OUTGOIN": "IDENTIFY_COMPANY_OUTGOING",
+}
+
+
+@pytest.mark.parametrize("key", MISSPELT)
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_misspelt_option_that_protects_data_raises(recorder: Recorder, key: str, *, is_complete: bool) -> None:
+    complete = {"APPLICATION_ID": "id", "BASE_URI": recorder.uri} if is_complete else {}
+    expected = f'{key}" is not an option: did you mean {MISSPELT[key]}\\? Correct the name, or remove it'
+    with pytest.raises(ValueError, match=expected):
+        MoesifMiddleware(hello, {**complete, key: "value"})
+    with pytest.raises(ValueError, match=expected):
+        StartCapture().start_capture_outgoing({**complete, key: "value"})
+
+
+@pytest.mark.parametrize("name", ["BASE_URL", "APPLICATON_ID", "REQUEST_BODY_MASK"])
+def test_misspelt_variable_raises_unless_the_option_is_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"MOESIF_{name}", "value")
+    meant = MISSPELT[name]
+    given = {"APPLICATION_ID": "id"} if meant != "APPLICATION_ID" else {}
+    with pytest.raises(ValueError, match=f"MOESIF_{name} is not an option: did you mean MOESIF_{meant}"):
+        MoesifMiddleware(hello, given)
+    # A program may read a variable with this prefix itself, and pass its value.
+    MoesifMiddleware(hello, {**given, meant: "http://127.0.0.1:9"})
+
+
+def test_missing_application_id_names_the_unknown_keys() -> None:
+    with pytest.raises(ValueError, match=r'APPLICATION_ID is missing \("APP_ID" is not an option\): set it to'):
+        MoesifMiddleware(hello, {"APP_ID": "my-app"})
+
+
+def test_settings_of_flask_and_django_are_not_misspelt_options(recorder: Recorder) -> None:
+    unrelated = [*flask.Flask(__name__).config, *dir(django.conf.global_settings), "BASE_DIR", "ROOT_URLCONF", "SHIP"]
+    given = {name: "value" for name in unrelated if name.isupper() and name != "DEBUG"}
+    assert len(given) > 150
+    MoesifMiddleware(hello, {**given, "APPLICATION_ID": "id", "BASE_URI": recorder.uri})
+
+
+@pytest.mark.parametrize("package", ["moesifwsgi", "moesifdjango", "moesifpythonrequest"])
+def test_every_option_that_a_replaced_package_reads_is_accepted(
+    package: str, recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    [directory] = UPSTREAM.glob(f"lib/python*/site-packages/{package}")
+    source = "".join(path.read_text() for path in directory.rglob("*.py"))
+    keys = set(re.findall(r"""(?:settings|options)\.get\(\s*['"]([A-Z_]+)['"]""", source))
+    assert len(keys) > 7
+    MoesifMiddleware(hello, {**dict.fromkeys(keys), "APPLICATION_ID": "id", "BASE_URI": recorder.uri})
+    assert caplog.messages == []
+
+
+def test_credentials_in_a_base_uri_are_not_in_the_error() -> None:
+    with pytest.raises(ValueError, match="BASE_URI is 'https://…@h:9500/p'") as refused:
+        MoesifMiddleware(hello, {"APPLICATION_ID": "id", "BASE_URI": "https://user:secret@h:9500/p"})
+    assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("prefix", ["", "/", "/collector", "/collector/", "//collector//deep/"])

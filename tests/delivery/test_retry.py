@@ -249,6 +249,7 @@ def test_only_the_refused_event_of_a_batch_is_dropped(run_program: RunProgram, r
     assert stats["settled"] is True
     assert stats["sent"] == 90
     assert stats["dropped"] == {"refused": 1}
+    assert "If it refuses some, check what your functions add to them" in stats["logged"][0][-1]
     assert Counter(_paths(recorder)) == Counter(path for path in paths if path != "/poison")
     assert [name for name, _, _ in stats["logged"]] == ["moesif.delivery"]
 

@@ -129,7 +129,7 @@ def test_stats_show_last_success_last_error_and_breaker(run_program: RunProgram,
         FLUSH_TIMEOUT=0,
     )
     assert ended.code == 0, ended.errors
-    assert "1 events are lost" in ended.errors
+    assert "1 event is lost" in ended.errors
     assert "503" in ended.errors
 
 

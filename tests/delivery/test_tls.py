@@ -127,6 +127,54 @@ for _ in range(2):
     assert len(proxy.events) == 2
 
 
+# Answers one request as a CGI script, and sends a profile.
+CGI = """
+from wsgiref.handlers import CGIHandler
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello
+
+application = MoesifMiddleware(hello, {})
+CGIHandler().run(application)
+application.update_user({"user_id": "1"})
+"""
+REQUEST = {
+    "GATEWAY_INTERFACE": "CGI/1.1",
+    "REQUEST_METHOD": "GET",
+    "PATH_INFO": "/",
+    "QUERY_STRING": "",
+    "SERVER_NAME": "h",
+    "SERVER_PORT": "80",
+    "SERVER_PROTOCOL": "HTTP/1.1",
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "is_used"), [("HTTP_PROXY", False), ("http_proxy", True), ("ALL_PROXY", True)], ids=str
+)
+def test_proxy_header_of_a_cgi_request_is_not_used(
+    run_program: RunProgram, recorder: Recorder, fault_servers: FaultServers, variable: str, *, is_used: bool
+) -> None:
+    proxy = fault_servers.start()
+    ended = run_program(CGI, to=recorder, variables={**REQUEST, variable: proxy.uri})
+    assert (ended.code, ended.output.startswith("Status: 200 OK")) == (0, True), ended.errors
+    assert ended.output.endswith("hello")
+    targets = {delivery.path for delivery in recorder.deliveries}
+    sent = {f"{recorder.uri}/v1/users", f"{recorder.uri}/v1/events/batch"}
+    assert {f"{recorder.uri}{path}" for path in targets} == (set() if is_used else sent)
+    assert (set(proxy.targets), proxy.connections > 0) == (sent if is_used else set(), is_used)
+
+
+def test_empty_proxy_in_lower_case_means_no_proxy(
+    run_program: RunProgram, recorder: Recorder, fault_servers: FaultServers
+) -> None:
+    proxy = fault_servers.start()
+    ended = run_program(
+        PROGRAM, to=recorder, variables={"http_proxy": "", "HTTP_PROXY": proxy.uri, "ALL_PROXY": proxy.uri}
+    )
+    assert json.loads(ended.output)["sent"] == 1, ended.errors
+    assert (len(recorder.events), proxy.connections) == (1, 0)
+
+
 def test_https_goes_through_a_proxy_tunnel(run_program: RunProgram, recorder: Recorder) -> None:
     ended = run_program(
         PROGRAM,

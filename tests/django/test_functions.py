@@ -145,6 +145,25 @@ def test_failing_function_loses_its_result_and_is_logged_once(
     assert moesif.stats()["callback_failures"] == before + 9
 
 
+def test_failure_is_logged_without_the_error_of_the_view(recorder: Recorder, project: Project, caplog: Any) -> None:
+    def view(_request: Any) -> Any:
+        raise KeyError
+
+    def user(_request: Any, response: Any) -> str:
+        return str(response.user)
+
+    async def company(_request: Any, response: Any) -> str:
+        return str(response.company)
+
+    project(IDENTIFY_USER=user, IDENTIFY_COMPANY=company)
+    with pytest.raises(KeyError):
+        moesif_middleware(view)(RequestFactory().get("/"))
+    recorder.wait_for(1)
+    logged = [logging.Formatter().formatException(record.exc_info) for record in caplog.records if record.exc_info]
+    assert [text.count("KeyError") for text in logged] == [0] * len(logged)
+    assert "AttributeError" in "".join(logged)
+
+
 @pytest.mark.parametrize("mask", [lambda _event: None, lambda _event: 1 / 0, lambda _event: "text"])
 def test_failing_mask_strips_the_event(project: Project, recorder: Recorder, mask: Any) -> None:
     client = project(MASK_EVENT_MODEL=mask, GET_SESSION_TOKEN=lambda _req, _res: "secret-token")

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 WRONG: list[tuple[Any, str]] = [
+    ({"application_id": "a"}, "did you mean APPLICATION_ID"),
+    ({"APPLICATION_ID": "a", "BASE_URL": "http://h"}, "did you mean BASE_URI"),
+    ({"APP_ID": "a"}, "APP_ID"),
     ({}, "APPLICATION_ID"),
     (None, "APPLICATION_ID"),
     ({"APPLICATION_ID": ""}, "APPLICATION_ID"),
@@ -64,8 +67,24 @@ def test_check_is_silent_in_a_project_without_the_middleware() -> None:
 
 
 def test_check_accepts_valid_settings() -> None:
+    errors = io.StringIO()
     with override_settings(MOESIF_MIDDLEWARE={"APPLICATION_ID": "a"}):
-        call_command("check", stdout=io.StringIO())
+        call_command("check", stdout=io.StringIO(), stderr=errors)
+    assert errors.getvalue() == ""
+
+
+def test_check_warns_of_misspelt_options(caplog: pytest.LogCaptureFixture) -> None:
+    errors = io.StringIO()
+    with override_settings(MOESIF_MIDDLEWARE={"APPLICATION_ID": "a", "BATCH_SZIE": 5, "COLOUR": "red"}):
+        call_command("check", stdout=io.StringIO(), stderr=errors)
+        with pytest.raises(SystemCheckError):
+            call_command("check", stdout=io.StringIO(), stderr=io.StringIO(), fail_level="WARNING")
+    said = errors.getvalue()
+    assert (
+        'moesif.W001) MOESIF_MIDDLEWARE: "BATCH_SZIE" is not an option and is ignored: did you mean BATCH_SIZE' in said
+    )
+    assert '"COLOUR" is not an option' in said
+    assert caplog.records == []
 
 
 def test_installed_apps_entry_is_optional(project: Project, recorder: Recorder) -> None:

@@ -111,7 +111,47 @@ def test_failing_function_loses_its_result_and_is_logged_once(
         assert not event.keys() & {"user_id", "company_id", "metadata", "session_token"}
         assert event["response"]["body"] == DOCUMENT
     logged = [record.getMessage() for record in caplog.records if record.name == "moesif.callbacks"]
+    assert "SKIP_OUTGOING failed: the call is recorded. Further failures of it are not logged" in logged
     assert sorted(message.split()[0] for message in logged) == sorted(f"{name}_OUTGOING" for name in names)
+
+
+def test_failure_during_a_failed_call_is_logged_without_the_errors_of_the_call(
+    recorder: Recorder, capture: Capture, nowhere: Nowhere, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_request: Any, response: Any) -> Any:
+        return response.status_code
+
+    def fail_twice(*_arguments: Any) -> Any:
+        try:
+            int("a mistake")
+        except ValueError as error:
+            message = "its own context stays"
+            raise LookupError(message) from error
+
+    capture(
+        SKIP_OUTGOING=fail, IDENTIFY_USER_OUTGOING=fail, MASK_EVENT_MODEL=fail_twice, GET_METADATA_OUTGOING=fail_twice
+    )
+    with caplog.at_level(logging.WARNING, "moesif.callbacks"):
+        try:
+            {}["nothing"]  # type: ignore[index]
+        except KeyError:
+            # The application itself is handling an exception, too.
+            with pytest.raises(requests.ConnectionError):
+                requests.get(nowhere.uri, timeout=20)
+    recorder.wait_for(1)
+    tracebacks = {
+        record.getMessage().split()[0]: logging.Formatter().formatException(record.exc_info)
+        for record in caplog.records
+        if record.name == "moesif.callbacks" and record.exc_info
+    }
+    assert {name: text.count("Traceback") for name, text in tracebacks.items()} == {
+        "SKIP_OUTGOING": 1,
+        "IDENTIFY_USER_OUTGOING": 1,
+        "GET_METADATA_OUTGOING": 2,
+        "MASK_EVENT_MODEL": 2,
+    }
+    assert tracebacks["SKIP_OUTGOING"].endswith("'NoneType' object has no attribute 'status_code'")
+    assert "int()" in tracebacks["GET_METADATA_OUTGOING"]
 
 
 def test_exit_in_a_function_propagates(api: Api, recorder: Recorder, capture: Capture) -> None:

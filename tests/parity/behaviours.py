@@ -20,6 +20,7 @@ BOTH = {
     "`DEBUG` and `LOCAL_DEBUG`": "test_debug_logs_to_stderr_only_without_other_handlers",
     "Failing functions in the log": "test_failing_function_loses_only_its_result",
     "Unknown options": "test_unknown_option_is_reported_with_nearest_name",
+    "Misspelt options that protect data": "test_misspelt_option_that_protects_data_raises",
     "Values that an option cannot take": "test_invalid_value_raises_with_the_option_and_what_is_expected",
     "Environment variables": "test_options_come_from_the_environment_unless_the_dictionary_has_them",
     "Changes to the settings dictionary": "test_later_changes_to_the_settings_have_no_effect",

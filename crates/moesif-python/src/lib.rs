@@ -41,7 +41,7 @@ mod _native {
     #[pymodule_export]
     use crate::request::{Destination, ServedCall, link_outgoing_calls};
     #[pymodule_export]
-    use crate::settings::{ClientDefaults, client_defaults};
+    use crate::settings::{ClientDefaults, client_defaults, django_warnings};
     #[pymodule_export]
     use crate::wsgi::{MiddlewareOptions, WsgiMiddleware};
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use moesif::diagnostics::lost_events;
 use moesif::runtime::{Flush, LastFlush};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -52,8 +53,7 @@ pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
         let why = stats
             .last_error
             .map_or_else(String::new, |error| format!("; the last failure: {}", error.reason));
-        let message =
-            format!("{lost} events are lost: they could not be delivered before the process ended{why}");
+        let message = format!("{}: the process ended before delivery{why}", lost_events(lost));
         crate::log::warn(py, "moesif.delivery", &message, None);
     }
     interrupted

@@ -6,8 +6,9 @@
 //! lost.
 
 use moesif::diagnostics::{Severity, Topic, drain_diagnostics};
+use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::once::intern;
 use crate::python;
@@ -27,6 +28,7 @@ fn log(py: Python<'_>, logger: &str, level: &str, message: &str, cause: Option<&
         let logger = python::call_method(&logging, intern!(py, "getLogger"), &name)?;
         let extra = PyDict::new(py);
         if let Some(cause) = cause {
+            drop(end_chain(cause.value(py)));
             // Before Python 3.12 the value does not have the traceback, so pass all three parts.
             let traceback = cause.traceback(py);
             extra.set_item("exc_info", (cause.get_type(py), cause.value(py), traceback))?;
@@ -37,6 +39,29 @@ fn log(py: Python<'_>, logger: &str, level: &str, message: &str, cause: Option<&
         python::call(&method, &arguments, Some(&extra)).map(drop)
     };
     drop(attempt());
+}
+
+/// Ends the chain of contexts of an exception where the exception begins that is being handled now. Python
+/// has linked the two because a function was called meanwhile, for example while a call of `requests` fails.
+/// The log would show the tracebacks of both.
+fn end_chain(exception: &Bound<'_, PyBaseException>) -> PyResult<()> {
+    const MAX_CONTEXTS: usize = 100;
+    let py = exception.py();
+    let sys = python::import(intern!(py, "sys"))?;
+    let handled = python::call_method(&sys, intern!(py, "exc_info"), &PyTuple::empty(py))?;
+    let handled = handled.cast::<PyTuple>()?.get_item(1)?;
+    let mut exception = exception.clone().into_any();
+    for _ in 0..MAX_CONTEXTS {
+        let context = python::attribute(&exception, intern!(py, "__context__"))?;
+        if context.is_none() {
+            break;
+        }
+        if context.is(&handled) {
+            return python::set_attribute(&exception, intern!(py, "__context__"), &py.None().into_bound(py));
+        }
+        exception = context;
+    }
+    Ok(())
 }
 
 /// Logs the messages of native threads.

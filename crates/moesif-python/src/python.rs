@@ -57,6 +57,23 @@ pub(crate) fn attribute<'py>(
     stopping(|| enter(object, name))
 }
 
+/// `object.name = value`
+pub(crate) fn set_attribute(
+    object: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    #[inline(never)]
+    fn enter(
+        object: &Bound<'_, PyAny>,
+        name: &Bound<'_, PyString>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        object.setattr(name, value)
+    }
+    stopping(|| enter(object, name, value))
+}
+
 /// `getattr(object, name, None)`
 pub(crate) fn optional_attribute<'py>(
     object: &Bound<'py, PyAny>,

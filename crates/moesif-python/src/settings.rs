@@ -56,6 +56,14 @@ pub(crate) fn check(
     .map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
+/// Returns the warnings about the settings of a Django project and the environment, without logging them.
+///
+/// Raises as [`parse`] does.
+#[pyfunction]
+pub(crate) fn django_warnings(given: Option<&Bound<'_, PyAny>>, py: Python<'_>) -> PyResult<Vec<String>> {
+    Ok(check(given, py, Integration::Django)?.warnings)
+}
+
 /// Returns the function under a key. The core has checked that it is one.
 pub(crate) fn function(settings: Option<&Bound<'_, PyAny>>, key: &str) -> Option<Py<PyAny>> {
     let value = settings?.get_item(key).ok()?;

@@ -46,6 +46,20 @@ pub struct Diagnostic {
     pub message: String,
 }
 
+/// Returns a number and a noun, such as `1 event` or `7 events`, for a message.
+pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    match count.try_into().unwrap_or(u64::MAX) {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
+/// Returns `1 event is lost` or `7 events are lost`, for a message.
+#[must_use]
+pub fn lost_events(count: u64) -> String {
+    format!("{} {} lost", counted(count, "event"), if count == 1 { "is" } else { "are" })
+}
+
 /// Whether there may be messages. Without messages, a request reads only this flag. In the child of a fork it
 /// may be set although the child's ring is empty.
 static WAITING: AtomicBool = AtomicBool::new(false);

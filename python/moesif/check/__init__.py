@@ -46,6 +46,7 @@ def check(dotted_path: str | None = None) -> Iterator[Verdict]:
     for warning in warnings:
         yield Verdict("settings", is_good=True, found=f"note: {warning}")
     length = len(client.application_id)
-    found = f"events go to {client.base_uri}, with an APPLICATION_ID of {length} characters"
+    characters = "1 character" if length == 1 else f"{length} characters"
+    found = f"events go to {client.base_uri}, with an APPLICATION_ID of {characters}"
     yield Verdict("settings", is_good=True, found=found)
     yield from check_network(client)

@@ -16,6 +16,12 @@ NOT_A_COLLECTOR = (
     "BASE_URI leads to a server that is not a collector, or to the wrong path on it. Set it to the collector's address"
 )
 
+NOT_TLS = (
+    "begin BASE_URI with http:// instead of https://, or set it to the port on which the collector speaks TLS. Plain "
+    "HTTP is not encrypted: use it only within a network that you trust"
+)
+NOT_HTTP = "begin BASE_URI with https:// instead of http://"
+
 
 def for_name(host: str) -> str:
     """Return the advice for a name that cannot be looked up."""
@@ -31,12 +37,14 @@ def for_no_answer(client: _native.ApiClient, outcome: Outcome, *, is_tls: bool) 
             "if your own authority issued the certificate, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to the PEM file of "
             "that authority. If the certificate is for another name, set BASE_URI to that name"
         )
-    advice = (
+    if is_tls:
+        return (
+            "the server accepts connections but no TLS connection could be used. Look at its log, or at what listens "
+            "on this port"
+        )
+    return (
         "the server accepts connections but does not answer over HTTP. Look at its log, or at what listens on this port"
     )
-    if is_tls:
-        return f"{advice}. If the port does not use TLS, begin BASE_URI with http://"
-    return f"{advice}. If the port uses TLS, begin BASE_URI with https://"
 
 
 def for_answer(client: _native.ApiClient, outcome: Outcome) -> str:

@@ -10,9 +10,9 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from moesif.check import advice
+from moesif.check import advice, protocol
 from moesif.check.verdict import Verdict
-from moesif.client.transport import execute
+from moesif.client.transport import Outcome, execute
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: Limit in seconds for a name lookup, and for opening a connection.
 _TIMEOUT = 10.0
+#: Limit in seconds for the first request. If it fails, a wrong scheme is looked for before there is another.
+_FIRST_REQUEST = 2.0
 _NOT_A_COLLECTOR = "this looks like a web server, not a collector"
 
 
@@ -38,7 +40,7 @@ def check_network(client: _native.ApiClient) -> Iterator[Verdict]:
     yield connection
     if not connection.is_good:
         return
-    answer = _get_configuration(client, is_tls=collector.scheme == "https")
+    answer = _get_configuration(client, host, int(port), is_tls=collector.scheme == "https")
     yield answer
     if answer.is_good:
         yield _send_event(client)
@@ -75,10 +77,20 @@ def _connect(peer: str, host: str, port: int) -> Verdict:
     return Verdict("connection", is_good=True, found=f"{peer} accepts connections at {address} port {port}")
 
 
-def _get_configuration(client: _native.ApiClient, *, is_tls: bool) -> Verdict:
+def _get_configuration(client: _native.ApiClient, host: str, port: int, *, is_tls: bool) -> Verdict:
     """Get the remote configuration with the HTTP client that delivers events."""
     step = "TLS" if is_tls else "answer"
-    outcome = execute(client.get("/v1/config", client.request_timeout))
+    first_request = min(_FIRST_REQUEST, client.request_timeout / 2)
+    outcome = execute(client.get("/v1/config", first_request))
+    if not client.proxy and _may_be_another_protocol(outcome):
+        if is_tls and protocol.speaks_http(host, port):
+            found = f"port {port} of {host} speaks plain HTTP, not TLS"
+            return Verdict(step, is_good=False, found=found, advice=advice.NOT_TLS)
+        if not is_tls and protocol.speaks_tls(host, port):
+            found = f"port {port} of {host} speaks TLS, not plain HTTP"
+            return Verdict(step, is_good=False, found=found, advice=advice.NOT_HTTP)
+    if outcome.status == 0 and outcome.cause is None:
+        outcome = execute(client.get("/v1/config", client.request_timeout - first_request))
     problem = outcome.problem or "no answer"
     if outcome.status == 0:
         return Verdict(step, is_good=False, found=problem, advice=advice.for_no_answer(client, outcome, is_tls=is_tls))
@@ -89,6 +101,14 @@ def _get_configuration(client: _native.ApiClient, *, is_tls: bool) -> Verdict:
         return Verdict("answer", is_good=False, found=found, advice=advice.NOT_A_COLLECTOR)
     found = f"the collector answered {outcome.status}"
     return Verdict(step, is_good=True, found=f"{found}, and its certificate is valid" if is_tls else found)
+
+
+def _may_be_another_protocol(outcome: Outcome) -> bool:
+    """Return whether an outcome may mean that the port speaks TLS and ``BASE_URI`` says HTTP, or the other way.
+
+    Servers close the connection, send bytes that are not HTTP, or answer 400.
+    """
+    return outcome.cause is None and outcome.status in {0, 400}
 
 
 def _is_json_object(body: bytes) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings
-from django.core.checks import Error, register
+from django.core.checks import Error, Warning, register  # noqa: A004 - Django's name
 from django.core.exceptions import ImproperlyConfigured
 
-from moesif.django.middleware import capture_of, middleware_settings
+from moesif.django.middleware import middleware_settings, warnings_about
 
 __all__ = ["MoesifConfig"]
 
@@ -26,7 +26,10 @@ class MoesifConfig(AppConfig):  # type: ignore[misc]
 
 
 def check_settings(**_keywords: Any) -> list[Any]:
-    """Report settings that the middleware would refuse, in a project that has the settings or the middleware."""
+    """Report settings in a project that has the settings or the middleware.
+
+    What the middleware would refuse is an error. What it would ignore, such as a misspelt option, is a warning.
+    """
     given = middleware_settings()
     listed = getattr(settings, "MIDDLEWARE", None)
     if listed is None:
@@ -34,14 +37,9 @@ def check_settings(**_keywords: Any) -> list[Any]:
         listed = getattr(settings, "MIDDLEWARE_CLASSES", None) or ()
     if given is None and not any(name.startswith("moesifdjango.") for name in listed):
         return []
+    hint = "Set the option in MOESIF_MIDDLEWARE, or as MOESIF_<OPTION> in the environment."
     try:
-        capture_of(given)
+        warnings = warnings_about(given)
     except ImproperlyConfigured as error:
-        return [
-            Error(
-                str(error),
-                hint="Set the option in MOESIF_MIDDLEWARE, or as MOESIF_<OPTION> in the environment.",
-                id="moesif.E001",
-            )
-        ]
-    return []
+        return [Error(str(error), hint=hint, id="moesif.E001")]
+    return [Warning(warning, hint=hint, id="moesif.W001") for warning in warnings]

@@ -57,7 +57,11 @@ class Invocation:
         try:
             return self.call.take(self.step, self.function.call(*self.arguments), self.is_default)
         except (Exception, asyncio.CancelledError) as error:
-            return self._failed(error)
+            failure = error
+        try:
+            return self._failed(failure)
+        finally:
+            del failure  # its traceback refers to this frame
 
     async def run_async(self) -> bool:
         """Do the same from asynchronous code."""
@@ -72,15 +76,20 @@ class Invocation:
                     function.result_blocks = True
             return bool(await in_thread(self.call.take, self.step, result, self.is_default))
         except Exception as error:
-            return self._failed(error)
+            failure: BaseException = error
         except asyncio.CancelledError as error:
             # Either the request was cancelled, or something that the function awaited. Python 3.11 can tell which.
             task = asyncio.current_task()
             if sys.version_info < (3, 11) or task is None or task.cancelling():
                 raise
-            return self._failed(error)
+            failure = error
+        try:
+            return self._failed(failure)
+        finally:
+            del failure  # its traceback refers to this frame
 
     def _failed(self, error: BaseException) -> bool:
+        """Log a failure. Called when it is no longer being handled, so that only it is logged."""
         self.function.failures.report(error, self.is_early)
         if self.is_early:
             self.call.mark_unknown(self.step)

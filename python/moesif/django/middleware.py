@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from moesif.profiles import ProfileUpdates
 from moesif.serving import leave
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import TypeAlias
 
     from moesif.client import ApiController
@@ -246,9 +247,22 @@ def middleware_settings() -> Mapping[str, Any] | None:
 
 
 def capture_of(settings: Mapping[str, Any] | None) -> _native.DjangoCapture:
-    """Check settings. Raises ``ImproperlyConfigured`` if they cannot be used."""
-    try:
+    """Check settings, and log the warnings about them. Raises ``ImproperlyConfigured`` if they cannot be used."""
+    with _named_errors():
         return _native.DjangoCapture(settings, django_settings)
+
+
+def warnings_about(settings: Mapping[str, Any] | None) -> list[str]:
+    """Return the warnings about settings. Raises ``ImproperlyConfigured`` if they cannot be used."""
+    with _named_errors():
+        return [f"{_SETTINGS}: {warning}" for warning in _native.django_warnings(settings)]
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    """Raise ``ImproperlyConfigured`` for an error in the settings, with the name of the Django setting."""
+    try:
+        yield
     except (TypeError, ValueError) as error:
         message = f"{_SETTINGS}: {error}"
         raise ImproperlyConfigured(message) from error

@@ -14,25 +14,31 @@ pub(super) struct BadParameter {
     pub(super) expected: String,
 }
 
-/// The parameters that no reader has taken yet.
-pub(super) struct Parameters(Vec<(String, String)>);
+/// The parameters of a query.
+pub(super) struct Parameters {
+    /// Those that no reader has taken yet.
+    left: Vec<(String, String)>,
+    /// The names that readers have asked for.
+    known: Vec<&'static str>,
+}
 
 impl Parameters {
     pub(super) fn parse(query: Option<&str>) -> Self {
         let uri: Option<Uri> = format!("/?{}", query.unwrap_or_default()).parse().ok();
         let pairs = uri.and_then(|uri| Query::<Vec<(String, String)>>::try_from_uri(&uri).ok());
-        Self(pairs.map_or_else(Vec::new, |Query(pairs)| pairs))
+        Self { left: pairs.map_or_else(Vec::new, |Query(pairs)| pairs), known: Vec::new() }
     }
 
     /// Removes a parameter and returns its value. An empty value counts as absent.
-    pub(super) fn take(&mut self, name: &str) -> Option<String> {
-        let at = self.0.iter().position(|(given, _)| given == name)?;
-        Some(self.0.swap_remove(at).1).filter(|value| !value.is_empty())
+    pub(super) fn take(&mut self, name: &'static str) -> Option<String> {
+        self.known.push(name);
+        let at = self.left.iter().position(|(given, _)| given == name)?;
+        Some(self.left.swap_remove(at).1).filter(|value| !value.is_empty())
     }
 
     fn parsed<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, BadParameter> {
@@ -73,14 +79,17 @@ impl Parameters {
 
     /// Fails if a parameter is left, because a misspelt filter must not mean "no filter".
     pub(super) fn done(mut self) -> Result<(), BadParameter> {
-        match self.0.pop() {
-            None => Ok(()),
-            Some((parameter, value)) => Err(BadParameter {
-                parameter,
-                value,
-                expected: "no parameter with this name, or only one".to_owned(),
-            }),
-        }
+        let Some((parameter, value)) = self.left.pop() else {
+            return Ok(());
+        };
+        let expected = if self.known.contains(&&*parameter) {
+            "this parameter only once".to_owned()
+        } else if self.known.is_empty() {
+            "no parameters here".to_owned()
+        } else {
+            format!("only these parameters: {}", self.known.join(", "))
+        };
+        Err(BadParameter { parameter, value, expected })
     }
 }
 
@@ -157,6 +166,22 @@ mod tests {
             let bad = filter(query).unwrap_err();
             assert_eq!((bad.parameter.as_str(), bad.value.as_str()), (parameter, value));
         }
+    }
+
+    #[test]
+    fn error_about_an_unknown_parameter_lists_the_known_ones() {
+        for (query, message) in [
+            (
+                "colour=red",
+                "parameter `colour` is `red`; expected only these parameters: verb, status, route, user, company, \
+                 direction, from, to, cursor, limit",
+            ),
+            ("verb=GET&verb=PUT", "parameter `verb` is `PUT`; expected this parameter only once"),
+        ] {
+            assert_eq!(filter(query).unwrap_err().to_string(), message);
+        }
+        let none = Parameters::parse(Some("colour=red")).done().unwrap_err();
+        assert_eq!(none.to_string(), "parameter `colour` is `red`; expected no parameters here");
     }
 
     #[test]

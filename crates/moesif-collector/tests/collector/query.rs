@@ -157,6 +157,14 @@ fn error_names_parameter_value_and_expectation() {
         assert!(reply.error().contains(parameter) && reply.error().contains(value), "{path}");
         assert!(!body["expected"].as_str().unwrap().is_empty());
     }
+    for (path, expected) in [
+        ("/api/actions?colour=red", "only these parameters: limit"),
+        ("/api/users/u?application=a", "only these parameters: app"),
+        ("/api/stats?x=1", "no parameters here"),
+        ("/api/actions?limit=1&limit=2", "this parameter only once"),
+    ] {
+        assert!(collector.get(path).error().ends_with(&format!("expected {expected}")), "{path}");
+    }
     for path in ["/api/events/0", "/api/events/1", "/api/events/x", "/api/events/99999999999999999999"] {
         let reply = collector.get(path);
         assert_eq!(reply.status, 404, "{path}");

@@ -20,17 +20,17 @@ pub(crate) enum Moment {
 pub(crate) struct Failures {
     /// The option that holds the function, or a description of what is done instead.
     name: Cow<'static, str>,
-    /// What the record lacks after a failure.
-    lost: Cow<'static, str>,
+    /// What the record lacks after a failure. `None` if it lacks nothing.
+    lost: Option<Cow<'static, str>>,
     is_early_logged: AtomicBool,
     is_logged: AtomicBool,
 }
 
 impl Failures {
-    pub(crate) fn new(name: impl Into<Cow<'static, str>>, lost: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(name: impl Into<Cow<'static, str>>, lost: Option<Cow<'static, str>>) -> Self {
         Self {
             name: name.into(),
-            lost: lost.into(),
+            lost,
             is_early_logged: AtomicBool::new(false),
             is_logged: AtomicBool::new(false),
         }
@@ -53,9 +53,8 @@ impl Failures {
                  not applied to the call. Further failures of it are not logged"
             ),
             Moment::Answered => {
-                format!(
-                    "{name} failed: the call is recorded without {lost}. Further failures of it are not logged"
-                )
+                let without = lost.as_ref().map_or_else(String::new, |lost| format!(" without {lost}"));
+                format!("{name} failed: the call is recorded{without}. Further failures of it are not logged")
             }
         };
         log::warn(py, "moesif.callbacks", &message, Some(error));
@@ -78,7 +77,7 @@ impl From<Failures> for FailureLog {
 impl FailureLog {
     #[new]
     fn new(name: String, lost: String) -> Self {
-        Failures::new(name, lost).into()
+        Failures::new(name, Some(lost.into())).into()
     }
 
     /// Counts a failure. Logs it if it is the first, or the first before the application was called.

@@ -81,8 +81,9 @@ impl Step {
     /// Returns a new record of failures for the function under [`Step::option`].
     pub(crate) fn failures(self, side: Side) -> Failures {
         let lost = match self {
-            Self::Mask => "headers, bodies, query, session token and metadata",
-            _ => "its result",
+            Self::Skip => None,
+            Self::Mask => Some("headers, bodies, query, session token and metadata".into()),
+            _ => Some("its result".into()),
         };
         Failures::new(self.option(side), lost)
     }

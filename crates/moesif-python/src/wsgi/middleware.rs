@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use moesif::{Client, Integration};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -12,6 +12,7 @@ use super::functions::Functions;
 use super::respond::ResultClasses;
 use crate::api::{self, ApiCall, ApiClient};
 use crate::gc::{Traverse, traverse};
+use crate::once::intern;
 use crate::request::governance::FaultLog;
 use crate::{python, settings};
 
@@ -102,12 +103,22 @@ impl WsgiMiddleware {
     }
 
     /// Serves one request.
+    ///
+    /// Raises `TypeError` if it is called as an ASGI application: `(scope, receive, send)`, or `(scope)` by
+    /// servers that take it for an ASGI 2 application.
+    #[pyo3(signature = (environ, start_response=None, send=None))]
     fn __call__<'py>(
         slf: &Bound<'py, Self>,
         environ: &Bound<'py, PyAny>,
-        start_response: &Bound<'py, PyAny>,
+        start_response: Option<&Bound<'py, PyAny>>,
+        send: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        if send.is_some() || (start_response.is_none() && is_asgi_scope(environ)) {
+            return Err(PyTypeError::new_err(CALLED_AS_ASGI));
+        }
+        let none = py.None().into_bound(py);
+        let start_response = start_response.unwrap_or(&none);
         let configured = slf.get().configured()?;
         let begun = environ
             .cast::<PyDict>()
@@ -126,6 +137,21 @@ impl WsgiMiddleware {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.traverse(&visit)
     }
+}
+
+/// Message for a caller that needs an ASGI application.
+const CALLED_AS_ASGI: &str = "\
+    this MoesifMiddleware is a WSGI application, but it was called as an ASGI application. FastAPI, Starlette and other \
+    ASGI frameworks need an ASGI middleware (moesifasgi), which this version of moesif-rs does not have: remove \
+    MoesifMiddleware from the application. A Django project uses moesifdjango.middleware.moesif_middleware, which also \
+    works under ASGI";
+
+/// Returns whether this is the scope of an ASGI connection, and not the `environ` of a WSGI request.
+fn is_asgi_scope(environ: &Bound<'_, PyAny>) -> bool {
+    environ.cast::<PyDict>().is_ok_and(|scope| {
+        let has = |key| scope.contains(key).unwrap_or(false);
+        has(intern!(environ.py(), "type")) && !has(intern!(environ.py(), "REQUEST_METHOD"))
+    })
 }
 
 impl WsgiMiddleware {

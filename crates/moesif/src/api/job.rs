@@ -58,8 +58,7 @@ impl Job {
             self.fail(TransportError::Panicked);
             return None;
         };
-        if let Err(TransportError::Certificate(_)) = &result {
-            // Another attempt would fail in the same way.
+        if result.as_ref().is_err_and(TransportError::is_permanent) {
             self.end(result);
             return None;
         }

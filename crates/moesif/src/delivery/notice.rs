@@ -37,7 +37,11 @@ impl Notice {
             ),
             Self::Works => format!("delivery to {base_uri} works again"),
             Self::Refused(events) => {
-                format!("{base_uri} refused events: {events} lost so far ({reason})")
+                format!(
+                    "{base_uri} refused events: {events} lost so far ({reason}). If it refuses every event, check BASE_URI \
+                     and the account. If it refuses some, check what your functions add to them; after 413, lower \
+                     REQUEST_MAX_BODY_SIZE and RESPONSE_MAX_BODY_SIZE"
+                )
             }
             Self::Dropped(events) => format!(
                 "the queue of events for {base_uri} is full: {events} lost so far; EVENT_QUEUE_SIZE and \

@@ -8,7 +8,7 @@ use std::thread;
 use super::batch::{Attempt, Batch, Conclusion, Step};
 use super::pipeline::PipelineContext;
 use crate::call::Exchange;
-use crate::diagnostics::Severity;
+use crate::diagnostics::{Severity, counted, lost_events};
 use crate::http::{HttpTransport, Verdict, gzip, reasons, verdict};
 
 pub(super) fn spawn(number: usize, context: &Arc<PipelineContext>) -> io::Result<()> {
@@ -60,7 +60,7 @@ impl<'a> Worker<'a> {
                 let lost = self.context.queue.lose(batch);
                 self.context.diagnostics.report(
                     Severity::Error,
-                    format!("{lost} events are lost because of a fault in this package: please report it"),
+                    format!("{} because of a fault in this package: please report it", lost_events(lost)),
                 );
                 continue;
             };
@@ -110,7 +110,7 @@ impl<'a> Worker<'a> {
         self.context.diagnostics.debug(|| {
             let uri = self.context.delivery.endpoint.base_uri();
             let outcome = if answer.description.is_empty() { "delivered" } else { &answer.description };
-            format!("{} events in {} bytes for {uri}: {outcome}", attempt.written, gzipped.len())
+            format!("{} in {} bytes for {uri}: {outcome}", counted(attempt.written, "event"), gzipped.len())
         });
         answer
     }

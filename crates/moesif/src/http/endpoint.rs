@@ -28,7 +28,9 @@ pub struct Endpoint {
 
 /// The text is not a usable base URI. The message says what is expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an http:// or https:// URI with a host, and without a query, such as http://127.0.0.1:9500")]
+#[error(
+    "an http:// or https:// URI with a host, without user, password and query, such as http://127.0.0.1:9500"
+)]
 pub struct InvalidBaseUri;
 
 /// Checks a base URI. Returns it without a slash at the end and without repeated slashes, so that a path can

@@ -23,6 +23,9 @@ pub enum TransportError {
     /// way.
     #[error("the TLS certificate is not accepted: {0}")]
     Certificate(String),
+    /// The answer to the TLS handshake is not TLS. Another attempt would fail in the same way.
+    #[error("the port does not speak TLS: if it speaks plain HTTP, begin BASE_URI with http://")]
+    NotTls,
     /// TLS failed for another reason.
     #[error("TLS failed: {0}")]
     Tls(String),
@@ -93,8 +96,15 @@ impl TransportError {
     fn from_tls(error: &rustls::Error) -> Self {
         match error {
             rustls::Error::InvalidCertificate(reason) => Self::Certificate(reason.to_string()),
+            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Self::NotTls,
             other => Self::Tls(other.to_string()),
         }
+    }
+
+    /// Whether another attempt would fail in the same way.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        matches!(self, Self::Certificate(_) | Self::NotTls)
     }
 }
 

@@ -95,7 +95,7 @@ fn delivery(options: &Options, endpoint: Endpoint) -> Delivery {
 /// Returns the application id. It is sent as a header, so it must be printable ASCII.
 fn application_id(options: &Options) -> Result<String, SettingsError> {
     let id = options.get(keys::APPLICATION_ID);
-    let id = id.ok_or(SettingsError::Missing { name: keys::APPLICATION_ID.name() })?;
+    let id = id.ok_or_else(|| options.missing(keys::APPLICATION_ID))?;
     let id = id.trim();
     if id.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
         return Ok(id.to_owned());
@@ -109,10 +109,22 @@ fn base_uri(options: &Options) -> Result<String, SettingsError> {
     let older = options.get(keys::LOCAL_MOESIF_BASEURL).filter(|_| !options.is_set(keys::BASE_URI));
     let text = older.clone().unwrap_or_else(|| options.get(keys::BASE_URI));
     parse_base_uri(&text).map_err(|InvalidBaseUri| {
-        let (value, expected) = (format!("'{text}'"), InvalidBaseUri.to_string());
+        let (value, expected) = (format!("'{}'", without_secrets(&text)), InvalidBaseUri.to_string());
         match older {
             Some(_) => options.invalid(keys::LOCAL_MOESIF_BASEURL, value, expected),
             None => options.invalid(keys::BASE_URI, value, expected),
         }
     })
+}
+
+/// Returns a URI for a message, without user, password, query and fragment. It need not be valid.
+fn without_secrets(uri: &str) -> String {
+    let (scheme, rest) = uri.split_once("://").map_or(("", uri), |(scheme, rest)| (scheme, rest));
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    let (user, rest) = rest.rsplit_once('@').map_or(("", rest), |(_, rest)| ("…@", rest));
+    let (rest, end) = match rest.find(['?', '#']).and_then(|at| rest.split_at_checked(at)) {
+        Some((rest, hidden)) => (rest, hidden.chars().take(1).chain(['…']).collect()),
+        None => (rest, String::new()),
+    };
+    format!("{scheme}{separator}{user}{rest}{end}")
 }

@@ -1,12 +1,10 @@
 //! Options from environment variables: `MOESIF_<OPTION>`.
 
-use super::options::{Options, find, nearest};
+use super::misspelling::{Meant, PREFIX, meant};
+use super::options::{Options, find};
 use super::spec::{Kind, OptionSpec};
 use super::{Origin, SettingsError, Value};
 use crate::http::NetworkSettings;
-
-/// Start of the names of environment variables.
-const PREFIX: &str = "MOESIF_";
 
 /// Returns whether the settings use an environment variable.
 pub(super) fn is_read(variable: &str) -> bool {
@@ -19,11 +17,14 @@ impl Options {
     /// # Errors
     ///
     /// [`SettingsError::Invalid`] for the first value that an option does not accept.
+    /// [`SettingsError::Misspelt`] for the first variable that is similar to an option that must not be ignored,
+    /// if that option is not set.
     pub(super) fn read_environment(
         &mut self,
         variables: &[(&str, &str)],
         warnings: &mut Vec<String>,
     ) -> Result<(), SettingsError> {
+        let mut unknown = Vec::new();
         for (variable, text) in variables.iter().copied() {
             let Some(key) = variable.strip_prefix(PREFIX) else {
                 continue;
@@ -35,12 +36,26 @@ impl Options {
                 Some(option) if !self.has(option.name) => {
                     self.set(option, &value_of(option, text), Origin::Environment, warnings)?;
                 }
-                Some(_) => {}
-                // The application may have its own variables with this prefix: warn only of likely
-                // misspellings.
-                None => warnings.extend(nearest(key).map(|name| {
-                    format!("environment variable {variable} is not an option: did you mean {PREFIX}{name}?")
-                })),
+                None if !text.trim().is_empty() => unknown.extend(meant(key).map(|meant| (variable, meant))),
+                Some(_) | None => {}
+            }
+        }
+        // The application may have its own variables with this prefix, and pass them as settings. So only
+        // likely misspellings are reported, and none is an error if the option is set.
+        for (variable, Meant { option, is_refused }) in unknown {
+            let name = option.name;
+            let is_function = matches!(option.kind, Kind::Callable { .. });
+            if is_refused && !is_function && !self.has(name) {
+                return Err(SettingsError::Misspelt {
+                    key: variable.to_owned(),
+                    name,
+                    origin: Origin::Environment,
+                });
+            }
+            if !is_function {
+                warnings.push(format!(
+                    "environment variable {variable} is not an option and is ignored: did you mean {PREFIX}{name}?"
+                ));
             }
         }
         Ok(())

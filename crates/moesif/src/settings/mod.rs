@@ -8,6 +8,7 @@
 //! | `table` | declares every option once: typed key, limits, default, text |
 //! | `spec` | the types of the table |
 //! | `value` | checks a value against the kind of its option |
+//! | `misspelling` | finds the option that an unknown key means |
 //! | `options` | holds the options that are set; `options.get(keys::LOG_BODY)` is a `bool` |
 //! | `environment` | reads `MOESIF_<OPTION>` |
 //! | `configuration` | builds the configuration of capture and delivery |
@@ -17,6 +18,7 @@
 mod configuration;
 mod environment;
 mod lenient;
+mod misspelling;
 mod options;
 mod parse;
 mod reference;
@@ -35,6 +37,7 @@ use moesif_wire::Direction;
 
 use crate::call::Policy;
 use crate::delivery::Delivery;
+use crate::diagnostics::counted;
 
 /// Kind of program that captures calls. Determines some defaults and the `User-Agent`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,12 +161,30 @@ impl fmt::Display for Origin {
 pub enum SettingsError {
     /// A required option is not set.
     #[error(
-        "{name} is missing: set it to your collector application id. The Moesif portal shows it under Installation or \
-         API Keys as \"Collector Application ID\". A collector of your own accepts any text"
+        "{name} is missing{}: set it to your collector application id. The Moesif portal shows it under Installation or \
+         API Keys as \"Collector Application ID\". A collector of your own accepts any text",
+        not_options(unknown)
     )]
     Missing {
         /// Name of the option.
         name: &'static str,
+        /// Keys in the settings that are not options, quoted.
+        unknown: Vec<String>,
+    },
+    /// A key is not an option, but is similar to one that decides where data goes or what is recorded.
+    #[error(
+        "{}{key} is not an option: did you mean {}{name}? Correct the name, or remove it. It is not ignored, because \
+         {name} decides where data goes or what is recorded",
+        if *origin == Origin::Environment { "environment variable " } else { "" },
+        if *origin == Origin::Environment { misspelling::PREFIX } else { "" },
+    )]
+    Misspelt {
+        /// The key, quoted, or the name of the variable.
+        key: String,
+        /// Name of the option.
+        name: &'static str,
+        /// Where the key comes from.
+        origin: Origin,
     },
     /// An option has a value that it does not accept.
     #[error("{name}{origin} is {value}: expected {expected}")]
@@ -177,4 +198,15 @@ pub enum SettingsError {
         /// What the option accepts.
         expected: String,
     },
+}
+
+/// Returns a remark about keys that are not options, for the middle of a message. Names the first three.
+fn not_options(keys: &[String]) -> String {
+    let named = keys.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match keys.len() {
+        0 => String::new(),
+        1 => format!(" ({named} is not an option)"),
+        2 | 3 => format!(" ({named} are not options)"),
+        count => format!(" ({named} and {} are not options)", counted(count - 3, "more key")),
+    }
 }

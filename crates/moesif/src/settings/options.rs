@@ -1,6 +1,7 @@
 //! The options that are set. Checks each value and returns it with its type.
 
 use super::lenient::{Replacement, replace};
+use super::misspelling::meant;
 use super::spec::{Key, Kind, OptionSpec, Status};
 use super::table::OPTIONS;
 use super::value::{Checked, FromChecked, expected};
@@ -10,6 +11,8 @@ use super::{Integration, Origin, SettingsError, Value};
 pub(super) struct Options {
     pub(super) integration: Integration,
     set: Vec<SetOption>,
+    /// Keys of the application's settings that are no options.
+    unknown: Vec<String>,
 }
 
 struct SetOption {
@@ -20,7 +23,7 @@ struct SetOption {
 
 impl Options {
     pub(super) fn new(integration: Integration) -> Self {
-        Self { integration, set: Vec::new() }
+        Self { integration, set: Vec::new(), unknown: Vec::new() }
     }
 
     /// Sets the options that the application gives. Unknown keys become warnings.
@@ -28,19 +31,28 @@ impl Options {
     /// # Errors
     ///
     /// [`SettingsError::Invalid`] for the first value that an option does not accept.
+    /// [`SettingsError::Misspelt`] for the first unknown key that is similar to an option that must not be ignored.
     pub(super) fn read_settings<'a>(
         &mut self,
         given: impl IntoIterator<Item = (&'a str, Value)>,
         warnings: &mut Vec<String>,
     ) -> Result<(), SettingsError> {
         for (key, value) in given {
-            match find(key) {
-                Some(option) => self.set(option, &value, Origin::Settings, warnings)?,
-                None => warnings.push(match nearest(key) {
-                    Some(name) => format!("{key:?} is not an option and is ignored: did you mean {name}?"),
-                    None => format!("{key:?} is not an option and is ignored"),
-                }),
+            if let Some(option) = find(key) {
+                self.set(option, &value, Origin::Settings, warnings)?;
+                continue;
             }
+            warnings.push(match meant(key) {
+                Some(meant) if meant.is_refused => {
+                    let (key, name) = (format!("{key:?}"), meant.option.name);
+                    return Err(SettingsError::Misspelt { key, name, origin: Origin::Settings });
+                }
+                Some(meant) => {
+                    format!("{key:?} is not an option and is ignored: did you mean {}?", meant.option.name)
+                }
+                None => format!("{key:?} is not an option and is ignored"),
+            });
+            self.unknown.push(format!("{key:?}"));
         }
         Ok(())
     }
@@ -131,6 +143,12 @@ impl Options {
         self.find(name).is_some()
     }
 
+    /// Returns an error about a required option that is not set.
+    #[expect(clippy::needless_pass_by_value, reason = "keys are constants")]
+    pub(super) fn missing<T>(&self, key: Key<T>) -> SettingsError {
+        SettingsError::Missing { name: key.spec.name, unknown: self.unknown.clone() }
+    }
+
     /// Returns an error about the value of an option.
     #[expect(clippy::needless_pass_by_value, reason = "keys are constants")]
     pub(super) fn invalid<T>(&self, key: Key<T>, value: String, expected: String) -> SettingsError {
@@ -156,12 +174,4 @@ fn invalid(spec: &OptionSpec, value: &Value, origin: Origin) -> SettingsError {
 /// Returns the option with this name.
 pub(super) fn find(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
-}
-
-/// Returns the option with the most similar name. `None` if more than a third of its letters differ.
-pub(super) fn nearest(key: &str) -> Option<&'static str> {
-    let key = key.to_ascii_uppercase();
-    let distances = OPTIONS.iter().map(|option| (strsim::levenshtein(&key, option.name), option.name));
-    let (distance, name) = distances.min()?;
-    (distance <= name.len() / 3).then_some(name)
 }

@@ -93,10 +93,13 @@ mod tests {
         );
         assert_eq!(
             refused("BASE_URI", "localhost:9500".into()),
-            "BASE_URI is 'localhost:9500': expected an http:// or https:// URI with a host, and without a query, such as \
-             http://127.0.0.1:9500"
+            "BASE_URI is 'localhost:9500': expected an http:// or https:// URI with a host, without user, password and query, \
+             such as http://127.0.0.1:9500"
         );
-        assert_eq!(refused("LOG_BODY", "maybe".into()), "LOG_BODY is 'maybe': expected True or False");
+        assert_eq!(
+            refused("LOG_BODY", "maybe".into()),
+            "LOG_BODY is 'maybe': expected True or False, 1 or 0, or one of the words true, yes, on, false, no, off"
+        );
         assert_eq!(
             refused("SKIP", true.into()),
             "SKIP is True: expected a function (app, environ), or (request, response) under Django"
@@ -178,17 +181,66 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_reported_with_the_nearest_option() {
-        let warnings = parse(&[("BATCH_SZIE", 5.into()), ("log_body", true.into()), ("FOO", 1.into())], &[])
+        let warnings = parse(&[("BATCH_SZIE", 5.into()), ("debug", true.into()), ("FOO", 1.into())], &[])
             .unwrap()
             .warnings;
         assert_eq!(
             warnings,
             [
                 "\"BATCH_SZIE\" is not an option and is ignored: did you mean BATCH_SIZE?",
-                "\"log_body\" is not an option and is ignored: did you mean LOG_BODY?",
+                "\"debug\" is not an option and is ignored: did you mean DEBUG?",
                 "\"FOO\" is not an option and is ignored",
             ]
         );
+    }
+
+    #[test]
+    fn a_misspelt_option_that_protects_data_is_an_error() {
+        assert_eq!(
+            refused("BASE_URL", "http://h".into()),
+            "\"BASE_URL\" is not an option: did you mean BASE_URI? Correct the name, or remove it. It is not ignored, \
+             because BASE_URI decides where data goes or what is recorded"
+        );
+        let misspelt = [("MOESIF_BASE_URL", "http://h")];
+        assert_eq!(
+            parse(&[], &misspelt).unwrap_err(),
+            "environment variable MOESIF_BASE_URL is not an option: did you mean MOESIF_BASE_URI? Correct the name, or \
+             remove it. It is not ignored, because BASE_URI decides where data goes or what is recorded"
+        );
+        // The application may read such a variable itself, and pass its value.
+        let warnings = parse(&[("BASE_URI", "http://h".into())], &misspelt).unwrap().warnings;
+        assert!(warnings[0].starts_with("environment variable MOESIF_BASE_URL"), "{warnings:?}");
+        // A variable that is blank, or that could not be a function in any case.
+        assert!(parse(&[], &[("MOESIF_BASE_URL", " "), ("MOESIF_SKIPP", "1")]).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn the_error_about_a_missing_id_names_the_unknown_keys() {
+        for (keys, said) in [
+            (&["APP_ID"][..], "(\"APP_ID\" is not an option)"),
+            (&["APP_ID", "B"], "(\"APP_ID\", \"B\" are not options)"),
+            (&["APP_ID", "B", "C", "D"], "(\"APP_ID\", \"B\", \"C\" and 1 more key are not options)"),
+            (&["APP_ID", "B", "C", "D", "E"], "(\"APP_ID\", \"B\", \"C\" and 2 more keys are not options)"),
+        ] {
+            let given = keys.iter().map(|key| (*key, "x".into()));
+            let error = Settings::parse(Integration::Wsgi, given, []).expect_err("no id").to_string();
+            assert!(error.starts_with(&format!("APPLICATION_ID is missing {said}: set it to")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_error_about_a_base_uri_hides_user_password_and_query() {
+        for (uri, shown) in [
+            ("https://user:se@cret@h:9500/p", "'https://…@h:9500/p'"),
+            ("user:secret@h", "'…@h'"),
+            ("http://h/p?key=secret", "'http://h/p?…'"),
+            ("http://h#secret", "'http://h#…'"),
+        ] {
+            for name in ["BASE_URI", "LOCAL_MOESIF_BASEURL"] {
+                let error = refused(name, uri.into());
+                assert!(error.starts_with(&format!("{name} is {shown}: expected")), "{error}");
+            }
+        }
     }
 
     #[test]

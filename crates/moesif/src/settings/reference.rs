@@ -24,7 +24,12 @@ An option is a key of the settings dictionary. In a Django project, that diction
 - Some values that the replaced packages accept are used with a warning on `moesif.settings`: `10.0` or `\"10\"` for a
   whole number, a number for text, and `False` for a function, which means \"not set\". A number above the limit of one
   of their options is replaced by the limit.
-- An unknown key is ignored. The logger `moesif.settings` warns and names the nearest option.
+- An unknown key is ignored. The logger `moesif.settings` warns and names the nearest option. `manage.py check` reports
+  it as a warning.
+- A key that is almost an option that decides where data goes or what is recorded is not ignored: it raises `ValueError`
+  too. `BASE_URL`, `SKIPP` and `application_id` are examples. This applies to `APPLICATION_ID`, `BASE_URI`, `SKIP`,
+  `LOG_BODY`, the masks, `IDENTIFY_USER`, `IDENTIFY_COMPANY`, and those of them that are about outgoing calls. A
+  misspelt environment variable raises only if the option itself is not set.
 
 The last column names the replaced packages that have the option: W is moesifwsgi, D is moesifdjango and R is
 moesifpythonrequest. If it is empty, the option is new in this project.

@@ -21,6 +21,8 @@ pub struct OptionSpec {
     pub packages: &'static [Package],
     /// Whether setting it has an effect in this version.
     pub status: Status,
+    /// Whether a misspelt name is an error. True for options that decide where data goes or what is recorded.
+    pub refuses_misspelling: bool,
     /// What it does, in Markdown.
     pub meaning: &'static str,
 }
@@ -188,6 +190,7 @@ impl<T> Key<T> {
             default,
             packages: &[],
             status: Status::Works,
+            refuses_misspelling: false,
             meaning: "",
         };
         Self { spec, value: PhantomData }
@@ -212,6 +215,11 @@ impl<T> Key<T> {
 
     pub(super) const fn status(mut self, status: Status) -> Self {
         self.spec.status = status;
+        self
+    }
+
+    pub(super) const fn refuse_misspelling(mut self) -> Self {
+        self.spec.refuses_misspelling = true;
         self
     }
 }

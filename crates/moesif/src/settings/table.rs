@@ -51,10 +51,10 @@ options! {
     Essentials {
         /// Identifies the application to the collector. The Moesif portal shows it as "Collector Application
         /// ID". A collector of your own accepts any text.
-        APPLICATION_ID: Option<String> = required_text().of(&[W, D, R]);
+        APPLICATION_ID: Option<String> = required_text().of(&[W, D, R]).refuse_misspelling();
 
         /// Address of the collector: an `http` or `https` URI, with a path prefix if needed.
-        BASE_URI: String = text(DEFAULT_BASE_URI).of(&[W, D]);
+        BASE_URI: String = text(DEFAULT_BASE_URI).of(&[W, D]).refuse_misspelling();
 
         /// Returns the id of the user who made the call. Without a result, the id is taken from the
         /// authorization headers; in Django, from `request.user` first (see `DJANGO_USER`). A function with
@@ -62,18 +62,18 @@ options! {
         /// [become text](#identity). While governance rules about users are in force,
         /// it is called before the application: there are no response headers yet, and in Django the response
         /// is `None`. It is called again after the application only if the first call had no result.
-        IDENTIFY_USER: Function = callback("app, environ, response_headers", "str | None").of(&[W, D]);
+        IDENTIFY_USER: Function = callback("app, environ, response_headers", "str | None").of(&[W, D]).refuse_misspelling();
 
         /// If the function returns true, the call is not recorded. Governance rules still apply to it.
-        SKIP: Function = callback(WSGI_CALL, "bool").of(&[W, D]);
+        SKIP: Function = callback(WSGI_CALL, "bool").of(&[W, D]).refuse_misspelling();
 
         /// Whether request and response bodies are recorded.
-        LOG_BODY: bool = flag(true).of(&[W, D]);
+        LOG_BODY: bool = flag(true).of(&[W, D]).refuse_misspelling();
     }
     Identity {
         /// Returns the id of the user's company. While governance rules about companies are in force, it is
         /// called as `IDENTIFY_USER` is.
-        IDENTIFY_COMPANY: Function = callback("app, environ, response_headers", "str | None").of(&[W, D]);
+        IDENTIFY_COMPANY: Function = callback("app, environ, response_headers", "str | None").of(&[W, D]).refuse_misspelling();
 
         /// Returns the session or API token of the call. Without this function, the key of Django's session
         /// is recorded.
@@ -93,27 +93,27 @@ options! {
         /// Removes or changes what must not be recorded. The function receives the event and must return it.
         /// If it fails or returns nothing, the event is sent without headers, bodies, query, session token
         /// and metadata.
-        MASK_EVENT_MODEL: Function = function("event_model", "EventModel").of(&[W, D, R]);
+        MASK_EVENT_MODEL: Function = function("event_model", "EventModel").of(&[W, D, R]).refuse_misspelling();
 
         /// Request headers that are not recorded. Upper and lower case are the same.
-        REQUEST_HEADER_MASKS: Vec<String> = names().of(&[D]);
+        REQUEST_HEADER_MASKS: Vec<String> = names().of(&[D]).refuse_misspelling();
 
         /// Response headers that are not recorded. Upper and lower case are the same.
-        RESPONSE_HEADER_MASKS: Vec<String> = names().of(&[D]);
+        RESPONSE_HEADER_MASKS: Vec<String> = names().of(&[D]).refuse_misspelling();
 
         /// Keys that are removed from JSON request bodies: a key at any depth, or a path of keys joined by
         /// dots. A body that is not one complete JSON document is not recorded.
-        REQUEST_BODY_MASKS: Vec<String> = names().of(&[D]);
+        REQUEST_BODY_MASKS: Vec<String> = names().of(&[D]).refuse_misspelling();
 
         /// Keys that are removed from JSON response bodies, as with `REQUEST_BODY_MASKS`.
-        RESPONSE_BODY_MASKS: Vec<String> = names().of(&[D]);
+        RESPONSE_BODY_MASKS: Vec<String> = names().of(&[D]).refuse_misspelling();
 
         /// Query parameters that are removed from the recorded URI.
-        REQUEST_QUERY_MASKS: Vec<String> = names();
+        REQUEST_QUERY_MASKS: Vec<String> = names().refuse_misspelling();
 
         /// What happens to values that look like passwords or card numbers.
         SENSITIVE_DATA: String =
-            choice(&["send", "hash", "remove"], "send").status(Status::NotYetStripsContent);
+            choice(&["send", "hash", "remove"], "send").status(Status::NotYetStripsContent).refuse_misspelling();
 
         /// Key with which such values are hashed.
         SENSITIVE_DATA_KEY: Option<String> = optional_text().status(Status::NotYet);
@@ -181,10 +181,10 @@ options! {
         /// the `requests.PreparedRequest` and the `requests.Response`. If the call was not answered, the
         /// response is `None`. They are called as soon as the response headers are there. With `stream=True`,
         /// the body is still unread then, and reading it is left to the caller.
-        IDENTIFY_USER_OUTGOING: Function = function(OUTGOING_CALL, "str | None").of(&[W, D, R]);
+        IDENTIFY_USER_OUTGOING: Function = function(OUTGOING_CALL, "str | None").of(&[W, D, R]).refuse_misspelling();
 
         /// Returns the id of that user's company.
-        IDENTIFY_COMPANY_OUTGOING: Function = function(OUTGOING_CALL, "str | None").of(&[W, D, R]);
+        IDENTIFY_COMPANY_OUTGOING: Function = function(OUTGOING_CALL, "str | None").of(&[W, D, R]).refuse_misspelling();
 
         /// Returns the session or API token of an outgoing call.
         GET_SESSION_TOKEN_OUTGOING: Function = function(OUTGOING_CALL, "str | None").of(&[W, D, R]);
@@ -194,10 +194,10 @@ options! {
         GET_METADATA_OUTGOING: Function = function(OUTGOING_CALL, "dict | None").of(&[W, D, R]);
 
         /// If the function returns true, the outgoing call is not recorded.
-        SKIP_OUTGOING: Function = function(OUTGOING_CALL, "bool").of(&[W, D, R]);
+        SKIP_OUTGOING: Function = function(OUTGOING_CALL, "bool").of(&[W, D, R]).refuse_misspelling();
 
         /// Whether the bodies of outgoing calls are recorded.
-        LOG_BODY_OUTGOING: bool = flag(true).of(&[W, D, R]);
+        LOG_BODY_OUTGOING: bool = flag(true).of(&[W, D, R]).refuse_misspelling();
     }
     Other {
         /// Version of your API, recorded with each call.
@@ -219,7 +219,7 @@ options! {
     }
     Compatibility {
         /// Older name of `BASE_URI`. It is read if `BASE_URI` is not set.
-        LOCAL_MOESIF_BASEURL: Option<String> = optional_text().of(&[W, D, R]);
+        LOCAL_MOESIF_BASEURL: Option<String> = optional_text().of(&[W, D, R]).refuse_misspelling();
 
         /// Same as `DISABLED_TRANSACTION_ID`, as the Django package spells it. Both work everywhere.
         DISABLE_TRANSACTION_ID: bool = flag(false).of(&[D]);

@@ -182,7 +182,10 @@ pub(super) fn expected(kind: Kind) -> String {
     match kind {
         Kind::Text => "text".to_owned(),
         Kind::Path => "the path of a directory".to_owned(),
-        Kind::Flag => "True or False".to_owned(),
+        Kind::Flag => {
+            let words = [TRUE_WORDS, FALSE_WORDS].concat().join(", ");
+            format!("True or False, 1 or 0, or one of the words {words}")
+        }
         Kind::Integer { min, max, unit } => format!("a whole number of {unit} from {min} to {max}"),
         Kind::Seconds { min, max } => format!("a number of seconds from {min} to {max}"),
         Kind::Names => "a list of names, or text with commas".to_owned(),
@@ -193,10 +196,16 @@ pub(super) fn expected(kind: Kind) -> String {
     }
 }
 
+/// Words for `True` and `False`, in any case.
+const TRUE_WORDS: [&str; 3] = ["true", "yes", "on"];
+const FALSE_WORDS: [&str; 3] = ["false", "no", "off"];
+
 fn parse_flag(text: &str) -> Option<bool> {
     match &*text.trim().to_ascii_lowercase() {
-        "1" | "true" | "yes" | "on" => Some(true),
-        "0" | "false" | "no" | "off" => Some(false),
+        "1" => Some(true),
+        "0" => Some(false),
+        word if TRUE_WORDS.contains(&word) => Some(true),
+        word if FALSE_WORDS.contains(&word) => Some(false),
         _ => None,
     }
 }

@@ -60,6 +60,7 @@ impl NetworkSettings {
     /// Returns whether [`NetworkSettings::from_environment`] uses an environment variable.
     pub(crate) fn reads(variable: &str) -> bool {
         certificates::VARIABLES.contains(&variable)
+            || variable == proxy::CGI_VARIABLE
             || proxy::VARIABLES.iter().any(|name| variable.eq_ignore_ascii_case(name))
     }
 }

@@ -11,8 +11,13 @@ use super::value_of;
 /// Environment variables that are read, in upper or lower case.
 pub(super) const VARIABLES: [&str; 4] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
 
+/// The environment variable that a CGI server sets for each request. Every variable whose name begins with `HTTP_`
+/// is then a header of that request, so the client has chosen the value of `HTTP_PROXY`.
+pub(super) const CGI_VARIABLE: &str = "REQUEST_METHOD";
+
 struct Variable<'a> {
     name: String,
+    /// The address of the proxy. Empty for no proxy.
     value: &'a str,
 }
 
@@ -20,7 +25,8 @@ struct Variable<'a> {
 pub(super) fn find(uri: &Uri, variables: &[(&str, &str)], warnings: &mut Vec<String>) -> Option<Proxy> {
     let scheme = uri.scheme_str().unwrap_or_default();
     let variable = proxy_variable(variables, scheme).or_else(|| proxy_variable(variables, "all"))?;
-    if is_excluded(uri, proxy_variable(variables, "no").map_or("", |variable| variable.value)) {
+    let no_proxy = value_of(variables, "no_proxy").or_else(|| value_of(variables, "NO_PROXY"));
+    if variable.value.is_empty() || is_excluded(uri, no_proxy.unwrap_or_default()) {
         return None;
     }
     match Proxy::new(variable.value) {
@@ -36,14 +42,20 @@ pub(super) fn find(uri: &Uri, variables: &[(&str, &str)], warnings: &mut Vec<Str
     }
 }
 
-/// Returns the variable `<kind>_proxy`. The name in lower case has precedence over the name in upper case.
+/// Returns the variable `<kind>_proxy`. The name in lower case has precedence, even if its value is empty. The name
+/// in upper case is ignored if the value is empty, or if a client may have chosen it.
 fn proxy_variable<'a>(variables: &[(&str, &'a str)], kind: &str) -> Option<Variable<'a>> {
-    let lower = format!("{kind}_proxy");
-    let upper = lower.to_ascii_uppercase();
-    [lower, upper].into_iter().find_map(|name| {
-        let value = value_of(variables, &name)?;
-        Some(Variable { name, value })
-    })
+    let name = format!("{kind}_proxy");
+    if let Some((_, value)) = variables.iter().find(|(variable, _)| *variable == name) {
+        return Some(Variable { name, value: value.trim() });
+    }
+    let name = name.to_ascii_uppercase();
+    let is_cgi = variables.iter().any(|(variable, _)| *variable == CGI_VARIABLE);
+    if is_cgi && name.starts_with("HTTP_") {
+        return None;
+    }
+    let value = value_of(variables, &name)?;
+    Some(Variable { name, value })
 }
 
 /// Returns whether `NO_PROXY` excludes the host: by name, by a domain or network that contains it, or by `*`.
@@ -120,6 +132,36 @@ mod tests {
             assert_eq!(found.proxy.as_deref(), expected, "{uri} {variables:?}");
             assert!(found.warnings.is_empty(), "{:?}", found.warnings);
         }
+    }
+
+    #[test]
+    fn an_empty_variable_in_lower_case_means_no_proxy() {
+        let proxies = [("HTTP_PROXY", "http://b:2"), ("ALL_PROXY", "http://d:4")];
+        for name in ["http_proxy", "HTTP_PROXY"] {
+            for empty in ["", " "] {
+                let variables = [(name, empty), proxies[1]];
+                let expected = (name == "HTTP_PROXY").then_some("d:4");
+                assert_eq!(find_proxy("http://h", &variables).proxy.as_deref(), expected, "{variables:?}");
+            }
+        }
+        assert_eq!(find_proxy("http://h", &[("http_proxy", ""), proxies[0], proxies[1]]).proxy, None);
+        assert_eq!(find_proxy("http://h", &[("all_proxy", ""), proxies[1]]).proxy, None);
+    }
+
+    #[test]
+    fn a_header_of_a_cgi_request_is_not_a_proxy() {
+        let cgi = ("REQUEST_METHOD", "GET");
+        for (variable, expected) in [
+            ("HTTP_PROXY", None),
+            ("http_proxy", Some("a:1")),
+            ("ALL_PROXY", Some("a:1")),
+            ("all_proxy", Some("a:1")),
+        ] {
+            let found = find_proxy("http://h", &[cgi, (variable, "http://a:1")]);
+            assert_eq!((found.proxy.as_deref(), found.warnings.len()), (expected, 0), "{variable}");
+        }
+        let https = [cgi, ("HTTP_PROXY", "http://a:1"), ("HTTPS_PROXY", "http://b:2")];
+        assert_eq!(find_proxy("https://h", &https).proxy.as_deref(), Some("b:2"));
     }
 
     #[test]

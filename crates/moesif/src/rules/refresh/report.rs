@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Document;
-use crate::diagnostics::{Diagnostics, Severity};
+use crate::diagnostics::{Diagnostics, Severity, counted};
 use crate::http::TransportError;
 
 /// Maximum number of problems of a fetch that are logged one by one.
@@ -81,8 +81,7 @@ impl Reporter {
     /// Logs under `DEBUG` that a configuration is in force. `rules` is `None` if the earlier rules stay.
     pub(super) fn in_force(&self, rules: Option<usize>) {
         self.diagnostics.debug(|| {
-            let rules =
-                rules.map_or_else(|| "the earlier rules".to_owned(), |count| format!("{count} rules"));
+            let rules = rules.map_or_else(|| "the earlier rules".to_owned(), |count| counted(count, "rule"));
             format!("remote configuration of {} is in force, with {rules}", self.base_uri)
         });
     }
