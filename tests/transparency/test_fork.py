@@ -121,6 +121,42 @@ def test_child_forked_while_threads_serve_works(run_program: RunProgram, recorde
     assert paths == Counter(f"/child/{child}" for child in range(30))
 
 
+def test_child_forked_during_first_call_of_a_thread_works(run_program: RunProgram, nowhere: Nowhere) -> None:
+    # What a first call makes for later ones must not be left half made in a child. Each round is a new process,
+    # because only its first call makes anything.
+    source = """
+        import os, signal, sys, threading
+        from moesifwsgi import MoesifMiddleware
+        from tests.gateway import hello, make_environ, request
+
+        application = MoesifMiddleware(hello, {})
+        # Threads take turns as often as possible, so the forks happen wherever the thread can be interrupted.
+        sys.setswitchinterval(1e-6)
+        thread = threading.Thread(target=lambda: request(application, make_environ()))
+        thread.start()
+        children = []
+        while thread.is_alive():
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(20)
+                request(application, make_environ())
+                os._exit(0)
+            children.append(pid)
+        thread.join()
+        statuses = [os.waitpid(pid, 0)[1] for pid in children]
+        os.write(1, f"{len(statuses)} {statuses.count(0)}".encode())
+        os._exit(0)
+        """
+    forked = 0
+    for _ in range(40):
+        ended = run_program(source, to=nowhere)
+        assert ended.code == 0, ended.errors
+        children, healthy = map(int, ended.output.split())
+        assert children == healthy, "a child hangs"
+        forked += children
+    assert forked > 0
+
+
 def test_child_forked_while_threads_make_clients_can_make_one(run_program: RunProgram, nowhere: Nowhere) -> None:
     ended = run_program(
         """

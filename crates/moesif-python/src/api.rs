@@ -14,11 +14,11 @@ use moesif::api::{Outcome, PendingRequest, Problem, Request};
 use moesif::http::TransportError;
 use moesif::{Api, Client, Integration};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::guard::raising;
+use crate::once::intern;
 use crate::{json, python, settings};
 
 /// Client for a collector's API: `ApiClient(settings, user_agent)`.

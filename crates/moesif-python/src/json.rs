@@ -7,13 +7,13 @@
 use std::fmt::Write;
 
 use pyo3::exceptions::PyValueError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PySet, PyString, PyTuple,
 };
 use serde_json::value::RawValue;
 
+use crate::once::intern;
 use crate::python;
 
 /// Values nested deeper than this are written as null. More than a recorded body may have (100).

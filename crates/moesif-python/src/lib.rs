@@ -16,6 +16,7 @@ mod guard;
 mod json;
 mod lifecycle;
 mod log;
+mod once;
 mod outgoing;
 mod python;
 mod request;

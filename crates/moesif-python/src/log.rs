@@ -6,10 +6,10 @@
 //! lost.
 
 use moesif::diagnostics::{Severity, Topic, drain_diagnostics};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
+use crate::once::intern;
 use crate::python;
 
 /// Logger of messages about governance rules.

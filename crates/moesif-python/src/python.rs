@@ -14,9 +14,10 @@
 use std::thread;
 
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyString, PyTuple};
+
+use crate::once::intern;
 
 /// `function(*arguments, **keywords)`
 pub(crate) fn call<'py>(

@@ -4,9 +4,10 @@ use moesif::settings::{Parsed, keys};
 use moesif::{Integration, Settings, settings::Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyMapping, PyString};
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyTuple};
 
-use crate::{environment, log};
+use crate::once::intern;
+use crate::{environment, log, python};
 
 /// Checks settings and the environment, and logs warnings to `moesif.settings`.
 ///
@@ -36,10 +37,12 @@ pub(crate) fn check(
 ) -> PyResult<Parsed> {
     let mut options = Vec::new();
     if let Some(given) = given.filter(|given| !given.is_none()) {
-        let given = given.cast::<PyMapping>().map_err(|_| {
-            PyTypeError::new_err(format!("settings are {}: expected a dictionary", shown(given)))
-        })?;
-        for item in given.items()?.iter() {
+        if !python::is_mapping(given)? {
+            let message = format!("settings are {}: expected a dictionary", shown(given));
+            return Err(PyTypeError::new_err(message));
+        }
+        let items = python::call_method(given, intern!(py, "items"), &PyTuple::empty(py))?;
+        for item in python::list(&items)? {
             let (key, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
             options.push((key.str()?.to_string_lossy().into_owned(), value_of(&value)));
         }
@@ -113,10 +116,14 @@ fn value_of(value: &Bound<'_, PyAny>) -> Value {
 /// Returns the names in a list, tuple or set of text.
 #[expect(clippy::disallowed_methods, reason = "a middleware is being made: nothing is being served")]
 fn names(value: &Bound<'_, PyAny>) -> Option<Vec<String>> {
-    if value.cast::<PyMapping>().is_ok() {
+    if python::is_mapping(value).ok()? {
         return None;
     }
-    value.try_iter().ok()?.map(|item| item.ok()?.extract::<String>().ok()).collect()
+    let mut names = Vec::new();
+    for item in value.try_iter().ok()? {
+        names.push(item.ok()?.extract().ok()?);
+    }
+    Some(names)
 }
 
 /// Returns the `repr()` of a value, shortened to fit a message.

@@ -22,6 +22,7 @@ const MOESIF: &Layers = &[
 ];
 
 const MOESIF_PYTHON: &Layers = &[
+    &["once"],
     &["environment", "gc", "guard", "python"],
     &["convert", "json", "log"],
     &["settings"],

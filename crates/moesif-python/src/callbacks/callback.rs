@@ -1,12 +1,12 @@
 //! One function of the application.
 
 use pyo3::exceptions::{PyException, PyTypeError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
 use super::{Failures, Moment, Side, Step};
 use crate::gc::traverse;
+use crate::once::intern;
 use crate::{python, settings};
 
 /// One function of the application, and its failures.

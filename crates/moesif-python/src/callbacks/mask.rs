@@ -8,7 +8,6 @@
 use moesif::Exchange;
 use moesif_wire::{Event, Problem, ValidationError, limits};
 use pyo3::exceptions::{PyTypeError, PyValueError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use serde_json::value::RawValue;
@@ -16,6 +15,7 @@ use serde_json::value::RawValue;
 use super::callback::Callback;
 use super::{Moment, Step};
 use crate::guard::guarded;
+use crate::once::intern;
 use crate::{json, python};
 
 /// What the function cannot change about an event.

@@ -1,4 +1,8 @@
 //! The list of the application's functions.
+#![expect(
+    clippy::disallowed_types,
+    reason = "pyo3 keeps each variant in a PyOnceLock. All are made while the module is imported, as attributes of the class"
+)]
 
 use moesif::settings::keys;
 use moesif::{Exchange, Governance};

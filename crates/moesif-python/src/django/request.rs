@@ -2,11 +2,11 @@
 //! user.
 
 use moesif::Exchange;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::convert::with_text;
+use crate::once::intern;
 use crate::python;
 use crate::request::head::{self, Origin, RequestHead};
 use crate::request::{ReadAhead, Record, RecordedStream};

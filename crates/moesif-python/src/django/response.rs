@@ -1,10 +1,10 @@
 //! Reads a Django response, and adds headers to it.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::convert::{native, with_text};
+use crate::once::intern;
 use crate::python;
 use crate::request::Record;
 

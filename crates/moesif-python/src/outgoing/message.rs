@@ -1,11 +1,11 @@
 //! Reads the objects of `requests`. What cannot be read is left out: recording must not raise.
 
 use moesif::Exchange;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::convert::with_text;
+use crate::once::intern;
 use crate::python;
 
 /// Copies a `requests.PreparedRequest`. With `log_body`, copies its body too, if that is bytes or text.

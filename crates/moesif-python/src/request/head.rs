@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use moesif::Exchange;
 use moesif::call::{Policy, UriParts};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyInt, PyString};
 
 use crate::convert::{native, with_text};
+use crate::once::intern;
 
 /// What the head of a request says about its body.
 #[derive(Clone, Copy, Debug, Default)]

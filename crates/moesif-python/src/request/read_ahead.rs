@@ -2,13 +2,13 @@
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyTuple};
 
 use super::Record;
 use super::recorded_stream::wide;
 use crate::gc::{Traverse, traverse};
+use crate::once::intern;
 use crate::python;
 
 /// A body that has been read ahead, and the exception that ended reading, if one did.

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCFunction, PyDict, PyIterator, PyMemoryView, PySlice, PyString, PyTuple};
 
 use super::Record;
 use crate::gc::{Traverse, traverse};
+use crate::once::intern;
 use crate::python;
 
 /// Stands in for a stream that a request body is read from: passes everything on and records what is read.

@@ -8,18 +8,17 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use moesif::Client;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyTuple};
 
 use super::Record;
+use crate::once::{MadeOnce, intern};
 use crate::python;
 
 /// Whether outgoing calls are captured in this process.
 static IS_LINKED: AtomicBool = AtomicBool::new(false);
-static SET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static RESET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static SET: MadeOnce<Py<PyAny>> = MadeOnce::new();
+static RESET: MadeOnce<Py<PyAny>> = MadeOnce::new();
 
 /// Says whether outgoing calls are captured from now on.
 #[pyfunction]
@@ -158,10 +157,10 @@ impl<'py> Serving<'py> {
 /// Returns a method of the variable, looked up once.
 fn method<'py>(
     py: Python<'py>,
-    known: &'static PyOnceLock<Py<PyAny>>,
+    known: &'static MadeOnce<Py<PyAny>>,
     name: &str,
 ) -> PyResult<&'py Bound<'py, PyAny>> {
-    let method = known.get_or_try_init(py, || {
+    let method = known.get_or_try_make(|| {
         let module = python::import(intern!(py, "moesif.serving"))?;
         let variable = python::attribute(&module, intern!(py, "SERVING"))?;
         python::attribute(&variable, &PyString::new(py, name)).map(Bound::unbind)

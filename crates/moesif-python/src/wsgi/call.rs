@@ -1,12 +1,12 @@
 //! One request, shared by the objects that stand in for the server's.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::finish;
 use super::middleware::WsgiMiddleware;
 use crate::gc::traverse;
+use crate::once::intern;
 use crate::request::head::RequestHead;
 use crate::request::{Record, Served, Serving};
 

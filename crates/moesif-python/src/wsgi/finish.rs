@@ -2,13 +2,13 @@
 
 use moesif::Exchange;
 use moesif_wire::Body;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::middleware::Configured;
 use crate::guard::guarded;
 use crate::json;
+use crate::once::intern;
 use crate::request::{Record, deliver, is_sampled, settle};
 
 /// Ends a record: calls the application's functions and hands it over.

@@ -1,12 +1,12 @@
 //! The application's functions, with the arguments they get under WSGI.
 
 use moesif::Governance;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::callbacks::{self, Recipient, Side, Step};
 use crate::gc::traverse;
+use crate::once::intern;
 use crate::request::{Record, bytes_io};
 
 pub(super) struct Functions {

@@ -3,7 +3,6 @@
 use moesif::Governance;
 use moesif::governance::{Block, Decision};
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -13,6 +12,7 @@ use super::middleware::Configured;
 use super::respond::respond;
 use super::start_response::StartResponse;
 use crate::convert::native;
+use crate::once::intern;
 use crate::python;
 use crate::request::{EarlyBody, ReadAhead, governance};
 

@@ -5,12 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use moesif::Exchange;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PyTuple};
 
 use super::call::{Call, with_exit};
 use crate::gc::{Traverse, traverse};
+use crate::once::intern;
 use crate::python;
 
 /// Passes chunks on as they come, and records what fits the limit. Nothing else of ours refers to the

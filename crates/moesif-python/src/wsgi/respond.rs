@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple, PyType};
 
 use super::call::Call;
 use super::iterator::{ResponseIterator, SizedResponseIterator};
 use crate::gc::traverse;
+use crate::once::intern;
 
 /// Passes on the application's result, and records it: a list, a tuple or bytes now, anything else as the
 /// server iterates it. A file wrapper is passed on unrecorded.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use moesif::governance::Decision;
 use moesif::{Exchange, Governance};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -14,6 +13,7 @@ use super::respond::respond;
 use super::start_response::StartResponse;
 use super::{finish, governance};
 use crate::guard::guarded;
+use crate::once::intern;
 use crate::request::{ReadAhead, Record, RecordedStream, Served, head};
 use crate::{log, python};
 

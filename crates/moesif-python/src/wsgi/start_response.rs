@@ -4,13 +4,13 @@ use std::sync::{Mutex, PoisonError};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::call::Call;
 use crate::convert::{native, with_text};
 use crate::gc::{Traverse, traverse};
+use crate::once::intern;
 use crate::python;
 use crate::request::Record;
 
