@@ -12,7 +12,7 @@ RUST_SOURCES := $(shell find crates -path '*/fuzz' -prune -o \( -name '*.rs' -o 
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 
 .DEFAULT_GOAL := help
-.PHONY: help build wheels demo test test-rust test-python test-django soak chaos lint format docs bench instructions clean
+.PHONY: help build wheels demo test test-rust test-python test-django test-pythons soak chaos lint format docs bench instructions clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -76,16 +76,19 @@ wheels: wheels/.built ## Build the wheel for releases into wheels: x86-64 Linux 
 demo: build ## Start a collector and an example, make calls, and compare (ONESHOT=1 ends then)
 	@$(BIN)/python examples/demo.py $(if $(ONESHOT),--oneshot)
 
-test: test-rust test-python test-django ## Run every test
+test: test-rust test-python test-django test-pythons ## Run every test
 
 test-rust: ## Run the Rust tests
 	cargo test --quiet --locked --workspace
 
 test-python: build target/release/xtask $(VENV)/.servers $(UPSTREAM)/.installed ## Run the Python tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/pythons
 
 test-django: build ## Run the Django tests on every Django with an installed Python (DJANGO=4.2,5.2 chooses)
 	@$(BIN)/python -m tests.django.matrix
+
+test-pythons: build wheels $(VENV)/.servers ## Run the wheel on CPython 3.14 and 3.15 of Debian (needs root)
+	$(BIN)/python -m pytest tests/pythons
 
 soak: build $(VENV)/.servers ## Run an application for SECONDS (600): memory and threads must not grow
 	$(BIN)/python -m tests.delivery.soak $(or $(SECONDS),600)

@@ -38,14 +38,17 @@ class Response:
 class Server:
     """A server process. It inherits a listening socket, so early requests wait in the backlog; Apache opens its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of what a process is started with
         self,
         application: str,
         server: str,
         arguments: tuple[str, ...],
         environment: Mapping[str, str],
         log: Path,
+        *,
+        python: tuple[str, ...] = (sys.executable,),
     ) -> None:
+        """``python`` is the command of the interpreter, for gunicorn and uvicorn."""
         self.log = log
         with bind_fresh() as listening:
             self.address: tuple[str, int] = listening.getsockname()
@@ -53,7 +56,7 @@ class Server:
                 command = apache.command(application, self.address, arguments, log.with_suffix(""))
             else:
                 listening.listen(128)
-                command = _command(application, server, arguments, listening.fileno())
+                command = _command(application, server, arguments, listening.fileno(), python)
             with log.open("ab") as output:
                 self.process = subprocess.Popen(
                     command,
@@ -117,12 +120,14 @@ class Server:
         return self.log.read_text(errors="replace")
 
 
-def _command(application: str, server: str, arguments: tuple[str, ...], descriptor: int) -> list[str]:
+def _command(
+    application: str, server: str, arguments: tuple[str, ...], descriptor: int, python: tuple[str, ...]
+) -> list[str]:
     if server.startswith("gunicorn"):
         kind = server.partition("-")[2] or "sync"
         threads = ["--threads", "4"] if kind == "gthread" else []
         return [
-            *(sys.executable, "-m", "gunicorn", application, "--bind", f"fd://{descriptor}"),
+            *(*python, "-m", "gunicorn", application, "--bind", f"fd://{descriptor}"),
             *("--worker-class", kind, "--no-control-socket", "--log-level", "warning"),
             *(*threads, *arguments),
         ]
@@ -134,7 +139,7 @@ def _command(application: str, server: str, arguments: tuple[str, ...], descript
         ]
     if server == "uvicorn":
         return [
-            *(sys.executable, "-m", "uvicorn", application, "--fd", str(descriptor)),
+            *(*python, "-m", "uvicorn", application, "--fd", str(descriptor)),
             *("--log-level", "warning", "--lifespan", "off", *arguments),
         ]
     if server == "hypercorn-asgi":
