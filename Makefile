@@ -1,6 +1,6 @@
 # The commands of this project. `make` without a target lists them.
 #
-# Everything is installed into .venv, .venv-upstream, .venvs, dist and target. Nothing else on the machine is changed.
+# Everything is installed into .venv, .venv-upstream, .venvs, dist, wheels and target. Nothing else on the machine is changed.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +12,7 @@ RUST_SOURCES := $(shell find crates -path '*/fuzz' -prune -o \( -name '*.rs' -o 
 PYTHON_SOURCES := $(shell find python -name '*.py' -o -name '*.pyi')
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-django soak chaos lint format docs bench instructions clean
+.PHONY: help build wheels demo test test-rust test-python test-django test-pythons soak chaos lint format docs bench instructions clean
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,6 +41,20 @@ $(VENV)/.built: $(RUST_SOURCES) $(PYTHON_SOURCES) README.md LICENSE $(VENV)/.ins
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	@touch $@
 
+$(VENV)/.wheels: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group wheels
+	@touch $@
+
+# Zig links against glibc 2.17, of 2012. maturin finds it in the Python on the path.
+wheels/.built: $(RUST_SOURCES) $(PYTHON_SOURCES) README.md LICENSE $(VENV)/.wheels
+	@rm -rf wheels && mkdir wheels
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/maturin build --quiet --release --locked --out wheels \
+		--zig --target x86_64-unknown-linux-gnu --compatibility manylinux_2_17
+	$(BIN)/auditwheel show wheels/*.whl > wheels/auditwheel.txt
+	@grep -q '"manylinux_2_17_x86_64"' wheels/auditwheel.txt || { cat wheels/auditwheel.txt >&2; \
+		echo "the wheel does not run on every system with glibc 2.17: auditwheel says why above" >&2; exit 1; }
+	@touch $@
+
 # The replaced packages, in an environment of their own, for comparisons.
 $(UPSTREAM)/.installed: pyproject.toml | $(BIN)/python
 	$(PYTHON) -m venv --clear $(UPSTREAM)
@@ -57,19 +71,24 @@ target/release/xtask: $(RUST_SOURCES)
 
 build: $(VENV)/.built target/release/moesif-collector ## Build the packages into .venv and the collector into target/release
 
+wheels: wheels/.built ## Build the wheel for releases into wheels: x86-64 Linux with glibc 2.17 or newer, from 2012 on
+
 demo: build ## Start a collector and an example, make calls, and compare (ONESHOT=1 ends then)
 	@$(BIN)/python examples/demo.py $(if $(ONESHOT),--oneshot)
 
-test: test-rust test-python test-django ## Run every test
+test: test-rust test-python test-django test-pythons ## Run every test
 
 test-rust: ## Run the Rust tests
 	cargo test --quiet --locked --workspace
 
 test-python: build target/release/xtask $(VENV)/.servers $(UPSTREAM)/.installed ## Run the Python tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/pythons
 
 test-django: build ## Run the Django tests on every Django with an installed Python (DJANGO=4.2,5.2 chooses)
 	@$(BIN)/python -m tests.django.matrix
+
+test-pythons: build wheels $(VENV)/.servers ## Run the wheel on CPython 3.14 and 3.15 of Debian (needs root)
+	$(BIN)/python -m pytest tests/pythons
 
 soak: build $(VENV)/.servers ## Run an application for SECONDS (600): memory and threads must not grow
 	$(BIN)/python -m tests.delivery.soak $(or $(SECONDS),600)
@@ -100,4 +119,4 @@ instructions: build ## Count the instructions a call costs its thread (valgrind;
 	$(BIN)/python -m benches.instructions $(if $(AGAINST),--against $(AGAINST))
 
 clean: ## Remove everything that these commands have made
-	rm -rf $(VENV) $(UPSTREAM) .venvs dist target crates/python-re/fuzz/target
+	rm -rf $(VENV) $(UPSTREAM) .venvs dist wheels target crates/python-re/fuzz/target

@@ -110,7 +110,7 @@ class Serve(Protocol):
         to: Destination,
         arguments: tuple[str, ...] = (),
         variables: dict[str, str] | None = None,
-        python: Path = THIS_PYTHON,
+        python: tuple[str, ...] = THIS_PYTHON,
         **options: object,
     ) -> Server: ...
 
@@ -119,7 +119,7 @@ class Serve(Protocol):
 def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start ``module:name`` of tests/applications with a real server. Options become MOESIF_ variables.
 
-    ``python`` is the interpreter of the environment that gunicorn runs in.
+    ``python`` is the command of the interpreter, for gunicorn and uvicorn.
     """
     servers: list[Server] = []
 
@@ -130,12 +130,12 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         to: Destination,
         arguments: tuple[str, ...] = (),
         variables: dict[str, str] | None = None,
-        python: Path = THIS_PYTHON,
+        python: tuple[str, ...] = THIS_PYTHON,
         **options: object,
     ) -> Server:
         variables = environment(to.uri, to.application_id, options) | (variables or {})
         log = tmp_path / f"server-{len(servers)}.log"
-        started = Server(f"tests.applications.{application}", server, arguments, variables, log, python)
+        started = Server(f"tests.applications.{application}", server, arguments, variables, log, python=python)
         servers.append(started)
         return started
 

@@ -23,7 +23,7 @@ from tests.ports import bind_fresh
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-THIS_PYTHON = Path(sys.executable)
+THIS_PYTHON = (sys.executable,)
 SERVERS = ("gunicorn-sync", "gunicorn-gthread", "waitress", "wsgiref")
 #: Servers that cannot inherit a socket.
 OPENING_THEIR_PORT = ("mod_wsgi", "waitress-serve", "flask", "runserver")
@@ -44,15 +44,17 @@ class Server:
     Most inherit a listening socket, so early requests wait in the backlog. The others open the port themselves.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a process needs
+    def __init__(  # noqa: PLR0913 - all of what a process is started with
         self,
         application: str,
         server: str,
         arguments: tuple[str, ...],
         environment: Mapping[str, str],
         log: Path,
-        python: Path = THIS_PYTHON,
+        *,
+        python: tuple[str, ...] = THIS_PYTHON,
     ) -> None:
+        """``python`` is the command of the interpreter, for gunicorn and uvicorn."""
         self.log = log
         with bind_fresh() as listening:
             self.address: tuple[str, int] = listening.getsockname()
@@ -127,12 +129,14 @@ class Server:
         return self.log.read_text(errors="replace")
 
 
-def _command(application: str, server: str, arguments: tuple[str, ...], descriptor: int, python: Path) -> list[str]:
+def _command(
+    application: str, server: str, arguments: tuple[str, ...], descriptor: int, python: tuple[str, ...]
+) -> list[str]:
     if server.startswith("gunicorn"):
         kind = server.partition("-")[2] or "sync"
         threads = ["--threads", "4"] if kind == "gthread" else []
         return [
-            *(str(python), "-m", "gunicorn", application, "--bind", f"fd://{descriptor}"),
+            *(*python, "-m", "gunicorn", application, "--bind", f"fd://{descriptor}"),
             *("--worker-class", kind, "--no-control-socket", "--log-level", "warning"),
             *(*threads, *arguments),
         ]
@@ -144,7 +148,7 @@ def _command(application: str, server: str, arguments: tuple[str, ...], descript
         ]
     if server == "uvicorn":
         return [
-            *(sys.executable, "-m", "uvicorn", application, "--fd", str(descriptor)),
+            *(*python, "-m", "uvicorn", application, "--fd", str(descriptor)),
             *("--log-level", "warning", "--lifespan", "off", *arguments),
         ]
     if server == "hypercorn-asgi":

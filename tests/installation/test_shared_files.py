@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 import pytest
 
 import moesif
 from tests.collector import ROOT
+from tests.installation.environments import Environment
 
 REPLACED = ("moesifwsgi==1.10.5", "moesifapi==1.5.5", "moesifpythonrequest==0.3.5")
 PRINT_MODULES = """
@@ -23,9 +23,9 @@ print(moesifwsgi.MoesifMiddleware.__module__, StartCapture.__module__, moesif.__
 """
 
 
-def _run(python: str | Path, *arguments: str, **variables: str) -> tuple[str, str]:
+def _run(*arguments: str, **variables: str) -> tuple[str, str]:
     ended = subprocess.run(
-        [python, *arguments], env=variables, capture_output=True, text=True, timeout=110, check=False
+        [sys.executable, *arguments], env=variables, capture_output=True, text=True, timeout=110, check=False
     )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout, ended.stderr
@@ -52,7 +52,7 @@ def installed(tmp_path: Path) -> Path:
 def test_warning_names_packages_that_own_the_same_files(installed: Path, metadata: list[str], named: str) -> None:
     for name in metadata:
         (installed / name).mkdir()
-    output, errors = _run(sys.executable, "-c", PRINT_MODULES, PYTHONPATH=str(installed))
+    output, errors = _run("-c", PRINT_MODULES, PYTHONPATH=str(installed))
     assert str(installed) in output
     assert errors.startswith("moesif WARNING ")
     assert errors.endswith(f"run: pip uninstall --yes {named} && pip install --force-reinstall --no-deps moesif-rs\n")
@@ -62,31 +62,13 @@ def test_warning_names_packages_that_own_the_same_files(installed: Path, metadat
 def test_other_packages_cause_no_warning(installed: Path) -> None:
     for name in ("moesif_rs-0.1.0.dist-info", "moesifwsgi_extra-1.0.dist-info", "moesifasgi-1.0.dist-info"):
         (installed / name).mkdir()
-    assert _run(sys.executable, "-c", PRINT_MODULES, PYTHONPATH=str(installed))[1] == ""
+    assert _run("-c", PRINT_MODULES, PYTHONPATH=str(installed))[1] == ""
 
 
 def test_import_does_not_load_importlib_metadata() -> None:
     """It takes longer than everything else here together."""
     source = "import sys, moesifwsgi; print('importlib.metadata' in sys.modules)"
-    assert _run(sys.executable, "-c", source)[0] == "False\n"
-
-
-class Environment:
-    """A virtual environment."""
-
-    def __init__(self, directory: Path) -> None:
-        venv.create(directory, with_pip=False, symlinks=True)
-        self.python = directory / "bin" / "python"
-
-    def pip(self, *arguments: str) -> None:
-        subprocess.run(
-            [
-                *(sys.executable, "-m", "pip", "--python", self.python, "--disable-pip-version-check", "--quiet"),
-                *arguments,
-            ],
-            check=True,
-            timeout=110,
-        )
+    assert _run("-c", source)[0] == "False\n"
 
 
 @pytest.mark.parametrize("ours_first", [True, False], ids=["before the replaced", "after the replaced"])
@@ -97,13 +79,13 @@ def test_commands_of_the_warning_repair_the_installation(tmp_path: Path, *, ours
     for distributions in (wheels, REPLACED) if ours_first else (REPLACED, wheels):
         environment.pip("install", "--no-deps", *distributions)
 
-    _, warning = _run(environment.python, "-c", "import moesif")
+    _, warning = environment.run("-c", "import moesif")
     commands = [command.split() for command in warning.rpartition("run: ")[2].split("&&")]
     assert [command[:2] for command in commands] == [["pip", "uninstall"], ["pip", "install"]], warning
     for _, *arguments in commands:
         is_install = arguments[0] == "install"
         environment.pip(*arguments, *(["--no-index", "--find-links", str(ROOT / "dist")] if is_install else []))
 
-    output, errors = _run(environment.python, "-c", PRINT_MODULES)
+    output, errors = environment.run("-c", PRINT_MODULES)
     assert output.startswith("moesif.wsgi moesif.outgoing.capturing ")
     assert errors == ""

@@ -53,7 +53,7 @@ def python() -> Path:
 def test_nothing_follows_a_websocket_and_its_event_has_status_101(
     serve: Serve, recorder: Recorder, python: Path, application: str, server: str
 ) -> None:
-    served = serve(f"websockets:{application}", server, to=recorder, python=python)
+    served = serve(f"websockets:{application}", server, to=recorder, python=(str(python),))
     client = Client(served, "/echo")
     assert client.exchange("hello") == "hello"
     assert client.close() == b""
@@ -69,7 +69,7 @@ def test_nothing_follows_a_websocket_and_its_event_has_status_101(
 def test_connection_that_the_application_ends_itself_has_an_event_without_response(
     serve: Serve, recorder: Recorder, python: Path
 ) -> None:
-    served = serve("websockets:stop", "gunicorn-gthread", to=recorder, python=python)
+    served = serve("websockets:stop", "gunicorn-gthread", to=recorder, python=(str(python),))
     with served.connect() as connection:
         connection.sendall(b"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n")
         assert rest_of(connection) == b""
