@@ -114,6 +114,9 @@ def _without_unknown_fields(kind: Kind, profile: Document) -> Document:
     unknown = [str(name) for name in fields if name not in kind.model.names]
     if unknown:
         _logger.warning(
-            "unknown fields of a %s are not sent: %s. Put them into metadata instead", kind.noun, ", ".join(unknown)
+            "unknown fields of a %s are not sent: %s. Put them into metadata, or use one of these: %s",
+            kind.noun,
+            ", ".join(unknown),
+            ", ".join(kind.model.names),
         )
     return kind.model.from_dictionary(fields)
