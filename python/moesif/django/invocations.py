@@ -2,7 +2,7 @@
 
 What is to be called is written once, as a generator of ``Invocation``. Each gives the generator whether it had an
 answer. An ``Exception`` that a function raises costs its result only and is logged once for that function. An exit
-propagates to the host.
+or a time limit propagates to the host.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+from moesif import _native
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import TypeAlias
 
-    from moesif import _native
     from moesif.django.functions import Function
 
     Invocations: TypeAlias = Generator["Invocation", bool, None]
@@ -71,6 +72,12 @@ class Invocation:
             return self._failed(error)
 
     def _failed(self, error: BaseException) -> bool:
+        """Report a failure of the function. Ends the record and raises an exception that was raised into it."""
+        if _native.is_interruption(error):
+            # The host may keep the exception, and with it everything that would end the record later.
+            if not self.is_early and self.call.end():
+                self.call.deliver()
+            raise error
         self.function.failures.report(error, self.is_early)
         if self.is_early:
             self.call.mark_unknown(self.step)

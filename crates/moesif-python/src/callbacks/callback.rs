@@ -1,12 +1,13 @@
 //! One function of the application.
 
-use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
 use super::{Failures, Moment, Side, Step};
 use crate::gc::traverse;
 use crate::once::intern;
+use crate::interruption::belongs_to_host;
 use crate::{python, settings};
 
 /// One function of the application, and its failures.
@@ -46,9 +47,9 @@ impl Callback {
         read(&result)
     }
 
-    /// Counts an `Exception`, and logs the first. Raises anything else.
+    /// Counts a failure of the function, and logs the first. Raises what belongs to the host.
     pub(super) fn report(&self, py: Python<'_>, moment: Moment, error: PyErr) -> PyResult<()> {
-        if !error.is_instance_of::<PyException>(py) {
+        if belongs_to_host(py, &error) {
             return Err(error);
         }
         self.failures.report(py, moment, &error);
