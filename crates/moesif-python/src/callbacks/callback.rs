@@ -6,8 +6,8 @@ use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
 use super::{Failures, Moment, Side, Step};
 use crate::gc::traverse;
-use crate::once::intern;
 use crate::interruption::belongs_to_host;
+use crate::once::intern;
 use crate::{python, settings};
 
 /// One function of the application, and its failures.
