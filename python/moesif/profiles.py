@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from moesif import _native
 from moesif.client import operations
 from moesif.client.documents import COMPANY, SUBSCRIPTION, USER, elements_of, fields_of, to_json
 from moesif.client.errors import APIException
@@ -20,7 +21,6 @@ from moesif.client.transport import execute
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from moesif import _native
     from moesif.client.documents import Document, Documents, Kind
     from moesif.client.operations import ApiRequest, Operation
 
@@ -73,7 +73,8 @@ class ProfileUpdates:
     def _update_batch(self, kind: Kind, batch: Documents) -> None:
         try:
             profiles = elements_of(kind, batch)
-        except Exception:
+        except Exception as error:
+            _raise_interruption(error)
             _logger.exception("a batch of %s profiles is not sent: it cannot be read", kind.noun)
             return
         converted = (
@@ -87,12 +88,19 @@ class ProfileUpdates:
             operations.run(operation, self._send)
         except APIException as error:
             _logger.error("cannot update %s profiles: %s", kind.noun, error)  # noqa: TRY400 - the traceback adds nothing
-        except Exception:
+        except Exception as error:
+            _raise_interruption(error)
             _logger.exception("cannot update %s profiles", kind.noun)
 
     def _send(self, request: ApiRequest) -> ApiResult:
         outcome = execute(self._post(request.path, request.document or ""))
         return ApiResult.of(HttpRequest(HttpMethodEnum.POST, request.path), outcome)
+
+
+def _raise_interruption(error: Exception) -> None:
+    """Raise an exception that a time limit or a signal handler has raised into our code."""
+    if _native.is_interruption(error):
+        raise error
 
 
 def _to_json_or_log(kind: Kind, profile: Document, name: str) -> str | None:
@@ -101,7 +109,8 @@ def _to_json_or_log(kind: Kind, profile: Document, name: str) -> str | None:
         return to_json(kind, _without_unknown_fields(kind, profile), name)
     except ValueError as error:
         _logger.warning("a %s profile is not sent: %s", kind.noun, error)
-    except Exception:
+    except Exception as error:
+        _raise_interruption(error)
         _logger.exception("a %s profile is not sent: %s cannot be read", kind.noun, name)
     return None
 

@@ -28,6 +28,7 @@ from django.utils.functional import SimpleLazyObject
 import moesif
 from moesif.django.functions import iscoroutinefunction
 from moesifdjango.middleware import moesif_middleware
+from tests.interruption import interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -387,3 +388,12 @@ def test_function_awaiting_a_cancelled_task_counts_as_failed(project: Project, r
     project(IDENTIFY_USER=user)
     assert moesif_middleware(lambda _request: HttpResponse("ok"))(RequestFactory().get("/")).status_code == 200
     assert len(recorder.wait_for(2)) == 2
+
+
+def test_time_limit_that_a_signal_raises_in_a_function_propagates(project: Project, recorder: Recorder) -> None:
+    client = project(client=AsyncClient, middleware=[settings.OURS], GET_METADATA=lambda *_both: interrupt())
+    client.raise_request_exception = False
+    # Django turns the exception into a response, as it does for a view.
+    assert asyncio.run(client.get("/aplain")).status_code == 500
+    (event,) = recorder.wait_for(1)
+    assert event["response"]["status"] == 200

@@ -16,6 +16,7 @@ from django.test import RequestFactory
 import django
 import moesif
 from moesifdjango.middleware import moesif_middleware
+from tests.interruption import interrupt
 
 if TYPE_CHECKING:
     from tests.django.conftest import Project
@@ -194,6 +195,15 @@ def test_exit_in_a_function_propagates(project: Project, recorder: Recorder) -> 
     with pytest.raises(SystemExit):
         client.get("/plain")
     recorder.wait_for(1)
+
+
+def test_time_limit_that_a_signal_raises_in_a_function_propagates(project: Project, recorder: Recorder) -> None:
+    client = project(GET_METADATA=lambda _request, _response: interrupt())
+    # Django turns the exception into a response, as it does for a view.
+    client.raise_request_exception = False
+    assert client.get("/plain").status_code == 500
+    (event,) = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
 
 
 def test_callbacks_may_use_request_and_session_freely(project: Project, recorder: Recorder) -> None:

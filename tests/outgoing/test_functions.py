@@ -12,6 +12,7 @@ import requests
 
 import moesif
 import moesif.outgoing
+from tests.interruption import TOO_LATE, interrupt
 from tests.outgoing.api import DOCUMENT
 
 if TYPE_CHECKING:
@@ -160,6 +161,16 @@ def test_exit_in_a_function_propagates(api: Api, recorder: Recorder, capture: Ca
 
     capture(IDENTIFY_USER_OUTGOING=leave)
     with pytest.raises(SystemExit):
+        requests.get(f"{api.uri}/items", timeout=20)
+    [event] = recorder.wait_for(1)
+    assert event["response"]["status"] == 200
+
+
+def test_time_limit_that_a_signal_raises_in_a_function_propagates(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    capture(IDENTIFY_USER_OUTGOING=lambda *_arguments: interrupt())
+    with pytest.raises(TimeoutError, match=TOO_LATE):
         requests.get(f"{api.uri}/items", timeout=20)
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 200

@@ -8,6 +8,7 @@ import json
 import logging
 import threading
 import uuid
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from moesif.client import MoesifAPIClient
 from moesif.models import CampaignModel, CompanyModel, UserModel
 from tests.gateway import hello
+from tests.interruption import TOO_LATE, interrupt
 from tests.recorder import Answer, Fault
 
 if TYPE_CHECKING:
@@ -335,3 +337,19 @@ def test_collector_merges_profiles(collector: Collector, wrap: Wrap) -> None:
     middleware.update_companies_batch([COMPANY, {"company_id": "a/b c"}])
     assert collector.company("67890")["company_domain"] == "acmeinc.com"
     assert collector.company("a/b c")["company_id"] == "a/b c"
+
+
+def test_time_limit_that_a_signal_raises_in_a_helper_propagates(middleware: MoesifMiddleware) -> None:
+    class Profile(Mapping[str, str]):
+        def __getitem__(self, _name: str) -> str:
+            return "12345"
+
+        def __len__(self) -> int:
+            return 1
+
+        def __iter__(self) -> Iterator[str]:
+            interrupt()
+            yield "user_id"
+
+    with pytest.raises(TimeoutError, match=TOO_LATE):
+        middleware.update_user(Profile())

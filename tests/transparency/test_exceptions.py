@@ -11,6 +11,7 @@ import pytest
 
 import moesif
 from tests.gateway import Environ, Gateway, hello, make_environ, request
+from tests.interruption import HANDLERS, TOO_LATE, interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,6 +118,33 @@ def test_system_exit_in_function_propagates_and_event_is_kept(
     with pytest.raises(SystemExit) as raised:
         request(application)
     assert raised.value is leaving
+    assert recorder.wait_for(1)[0]["response"]["status"] == 200
+
+
+@pytest.mark.parametrize("option", FUNCTIONS)
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_time_limit_that_a_signal_raises_in_a_function_propagates_and_event_is_kept(
+    recorder: Recorder, wrap: Wrap, option: str, handler: str
+) -> None:
+    application = wrap(hello, **{option: lambda *_arguments: interrupt(HANDLERS[handler])})
+    with pytest.raises(TimeoutError, match=TOO_LATE):
+        request(application)
+    assert recorder.wait_for(1)[0]["response"]["status"] == 200
+
+
+@pytest.mark.parametrize("option", FUNCTIONS)
+def test_timeout_that_a_function_raises_or_handles_is_its_own_failure(
+    recorder: Recorder, wrap: Wrap, option: str
+) -> None:
+    def fails(*_arguments: object) -> object:
+        try:
+            interrupt()
+        except TimeoutError as error:
+            message = "the database is too slow"
+            raise TimeoutError(message) from error
+        return None
+
+    assert request(wrap(hello, **{option: fails})).status == "200 OK"
     assert recorder.wait_for(1)[0]["response"]["status"] == 200
 
 

@@ -6,6 +6,7 @@ import os
 
 import requests
 from celery import Celery, signals  # type: ignore[import-not-found]
+from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-not-found]
 
 app = Celery("tests", broker=f"redis+socket://{os.environ['REDIS']}")
 app.conf.update(task_ignore_result=True, broker_connection_retry_on_startup=True)
@@ -28,6 +29,13 @@ def call(number: int) -> None:
     requests.get(f"{os.environ['API']}/items/{number}", timeout=30)
 
 
+@app.task(soft_time_limit=1)  # type: ignore[untyped-decorator]
+def call_with_time_limit() -> None:
+    from tests.workers import limited  # noqa: PLC0415 - it imports the package
+
+    limited.call(SoftTimeLimitExceeded)
+
+
 @signals.worker_process_shutdown.connect  # type: ignore[untyped-decorator]
 def say_goodbye(**_information: object) -> None:
     if os.environ.get("GOODBYE"):
@@ -36,5 +44,7 @@ def say_goodbye(**_information: object) -> None:
 
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]
 def queue_tasks(**_information: object) -> None:
+    if os.environ.get("LIMITED"):
+        call_with_time_limit.delay()
     for number in range(int(os.environ["CALLS"])):
         call.delay(number)

@@ -1,4 +1,8 @@
-"""Queues ``CALLS`` jobs, the last of which fails, and works on them: ``rq_worker Worker|SpawnWorker parent|horse``."""
+"""Queues jobs and works on them until the queue is empty.
+
+``rq_worker Worker|SpawnWorker parent|horse``: ``CALLS`` jobs, the last of which fails.
+``rq_worker UnixSignalDeathPenalty|TimerDeathPenalty``: one job with a time limit, which this class of RQ applies.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,23 @@ import sys
 
 import rq  # type: ignore[import-not-found]
 from redis import Redis  # type: ignore[import-not-found]
+from rq import timeouts
 from rq import worker as workers
 
 
 def main() -> None:
     """Work until the queue is empty."""
+    connection = Redis(unix_socket_path=os.environ["REDIS"])
+    queue = rq.Queue(connection=connection)
+    if len(sys.argv) == 2:
+        queue.enqueue("tests.workers.rq_jobs.call_with_time_limit", job_timeout=1)
+        worker = rq.Worker([queue], connection=connection)
+        worker.death_penalty_class = getattr(timeouts, sys.argv[1])
+        worker.work(burst=True)
+        return
     kind, capture_in = sys.argv[1:3]
     if capture_in == "parent":
         import tests.workers.rq_jobs  # noqa: F401, PLC0415 - the worker itself captures
-    connection = Redis(unix_socket_path=os.environ["REDIS"])
-    queue = rq.Queue(connection=connection)
     last = int(os.environ["CALLS"]) - 1
     for number in range(last):
         queue.enqueue("tests.workers.rq_jobs.call", number)

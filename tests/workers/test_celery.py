@@ -20,9 +20,9 @@ CALLS = 10
 ITEMS = [f"/items/{number}" for number in range(CALLS)]
 
 
-def _work(workers: Workers, log: Path, *arguments: str, capture_in: str, goodbye: str = "") -> None:
-    """Run a worker until all tasks have called the API, and end it with SIGTERM."""
-    variables = {"CALLS": str(CALLS), "CAPTURE_IN": capture_in, "GOODBYE": goodbye, "C_FORCE_ROOT": "1"}
+def _work(workers: Workers, log: Path, *arguments: str, capture_in: str, calls: int = CALLS, **more: str) -> None:
+    """Run a worker until its tasks have made this many calls, and end it with SIGTERM."""
+    variables = {"CALLS": str(CALLS), "CAPTURE_IN": capture_in, "C_FORCE_ROOT": "1", **more}
     with log.open("wb") as output:
         worker = subprocess.Popen(
             [workers.programs / "celery", "-A", "tests.workers.celery_app", "worker", *arguments],
@@ -33,7 +33,7 @@ def _work(workers: Workers, log: Path, *arguments: str, capture_in: str, goodbye
         )
     try:
         deadline = time.monotonic() + 60
-        while len(workers.api.seen) < CALLS:
+        while len(workers.api.seen) < calls:
             assert worker.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
@@ -61,5 +61,11 @@ def test_pool_processes_deliver_every_call(
 
 
 def test_calls_of_the_applications_own_shutdown_receiver_are_delivered(workers: Workers, tmp_path: Path) -> None:
-    _work(workers, tmp_path / "log", "--concurrency", "1", capture_in="parent", goodbye="yes")
+    _work(workers, tmp_path / "log", "--concurrency", "1", capture_in="parent", GOODBYE="yes")
     assert workers.recorded() == ["/goodbye", *ITEMS]
+
+
+def test_soft_time_limit_of_a_task_ends_a_function_of_the_settings(workers: Workers, tmp_path: Path) -> None:
+    more = {"LIMITED": "yes", "CALLS": "0"}
+    _work(workers, tmp_path / "log", "--concurrency", "1", capture_in="parent", calls=2, **more)
+    assert workers.recorded() == ["/cleaned-up", "/limited"]

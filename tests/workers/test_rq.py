@@ -38,6 +38,12 @@ def test_work_horses_deliver_every_call(workers: Workers, kind: str, capture_in:
     assert workers.recorded() == [f"/items/{number}" for number in range(5)]
 
 
+@pytest.mark.parametrize("limit", ["UnixSignalDeathPenalty", "TimerDeathPenalty"])
+def test_time_limit_of_a_job_ends_a_function_of_the_settings(workers: Workers, limit: str) -> None:
+    _work(workers, limit, calls=2)
+    assert workers.recorded() == ["/cleaned-up", "/limited"]
+
+
 def test_work_horse_with_hung_collector_ends_after_flush_timeout(workers: Workers) -> None:
     workers.recorder.answer_with(then=Fault.HANG)
     before = time.monotonic()

@@ -13,6 +13,7 @@ mod django;
 mod environment;
 mod gc;
 mod guard;
+mod interruption;
 mod json;
 mod lifecycle;
 mod log;
@@ -34,6 +35,8 @@ mod _native {
     use crate::callbacks::{FailureLog, Step};
     #[pymodule_export]
     use crate::django::{DjangoCall, DjangoCapture, RuleAnswer};
+    #[pymodule_export]
+    use crate::interruption::is_interruption;
     #[pymodule_export]
     use crate::lifecycle::{after_fork_in_child, finish, flush, stats};
     #[pymodule_export]

@@ -13,10 +13,10 @@
 
 use std::thread;
 
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyString, PyTuple};
 
+use crate::interruption::belongs_to_host;
 use crate::once::intern;
 
 /// `function(*arguments, **keywords)`
@@ -154,13 +154,13 @@ pub(crate) fn truth(object: &Bound<'_, PyAny>) -> PyResult<bool> {
     stopping(|| enter(object))
 }
 
-/// Returns `None` instead of an `Exception`. Raises anything else: an exit, or an interrupt that arrives
-/// meanwhile, belongs to the host (`docs/guarantees.md`, I-19).
+/// Returns `None` instead of an `Exception`. Raises what belongs to the host: an exit, or an interrupt or time
+/// limit that arrives meanwhile (`docs/guarantees.md`, I-19).
 pub(crate) fn if_possible<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_instance_of::<PyException>(py) => Ok(None),
-        Err(error) => Err(error),
+        Err(error) if belongs_to_host(py, &error) => Err(error),
+        Err(_) => Ok(None),
     }
 }
 

@@ -23,7 +23,7 @@ const MOESIF: &Layers = &[
 
 const MOESIF_PYTHON: &Layers = &[
     &["once"],
-    &["environment", "gc", "guard", "python"],
+    &["environment", "gc", "guard", "interruption", "python"],
     &["convert", "log"],
     &["json"],
     &["settings"],

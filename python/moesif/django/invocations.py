@@ -2,7 +2,7 @@
 
 What is to be called is written once, as a generator of ``Invocation``. Each gives the generator whether it had an
 answer. An ``Exception`` that a function raises costs its result only and is logged once for that function. An exit
-propagates to the host.
+or a time limit propagates to the host.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
+from moesif import _native
 from moesif.django.functions import SynchronousOnlyOperation, in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import TypeAlias
 
-    from moesif import _native
     from moesif.django.functions import Function
 
     Invocations: TypeAlias = Generator["Invocation", bool, None]
@@ -89,7 +89,15 @@ class Invocation:
             del failure  # its traceback refers to this frame
 
     def _failed(self, error: BaseException) -> bool:
-        """Log a failure. Called when it is no longer being handled, so that only it is logged."""
+        """Log a failure, which is no longer being handled, so that only it is logged.
+
+        If the exception was raised into the function, ends the record and raises it.
+        """
+        if _native.is_interruption(error):
+            # The host may keep the exception, and with it everything that would end the record later.
+            if not self.is_early and self.call.end():
+                self.call.deliver()
+            raise error
         self.function.failures.report(error, self.is_early)
         if self.is_early:
             self.call.mark_unknown(self.step)

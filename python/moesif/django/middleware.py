@@ -220,6 +220,9 @@ class MoesifMiddleware(ProfileUpdates):
             self._report(error)
 
     def _report(self, error: Exception) -> None:
+        """Log the first fault of our own code. Raises an exception that was raised into it."""
+        if _native.is_interruption(error):
+            raise error
         if not self._has_failed:
             self._has_failed = True
             _logger.error(

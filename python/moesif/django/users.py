@@ -14,6 +14,8 @@ from typing import Any
 
 from django.utils.functional import LazyObject, empty
 
+from moesif import _native
+
 try:
     from asgiref.sync import sync_to_async
 except ImportError:
@@ -64,7 +66,9 @@ def has_session(request: Any) -> bool:
     """Whether the request has a session to look a user up in."""
     try:
         return bool(session_key(request))
-    except Exception:
+    except Exception as error:
+        if _native.is_interruption(error):
+            raise
         # The project's own kind of session raises here: whoever reads the key next reports that.
         return True
 

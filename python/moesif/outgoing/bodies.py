@@ -15,10 +15,10 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from moesif import _native
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from moesif import _native
 
     #: Called with the call; with ``is_whole``, whether all of its response has been read; and with ``is_abandoned``,
     #: whether a finaliser may be calling.
@@ -174,7 +174,9 @@ def _recording_body(kind: type) -> type[_RecordedBody]:
 def _position(body: Any) -> int | None:
     try:
         position = body.tell()
-    except Exception:
+    except Exception as error:
+        if _native.is_interruption(error):
+            raise
         return None
     return position if isinstance(position, int) else None
 

@@ -16,6 +16,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from moesif import _native
 from moesif.delivery import before_flush
 from moesif.outgoing.bodies import RecordedRequest, record_response
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
     from typing import TypeAlias
-
-    from moesif import _native
 
     #: Returns the settings for a call that is made where this is called.
     Choose: TypeAlias = Callable[[], "Choice"]
@@ -311,7 +310,7 @@ class _Sending:
 
 
 def _guarded(work: Callable[..., None], *arguments: object) -> None:
-    """Run our own code. Logs an ``Exception``. An exit in a function of the settings propagates."""
+    """Run our own code. Logs an ``Exception``. An exit or a time limit in a function of the settings propagates."""
     try:
         with _Sending(_OURSELVES):
             work(*arguments)
@@ -323,6 +322,9 @@ _faults: list[str] = []
 
 
 def _report(error: Exception) -> None:
+    """Log the first fault of our own code. Raises an exception that was raised into it."""
+    if _native.is_interruption(error):
+        raise error
     if not _faults:
         _faults.append(str(error))
         _logger.error(

@@ -1,11 +1,12 @@
 //! One function of the application.
 
-use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyString, PyTuple};
 
 use super::{Failures, Moment, Side, Step};
 use crate::gc::traverse;
+use crate::interruption::belongs_to_host;
 use crate::once::intern;
 use crate::{python, settings};
 
@@ -46,9 +47,9 @@ impl Callback {
         read(&result)
     }
 
-    /// Counts an `Exception`, and logs the first. Raises anything else.
+    /// Counts a failure of the function, and logs the first. Raises what belongs to the host.
     pub(super) fn report(&self, py: Python<'_>, moment: Moment, error: PyErr) -> PyResult<()> {
-        if !error.is_instance_of::<PyException>(py) {
+        if belongs_to_host(py, &error) {
             return Err(error);
         }
         self.failures.report(py, moment, &error);

@@ -64,7 +64,7 @@ impl Functions {
     /// Calls the functions whose answers governance rules need before the application, and stores the
     /// answers. `arguments` is called before each function and returns its arguments.
     ///
-    /// Raises what is not an `Exception`, and what `arguments` raises.
+    /// Raises what belongs to the host, and what `arguments` raises.
     pub(crate) fn ask_early<'py>(
         &self,
         py: Python<'py>,
@@ -84,7 +84,7 @@ impl Functions {
     /// `arguments` is called before each function and returns its arguments. Returns `false` if the
     /// application wants the call left out.
     ///
-    /// Raises what is not an `Exception`, and what `arguments` raises.
+    /// Raises what belongs to the host, and what `arguments` raises.
     pub(crate) fn ask<'py>(
         &self,
         py: Python<'py>,

@@ -32,7 +32,7 @@ impl Kept {
     }
 }
 
-/// Has the function change the event. Raises only what is not an `Exception`.
+/// Has the function change the event. Raises only what belongs to the host.
 pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange) -> PyResult<()> {
     let masked = (|| {
         let Some(model) = model(py, exchange)? else {

@@ -6,7 +6,7 @@
 //! the log messages.
 //!
 //! An `Exception` that a function raises costs its result only. Anything else (an exit, a keyboard interrupt,
-//! a greenlet that is killed) belongs to the host and propagates (`docs/guarantees.md`, I-19).
+//! a greenlet that is killed, a time limit) belongs to the host and propagates (`docs/guarantees.md`, I-19).
 
 mod callback;
 mod failures;

@@ -92,7 +92,7 @@ impl DjangoCapture {
 
     /// Starts the record of a request. `None` if it cannot be recorded.
     ///
-    /// Raises only what is not an `Exception`, met while reading the body ahead.
+    /// Raises only what belongs to the host, met while reading the body ahead.
     fn begin(&self, request: &Bound<'_, PyAny>) -> PyResult<Option<DjangoCall>> {
         let shared = &self.shared;
         let begun = guarded(|| {
@@ -122,7 +122,7 @@ impl DjangoCapture {
     /// Arranges that the body is recorded as the view reads it. Reads it now if the settings or governance
     /// rules want that and it may be read.
     ///
-    /// Raises only what is not an `Exception`, met while reading.
+    /// Raises only what belongs to the host, met while reading.
     fn record_body(
         &self,
         request: &Bound<'_, PyAny>,

@@ -23,7 +23,7 @@ pub(super) struct Head {
 /// Copies the head of a request from `request.META`, which is `environ` under WSGI, and which Django makes
 /// under ASGI. `settings` is `django.conf.settings`.
 ///
-/// Raises only what is not an `Exception`.
+/// Raises only what belongs to the host.
 pub(super) fn read(
     request: &Bound<'_, PyAny>,
     settings: &Bound<'_, PyAny>,
@@ -122,7 +122,7 @@ pub(super) fn set_stream(request: &Bound<'_, PyAny>, stream: &Bound<'_, PyAny>) 
 /// Replaces the stream that the request reads its body from, so that what is read is recorded. With
 /// `read_first`, reads that many bytes now and returns them. Records a body that has been read already.
 ///
-/// Raises only what is not an `Exception`, met while reading.
+/// Raises only what belongs to the host, met while reading.
 pub(super) fn record_body(
     request: &Bound<'_, PyAny>,
     record: &Record,

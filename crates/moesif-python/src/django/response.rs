@@ -18,7 +18,7 @@ const ADDED: &str = "_moesif_added";
 /// response has no content yet. `rule_headers` are the headers that rules set; `None` if no rules are in
 /// force.
 ///
-/// Raises only what is not an `Exception`.
+/// Raises only what belongs to the host.
 pub(super) fn record(
     response: &Bound<'_, PyAny>,
     record: &Record,

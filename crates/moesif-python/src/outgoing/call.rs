@@ -46,7 +46,7 @@ impl OutgoingCall {
     /// Records the head of the response and calls the application's functions. Returns `false` if the
     /// application wants the call left out: it has then been counted, and is over.
     ///
-    /// Raises only what is not an `Exception`, met in one of the functions.
+    /// Raises only what belongs to the host, met in one of the functions.
     fn respond(&self, request: &Bound<'_, PyAny>, response: &Bound<'_, PyAny>) -> PyResult<bool> {
         raising(|| {
             // Reading runs Python, so the record must not be locked meanwhile.
@@ -58,7 +58,7 @@ impl OutgoingCall {
 
     /// Records a call that raised instead of returning a response, and ends it.
     ///
-    /// Raises only what is not an `Exception`, met in one of the functions.
+    /// Raises only what belongs to the host, met in one of the functions.
     fn fail(&self, request: &Bound<'_, PyAny>, error: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = request.py();
         self.record.update(Exchange::finish);
@@ -102,7 +102,7 @@ impl OutgoingCall {
 
     /// Ends the record. `is_whole` says whether all of the response body has been recorded.
     ///
-    /// Raises only what is not an `Exception`, met in `MASK_EVENT_MODEL`.
+    /// Raises only what belongs to the host, met in `MASK_EVENT_MODEL`.
     fn end(&self, py: Python<'_>, is_whole: bool) -> PyResult<()> {
         let Some(mut exchange) = self.record.take() else {
             return Ok(());

@@ -63,7 +63,7 @@ impl OutgoingCapture {
     /// there is one. Returns `None` for a call that is not recorded: one to the collector, or one that cannot
     /// be read.
     ///
-    /// Raises only what is not an `Exception`.
+    /// Raises only what belongs to the host.
     fn begin(
         slf: &Bound<'_, Self>,
         request: &Bound<'_, PyAny>,

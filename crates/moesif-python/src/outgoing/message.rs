@@ -10,7 +10,7 @@ use crate::python;
 
 /// Copies a `requests.PreparedRequest`. With `log_body`, copies its body too, if that is bytes or text.
 ///
-/// Raises only what is not an `Exception`.
+/// Raises only what belongs to the host.
 pub(super) fn read_request(
     request: &Bound<'_, PyAny>,
     log_body: bool,
@@ -49,7 +49,7 @@ struct Header {
     value: String,
 }
 
-/// Reads the head of a `requests.Response`. Raises only what is not an `Exception`.
+/// Reads the head of a `requests.Response`. Raises only what belongs to the host.
 pub(super) fn head(response: &Bound<'_, PyAny>) -> PyResult<Head> {
     let py = response.py();
     let status = python::attribute(response, intern!(py, "status_code")).ok();

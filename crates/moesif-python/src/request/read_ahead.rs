@@ -1,6 +1,5 @@
 //! A request body that is read before the application asks for it.
 
-use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyTuple};
@@ -8,6 +7,7 @@ use pyo3::types::{PyBytes, PyMemoryView, PyTuple};
 use super::Record;
 use super::recorded_stream::wide;
 use crate::gc::{Traverse, traverse};
+use crate::interruption::belongs_to_host;
 use crate::once::intern;
 use crate::python;
 
@@ -23,7 +23,7 @@ impl ReadAhead {
     /// Reads `length` bytes from a stream and records them. An `Exception` while reading is kept: the
     /// application meets it where it reads that far.
     ///
-    /// Raises only what is not an `Exception`.
+    /// Raises only what belongs to the host.
     pub(crate) fn read(stream: &Bound<'_, PyAny>, record: &Record, length: u64) -> PyResult<Self> {
         let py = stream.py();
         let mut body = Vec::new();
@@ -36,11 +36,11 @@ impl ReadAhead {
                     body.extend_from_slice(chunk.as_bytes());
                     remaining = remaining.saturating_sub(wide(chunk.as_bytes().len()));
                 }
-                Err(error) if error.is_instance_of::<PyException>(py) => {
+                Err(error) if belongs_to_host(py, &error) => return Err(error),
+                Err(error) => {
                     failure = Some(error.into_value(py).into_any());
                     break;
                 }
-                Err(exit) => return Err(exit),
             }
         }
         record.update(|exchange| exchange.record_request_body(0, &body));

@@ -63,7 +63,7 @@ impl Recipient for &Record {
 
 /// Hands over a call that has ended: counts it if sampling leaves it out, else masks it and queues it.
 ///
-/// Raises only what is not an `Exception`, met in `MASK_EVENT_MODEL`.
+/// Raises only what belongs to the host, met in `MASK_EVENT_MODEL`.
 pub(crate) fn deliver(
     py: Python<'_>,
     client: &Client,

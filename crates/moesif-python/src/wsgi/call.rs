@@ -27,7 +27,7 @@ traverse!(Call { middleware, environ, chunks });
 impl Call {
     /// Ends the record: calls the application's functions and hands it over, once.
     ///
-    /// Raises only what is not an `Exception`, met in one of the functions.
+    /// Raises only what belongs to the host, met in one of the functions.
     pub(super) fn finish(&self, py: Python<'_>) -> PyResult<()> {
         let Some(mut exchange) = self.record.take() else {
             return Ok(());

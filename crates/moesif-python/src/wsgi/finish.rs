@@ -13,7 +13,7 @@ use crate::{convert, json};
 
 /// Ends a record: calls the application's functions and hands it over.
 ///
-/// Raises only what is not an `Exception`, met in one of the functions.
+/// Raises only what belongs to the host, met in one of the functions.
 pub(super) fn finish(
     mut exchange: Box<Exchange>,
     configured: &Configured,

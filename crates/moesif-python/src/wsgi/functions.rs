@@ -36,7 +36,7 @@ impl Functions {
     /// Calls the functions whose answers governance rules need before the application. Calls `rewind` before
     /// each of them.
     ///
-    /// Raises what is not an `Exception`.
+    /// Raises what belongs to the host.
     pub(super) fn ask_early<'py>(
         &self,
         rules: &Governance,
@@ -56,7 +56,7 @@ impl Functions {
     /// read of the body, from its start. What the application has not read is not read now: the client may
     /// never send it.
     ///
-    /// Returns `false` if the application wants the call left out. Raises what is not an `Exception`.
+    /// Returns `false` if the application wants the call left out. Raises what belongs to the host.
     pub(super) fn ask<'py>(
         &self,
         record: &mut impl Recipient,

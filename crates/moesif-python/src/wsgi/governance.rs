@@ -2,7 +2,6 @@
 
 use moesif::Governance;
 use moesif::governance::{Block, Decision};
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
 
@@ -12,6 +11,7 @@ use super::middleware::Configured;
 use super::respond::respond;
 use super::start_response::StartResponse;
 use crate::convert::native;
+use crate::interruption::belongs_to_host;
 use crate::once::intern;
 use crate::python;
 use crate::request::{EarlyBody, ReadAhead, governance};
@@ -19,7 +19,7 @@ use crate::request::{EarlyBody, ReadAhead, governance};
 /// Identifies the caller as far as the rules need it, and returns their decision. `known` is the request body
 /// if it has been read already. A fault costs the rules, never the request.
 ///
-/// Raises only what is not an `Exception`.
+/// Raises only what belongs to the host.
 pub(super) fn decide(
     call: &Call,
     configured: &Configured,
@@ -31,12 +31,11 @@ pub(super) fn decide(
     let faults = &configured.governance_faults;
     if configured.functions.callbacks().are_needed_early(rules) {
         identify(call, configured, rules, environ, known).or_else(|error| {
-            if error.is_instance_of::<PyException>(py) {
-                faults.report(py, Some(&error));
-                Ok(())
-            } else {
-                Err(error)
+            if belongs_to_host(py, &error) {
+                return Err(error);
             }
+            faults.report(py, Some(&error));
+            Ok(())
         })?;
     }
     Ok(governance::decide(py, rules, &call.record, faults))

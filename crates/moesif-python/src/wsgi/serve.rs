@@ -96,7 +96,7 @@ impl Configured {
 
     /// Arranges that the request body is recorded, and lets the rules in force decide about the call.
     ///
-    /// Raises only what is not an `Exception`.
+    /// Raises only what belongs to the host.
     fn before_application(
         &self,
         call: &Call,
@@ -115,7 +115,7 @@ impl Configured {
     /// Replaces `wsgi.input`, so that the body is recorded as the application reads it. With `read_first`,
     /// reads the body now if it may be read, and returns it.
     ///
-    /// Raises only what is not an `Exception`, met while reading.
+    /// Raises only what belongs to the host, met while reading.
     fn record_body(
         &self,
         call: &Call,
