@@ -9,9 +9,15 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 #: Replaced distributions. Each has an import package of the same name, which this package contains too.
-_REPLACED = ("moesifapi", "moesifdjango", "moesifpythonrequest", "moesifwsgi")
+REPLACED = ("moesifapi", "moesifdjango", "moesifpythonrequest", "moesifwsgi")
+_NAME = "moesif-rs"
+_METADATA = "moesif_rs"
 
 
 def warn_of_shared_files() -> None:
@@ -20,23 +26,58 @@ def warn_of_shared_files() -> None:
     Looks only at the directory that contains this package: importing ``importlib.metadata`` would cost every
     program tens of milliseconds. Never raises.
     """
-    try:
-        directory = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - importing pathlib takes longer than all of this
-        entries = os.listdir(directory)  # noqa: PTH208 - the same
-    except OSError:  # not a directory: a zip archive
-        return
-    installed = [name for name in _REPLACED if any(_is_metadata(entry, name) for entry in entries)]
+    directory = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - importing pathlib takes longer than all of this
+    installed = [name for name in REPLACED if metadata_directory(directory, name)]
     if installed:
         logging.getLogger("moesif").warning(
             "%s and moesif-rs are installed in the same directory (%s) and overwrite each other's files. "
-            "moesif-rs replaces %s. To repair the installation, run: "
-            "pip uninstall --yes %s && pip install --force-reinstall --no-deps moesif-rs",
+            "moesif-rs replaces %s. To repair the installation, run: %s",
             " and ".join(installed),
             directory,
             "it" if len(installed) == 1 else "them",
-            " ".join(installed),
+            repair_command(directory, installed),
         )
 
 
-def _is_metadata(entry: str, name: str) -> bool:
-    return entry.startswith(f"{name}-") and entry.endswith((".dist-info", ".egg-info"))
+def repair_command(directory: str, replaced: Iterable[str]) -> str:
+    """Return the commands of pip that uninstall the ``replaced`` and put the files of this package back."""
+    install = f"pip install --force-reinstall --no-deps {_requirement(directory)}"
+    names = " ".join(replaced)
+    return f"pip uninstall --yes {names} && {install}" if names else install
+
+
+def metadata_directory(directory: str, name: str) -> str | None:
+    """Return the path of the metadata of a distribution that is installed in ``directory``."""
+    try:
+        entries = os.listdir(directory)  # noqa: PTH208 - pathlib is slow to import
+    except OSError:  # not a directory: a zip archive
+        return None
+    for entry in entries:
+        if entry.startswith(f"{name}-") and entry.endswith((".dist-info", ".egg-info")):
+            return f"{directory}{os.sep}{entry}"
+    return None
+
+
+def _requirement(directory: str) -> str:
+    """Return what pip must install to install this package again, quoted for a shell.
+
+    This is the file or address that pip has noted. It is the name if pip has noted nothing, because the package came
+    from an index, or if the file does not exist any more.
+    """
+    import json  # noqa: PLC0415 - not needed by programs without a fault
+    import shlex  # noqa: PLC0415 - the same
+    from urllib.parse import urlsplit  # noqa: PLC0415 - the same
+    from urllib.request import url2pathname  # noqa: PLC0415 - the same
+
+    try:
+        with open(f"{metadata_directory(directory, _METADATA)}{os.sep}direct_url.json", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is slow to import
+            source = json.load(file)
+        url = source["url"]
+        if url.startswith("file:"):
+            path = url2pathname(urlsplit(url).path)
+            return shlex.quote(path) if os.path.exists(path) else _NAME  # noqa: PTH110 - the same
+        if "vcs_info" in source:
+            url = f"{_NAME} @ {source['vcs_info']['vcs']}+{url}@{source['vcs_info']['commit_id']}"
+        return shlex.quote(url)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _NAME

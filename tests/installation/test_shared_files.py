@@ -1,17 +1,29 @@
-"""If a replaced package is installed too, importing moesif logs a warning with the commands that repair it."""
+"""If a replaced package is installed too, the user hears of it, with the commands that repair the installation.
+
+Importing moesif logs a warning. `python -m moesif check` finds the overwritten files.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import moesif
+from moesif.installation import repair_command
 from tests.collector import ROOT
 from tests.installation.environments import Environment
+from tests.server import environment as environment_of
+
+if TYPE_CHECKING:
+    from tests.recorder import Recorder
 
 REPLACED = ("moesifwsgi==1.10.5", "moesifapi==1.5.5", "moesifpythonrequest==0.3.5")
 PRINT_MODULES = """
@@ -71,21 +83,109 @@ def test_import_does_not_load_importlib_metadata() -> None:
     assert _run("-c", source)[0] == "False\n"
 
 
-@pytest.mark.parametrize("ours_first", [True, False], ids=["before the replaced", "after the replaced"])
-def test_commands_of_the_warning_repair_the_installation(tmp_path: Path, *, ours_first: bool) -> None:
-    environment = Environment(tmp_path)
+def _check(environment: Environment, recorder: Recorder, code: int) -> str:
+    variables = {"MOESIF_APPLICATION_ID": recorder.application_id, "MOESIF_BASE_URI": recorder.uri}
+    return environment.run("-m", "moesif", "check", variables=variables, code=code)[0]
+
+
+def _repair(environment: Environment, output: str) -> None:
+    """Run the commands of the check as they stand."""
+    (advice,) = re.findall(r"^ +do this: +(.*)$", output, re.MULTILINE)
+    for command in advice.split(" && "):
+        program, *arguments = shlex.split(command)
+        assert program == "pip"
+        environment.pip(*arguments)
+
+
+@pytest.fixture
+def wheel() -> str:
     wheels = [str(wheel) for wheel in (ROOT / "dist").glob("*.whl")]
-    assert wheels, "run `make build`: it builds the wheel"
-    for distributions in (wheels, REPLACED) if ours_first else (REPLACED, wheels):
-        environment.pip("install", "--no-deps", *distributions)
+    assert wheels, "there is no wheel: run `make build`"
+    return wheels[0]
 
+
+def test_check_names_packages_that_overwrote_ours_and_its_commands_repair_it(
+    tmp_path: Path, wheel: str, recorder: Recorder
+) -> None:
+    environment = Environment(tmp_path / "with spaces")
+    environment.pip("install", "--no-deps", wheel)
+    assert "packages " not in _check(environment, recorder, 0)
+    environment.pip("install", "--no-deps", *REPLACED)
+
+    output = _check(environment, recorder, 1)
+    assert output.startswith("FAILED  packages ")
+    for replaced in REPLACED:
+        assert f"{replaced.replace('==', ' ')} has overwritten files of moesif-rs" in output
+    assert "moesifwsgi/__init__.py" in output
     _, warning = environment.run("-c", "import moesif")
-    commands = [command.split() for command in warning.rpartition("run: ")[2].split("&&")]
-    assert [command[:2] for command in commands] == [["pip", "uninstall"], ["pip", "install"]], warning
-    for _, *arguments in commands:
-        is_install = arguments[0] == "install"
-        environment.pip(*arguments, *(["--no-index", "--find-links", str(ROOT / "dist")] if is_install else []))
+    assert warning.rpartition("run: ")[2].strip() in output
 
+    _repair(environment, output)
+    assert "packages " not in _check(environment, recorder, 0)
     output, errors = environment.run("-c", PRINT_MODULES)
     assert output.startswith("moesif.wsgi moesif.outgoing.capturing ")
     assert errors == ""
+
+
+def test_check_repairs_files_that_were_removed_with_the_replaced_package(
+    tmp_path: Path, wheel: str, recorder: Recorder
+) -> None:
+    environment = Environment(tmp_path)
+    environment.pip("install", "--no-deps", *REPLACED)
+    environment.pip("install", "--no-deps", wheel)
+    output = _check(environment, recorder, 0)
+    assert "note: moesifapi 1.5.5 and moesifpythonrequest 0.3.5 and moesifwsgi 1.10.5 and moesif-rs" in output
+
+    environment.pip("uninstall", "--yes", *(replaced.partition("==")[0] for replaced in REPLACED))
+    output = _check(environment, recorder, 1)
+    assert "are missing or changed: moesifwsgi/" in output
+    assert "uninstall" not in output
+    _repair(environment, output)
+    assert "packages " not in _check(environment, recorder, 0)
+
+
+def test_check_names_a_folder_that_hides_ours(tmp_path: Path, recorder: Recorder) -> None:
+    (tmp_path / "moesifwsgi").mkdir()
+    (tmp_path / "moesifwsgi" / "__init__.py").write_text("raise SystemExit('this module ran')")
+    ended = subprocess.run(
+        [sys.executable, "-m", "moesif", "check"],
+        env=environment_of(recorder.uri, recorder.application_id, {}) | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert f"an import of moesifwsgi leads to {tmp_path / 'moesifwsgi'}" in ended.stdout
+    assert f"rename or remove {tmp_path / 'moesifwsgi'}\n" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("source", "requirement"),
+    [
+        (None, "moesif-rs"),
+        ({"url": "file:///not/there/moesif_rs.whl", "archive_info": {}}, "moesif-rs"),
+        ({"url": "https://example.com/moesif_rs.whl", "archive_info": {}}, "https://example.com/moesif_rs.whl"),
+        (
+            {"url": "https://example.com/m.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            "'moesif-rs @ git+https://example.com/m.git@abc'",
+        ),
+    ],
+)
+def test_command_installs_from_where_the_package_came(
+    tmp_path: Path, source: dict[str, object] | None, requirement: str
+) -> None:
+    metadata = tmp_path / "moesif_rs-0.1.0.dist-info"
+    metadata.mkdir()
+    if source:
+        (metadata / "direct_url.json").write_text(json.dumps(source))
+    command = f"pip install --force-reinstall --no-deps {requirement}"
+    assert repair_command(str(tmp_path), ()) == command
+    assert repair_command(str(tmp_path), ["moesifwsgi"]) == f"pip uninstall --yes moesifwsgi && {command}"
+
+
+@pytest.mark.parametrize("page", ["getting-started.md", "migrating.md", "troubleshooting.md"])
+def test_pages_have_the_commands_of_the_check(page: str) -> None:
+    text = (ROOT / "docs" / page).read_text()
+    assert "pip uninstall --yes moesifwsgi moesifdjango moesifpythonrequest moesifapi" in text
+    assert "pip install --force-reinstall --no-deps dist/*.whl" in text

@@ -1,7 +1,8 @@
 """Checks whether events would reach the collector: ``python -m moesif check``.
 
-The steps run in the order in which delivery needs them: settings, name, connection, TLS or answer, event.
-Checking stops at the first step that fails. The last step sends a test event to the collector.
+The steps run in the order in which delivery needs them: packages, settings, name, connection, TLS or answer,
+event. The packages are mentioned only if something is wrong with them. Checking stops at the first step that fails.
+The last step sends a test event to the collector.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from moesif import _native
 from moesif.check import settings
+from moesif.check.installation import check_installation
 from moesif.check.network import check_network
 from moesif.check.verdict import Verdict
 
@@ -25,6 +27,10 @@ def check(dotted_path: str | None = None) -> Iterator[Verdict]:
     ``dotted_path`` names a dictionary of settings, such as ``project.settings.MOESIF_MIDDLEWARE``. ``None``
     means that all options come from the environment.
     """
+    for verdict in check_installation():
+        yield verdict
+        if not verdict.is_good:
+            return
     given = None
     if dotted_path is not None:
         try:
