@@ -138,6 +138,8 @@ def test_queue_size_zero_does_not_drop_events(recorder: Recorder, wrap: Wrap) ->
     for _ in range(50):
         request(application)
     assert len(recorder.wait_for(50)) == 50
+
+
 #: Misspelt options that decide where data goes or what is recorded, and the options that are meant.
 MISSPELT = {
     "application_id": "APPLICATION_ID",
