@@ -23,7 +23,8 @@ const MOESIF: &Layers = &[
 
 const MOESIF_PYTHON: &Layers = &[
     &["once"],
-    &["environment", "gc", "guard", "interruption", "python"],
+    &["interruption"],
+    &["environment", "gc", "guard", "python"],
     &["convert", "log"],
     &["json"],
     &["settings"],
