@@ -376,10 +376,10 @@ def test_pending_calls_are_delivered_at_exit(api: Api, recorder: Recorder, run_p
 
 
 def test_warnings_of_settings_are_logged_once(recorder: Recorder, caplog: pytest.LogCaptureFixture) -> None:
-    settings = {"APPLICATION_ID": recorder.application_id, "BASE_URI": recorder.uri, **FAST, "LOG_BODY_OUTGONG": True}
+    settings = {"APPLICATION_ID": recorder.application_id, "BASE_URI": recorder.uri, **FAST, "FLUSH_TIMOUT": 1}
     with caplog.at_level(logging.WARNING, "moesif.settings"):
         moesif.outgoing.start(settings)
         moesif.MoesifMiddleware(lambda *_: [], settings | {"CAPTURE_OUTGOING_REQUESTS": True})
     messages = [record.getMessage() for record in caplog.records if record.name == "moesif.settings"]
     assert len(messages) == 2
-    assert all("did you mean LOG_BODY_OUTGOING?" in message for message in messages)
+    assert all("did you mean FLUSH_TIMEOUT?" in message for message in messages)

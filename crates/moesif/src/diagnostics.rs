@@ -57,7 +57,7 @@ pub(crate) fn counted(count: impl TryInto<u64>, noun: &str) -> String {
 /// Returns `1 event is lost` or `7 events are lost`, for a message.
 #[must_use]
 pub fn lost_events(count: u64) -> String {
-    format!("{} {} lost", counted(count, "event"), if count == 1 { "is" } else { "are" })
+    if count == 1 { "1 event is lost".to_owned() } else { format!("{count} events are lost") }
 }
 
 /// Whether there may be messages. Without messages, a request reads only this flag. In the child of a fork it
