@@ -19,6 +19,7 @@ from django.core.management.base import SystemCheckError
 from django.http import HttpResponse
 from django.test import RequestFactory, override_settings
 
+import django
 from moesifdjango.middleware import MoesifMiddleware, moesif_middleware
 from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
 from tests.collector import ROOT
@@ -70,15 +71,17 @@ def test_check_accepts_valid_settings() -> None:
     errors = io.StringIO()
     with override_settings(MOESIF_MIDDLEWARE={"APPLICATION_ID": "a"}):
         call_command("check", stdout=io.StringIO(), stderr=errors)
-    assert errors.getvalue() == ""
+    # Some Djangos warn about the settings of these tests.
+    assert "moesif." not in errors.getvalue()
 
 
 def test_check_warns_of_misspelt_options(caplog: pytest.LogCaptureFixture) -> None:
     errors = io.StringIO()
     with override_settings(MOESIF_MIDDLEWARE={"APPLICATION_ID": "a", "BATCH_SZIE": 5, "COLOUR": "red"}):
         call_command("check", stdout=io.StringIO(), stderr=errors)
-        with pytest.raises(SystemCheckError):
-            call_command("check", stdout=io.StringIO(), stderr=io.StringIO(), fail_level="WARNING")
+        if django.VERSION >= (1, 10):  # before, no warning made the command fail
+            with pytest.raises(SystemCheckError):
+                call_command("check", stdout=io.StringIO(), stderr=io.StringIO(), fail_level="WARNING")
     said = errors.getvalue()
     assert (
         'moesif.W001) MOESIF_MIDDLEWARE: "BATCH_SZIE" is not an option and is ignored: did you mean BATCH_SIZE' in said

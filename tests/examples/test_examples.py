@@ -75,7 +75,7 @@ class Application:
     def interrupt(self) -> None:
         """End it as Ctrl-C does."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(30)
+        self.process.wait(90)
 
 
 @pytest.fixture
