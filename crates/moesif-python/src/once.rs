@@ -22,23 +22,31 @@ impl<T> MadeOnce<T> {
     ///
     /// Threads that race may each call `make`. The first value stored is kept, and every thread gets it.
     pub(crate) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
-        if let Some(value) = self.0.get() {
-            return Ok(value);
+        match self.get() {
+            Some(value) => Ok(value),
+            None => Ok(self.store(make()?)),
         }
-        let value = make()?;
-        Ok(self.0.get_or_init(|| value))
+    }
+
+    fn get(&self) -> Option<&T> {
+        self.0.get()
+    }
+
+    /// Stores a value, unless there is one. Returns the stored value.
+    fn store(&self, value: T) -> &T {
+        self.0.get_or_init(|| value)
     }
 }
 
 /// An interned Python string, made at its first use.
 pub(crate) struct Interned {
     text: &'static str,
-    string: OnceLock<Py<PyString>>,
+    string: MadeOnce<Py<PyString>>,
 }
 
 impl Interned {
     pub(crate) const fn new(text: &'static str) -> Self {
-        Self { text, string: OnceLock::new() }
+        Self { text, string: MadeOnce::new() }
     }
 
     #[inline]
@@ -48,8 +56,7 @@ impl Interned {
 
     #[cold]
     fn make(&self, py: Python<'_>) -> &Py<PyString> {
-        let made = PyString::intern(py, self.text).unbind();
-        self.string.get_or_init(|| made)
+        self.string.store(PyString::intern(py, self.text).unbind())
     }
 }
 

@@ -34,7 +34,7 @@ impl Call {
         };
         let is_upgraded = match self.head.upgrade {
             Upgrade::NotRequested => false,
-            Upgrade::Requested => !exchange.has_status(),
+            Upgrade::Requested => exchange.status().is_none(),
             Upgrade::Done => true,
         };
         if is_upgraded {

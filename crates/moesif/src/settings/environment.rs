@@ -30,7 +30,7 @@ impl Options {
                 continue;
             };
             match find(key) {
-                Some(option) if matches!(option.kind, Kind::Callable { .. }) => warnings.push(format!(
+                Some(option) if is_function(option) => warnings.push(format!(
                     "{variable} is ignored: {key} is a function and can only be set in the application"
                 )),
                 Some(option) if !self.has(option.name) => {
@@ -43,23 +43,28 @@ impl Options {
         // The application may have its own variables with this prefix, and pass them as settings. So only
         // likely misspellings are reported, and none is an error if the option is set.
         for (variable, Meant { option, is_refused }) in unknown {
+            if is_function(option) {
+                continue;
+            }
             let name = option.name;
-            let is_function = matches!(option.kind, Kind::Callable { .. });
-            if is_refused && !is_function && !self.has(name) {
+            if is_refused && !self.has(name) {
                 return Err(SettingsError::Misspelt {
                     key: variable.to_owned(),
                     name,
                     origin: Origin::Environment,
                 });
             }
-            if !is_function {
-                warnings.push(format!(
-                    "environment variable {variable} is not an option and is ignored: did you mean {PREFIX}{name}?"
-                ));
-            }
+            warnings.push(format!(
+                "environment variable {variable} is not an option and is ignored: did you mean {PREFIX}{name}?"
+            ));
         }
         Ok(())
     }
+}
+
+/// Whether the option takes a function, which no variable can hold.
+fn is_function(option: &OptionSpec) -> bool {
+    matches!(option.kind, Kind::Callable { .. })
 }
 
 /// Returns the value of a variable: a number if the option takes numbers and the text is one, otherwise text.

@@ -85,12 +85,6 @@ impl Exchange {
         self.response.status = Some(101);
     }
 
-    /// Whether there is a status: the application has started a response, or raised an exception.
-    #[must_use]
-    pub fn has_status(&self) -> bool {
-        self.status().is_some()
-    }
-
     /// Records the next part of the response body.
     ///
     /// Returns how many bytes of the chunk the adapter may copy for the application's functions: those within
@@ -123,8 +117,10 @@ impl Exchange {
         self.response.body.mark_incomplete();
     }
 
-    /// Returns the status of the event: 500 if the application raised an exception.
-    pub(crate) fn status(&self) -> Option<u16> {
+    /// Returns the status of the event: 500 if the application raised an exception. `None` if it has not started
+    /// a response either.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
         if self.response.failed { Some(500) } else { self.response.status }
     }
 
@@ -178,7 +174,7 @@ mod tests {
     #[test]
     fn upgrade_replaces_a_response_but_not_a_failure() {
         let mut upgraded = exchange(Policy::default());
-        assert!(!upgraded.has_status());
+        assert_eq!(upgraded.status(), None);
         upgraded.set_status(200);
         upgraded.add_response_header("X-Name", "1");
         upgraded.record_response_body(b"x");
