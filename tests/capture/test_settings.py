@@ -11,6 +11,7 @@ import django.conf.global_settings
 import flask
 import pytest
 
+from moesif.client import Configuration
 from moesifpythonrequest.start_capture.start_capture import StartCapture
 from moesifwsgi import MoesifMiddleware
 from tests.collector import ROOT
@@ -131,6 +132,12 @@ def test_application_id_may_be_a_number(recorder: Recorder, wrap: Wrap, caplog: 
     middleware.update_user({"user_id": "ann"})
     assert [delivery.path for delivery in recorder.accepted] == ["/v1/events/batch", "/v1/users"]
     assert {delivery.headers["X-Moesif-Application-Id"] for delivery in recorder.accepted} == {"5"}
+
+
+@pytest.mark.parametrize("given", [5, 5.0, _Ten()])
+def test_configuration_shows_the_application_id_that_is_used(given: object) -> None:
+    MoesifMiddleware(hello, {"APPLICATION_ID": given, "BASE_URI": "http://127.0.0.1:9"})
+    assert Configuration.application_id == ("10" if isinstance(given, _Ten) else str(given))
 
 
 def test_queue_size_zero_does_not_drop_events(recorder: Recorder, wrap: Wrap) -> None:

@@ -89,9 +89,8 @@ pub(crate) fn client_defaults(
     settings: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<ClientDefaults> {
     let text = |key| {
-        let value = settings?.get_item(key).ok()?;
-        let value = if value.is_exact_instance_of::<PyInt>() { value.str().ok()?.into_any() } else { value };
-        value.extract::<String>().ok().filter(|text| !text.trim().is_empty())
+        let value = value_of(&settings?.get_item(key).ok()?);
+        value.into_text().filter(|text| !text.trim().is_empty())
     };
     let application_id = match text(keys::APPLICATION_ID.name()) {
         Some(id) => Some(id),

@@ -27,7 +27,7 @@ pub(super) fn replace(spec: &OptionSpec, value: &Value) -> Option<Replacement> {
         (Kind::Seconds { .. }, Value::Text(text)) => Value::Float(text.trim().parse().ok()?),
         (Kind::Flag, Value::Float(0.0)) => Value::Flag(false),
         (Kind::Flag, Value::Float(1.0)) => Value::Flag(true),
-        (Kind::Text, Value::Integer(_) | Value::Float(_)) => Value::Text(value.to_string()),
+        (Kind::Text, _) => Value::Text(value.clone().into_text()?),
         (Kind::Callable { .. }, Value::Flag(false)) => Value::Unset,
         _ => return None,
     };

@@ -27,6 +27,18 @@ pub enum Value {
     Other(String),
 }
 
+impl Value {
+    /// Returns what an option for text takes: text, or a number as text. `None` for other values.
+    #[must_use]
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Integer(_) | Self::Float(_) => Some(self.to_string()),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
