@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Environment:
+class EmptyEnvironment:
     """A virtual environment without pip. This process's pip installs into it."""
 
     def __init__(self, directory: Path) -> None:

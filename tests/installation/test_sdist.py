@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.collector import ROOT
-from tests.installation.environments import Environment
+from tests.installation.environments import EmptyEnvironment
 
 if TYPE_CHECKING:
     from tests.recorder import Recorder
@@ -56,7 +56,7 @@ def _build_sdist(directory: Path) -> Path:
     return sdist
 
 
-def _assert_records(environment: Environment, recorder: Recorder, path: str) -> None:
+def _assert_records(environment: EmptyEnvironment, recorder: Recorder, path: str) -> None:
     variables = {"MOESIF_APPLICATION_ID": recorder.application_id, "MOESIF_BASE_URI": recorder.uri}
     known = len(recorder.events)
     environment.run("-I", "-c", RECORD_ONE_CALL, path, variables=variables)
@@ -68,7 +68,7 @@ def test_sdist_and_a_wheel_from_it_can_be_installed(tmp_path: Path, recorder: Re
     sdist = _build_sdist(tmp_path)
     variables = {**os.environ, **UNOPTIMIZED, "CARGO_TARGET_DIR": str(tmp_path / "target")}
 
-    environment = Environment(tmp_path / "from-sdist")
+    environment = EmptyEnvironment(tmp_path / "from-sdist")
     log = environment.pip("install", "--verbose", "--no-cache-dir", sdist, variables=variables, timeout=580)
     _assert_records(environment, recorder, "from-sdist")
 
@@ -79,6 +79,6 @@ def test_sdist_and_a_wheel_from_it_can_be_installed(tmp_path: Path, recorder: Re
 
     environment.pip("wheel", "--no-cache-dir", "--wheel-dir", tmp_path, sdist, variables=variables, timeout=580)
     (wheel,) = tmp_path.glob("*.whl")
-    another = Environment(tmp_path / "from-wheel")
+    another = EmptyEnvironment(tmp_path / "from-wheel")
     another.pip("install", wheel)
     _assert_records(another, recorder, "from-wheel")

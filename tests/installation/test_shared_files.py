@@ -19,7 +19,7 @@ import pytest
 import moesif
 from moesif.installation import repair_command
 from tests.collector import ROOT
-from tests.installation.environments import Environment
+from tests.installation.environments import EmptyEnvironment
 from tests.server import environment as environment_of
 
 if TYPE_CHECKING:
@@ -83,12 +83,12 @@ def test_import_does_not_load_importlib_metadata() -> None:
     assert _run("-c", source)[0] == "False\n"
 
 
-def _check(environment: Environment, recorder: Recorder, code: int) -> str:
+def _check(environment: EmptyEnvironment, recorder: Recorder, code: int) -> str:
     variables = {"MOESIF_APPLICATION_ID": recorder.application_id, "MOESIF_BASE_URI": recorder.uri}
     return environment.run("-m", "moesif", "check", variables=variables, code=code)[0]
 
 
-def _repair(environment: Environment, output: str) -> None:
+def _repair(environment: EmptyEnvironment, output: str) -> None:
     """Run the commands of the check as they stand."""
     (advice,) = re.findall(r"^ +do this: +(.*)$", output, re.MULTILINE)
     for command in advice.split(" && "):
@@ -107,7 +107,7 @@ def wheel() -> str:
 def test_check_names_packages_that_overwrote_ours_and_its_commands_repair_it(
     tmp_path: Path, wheel: str, recorder: Recorder
 ) -> None:
-    environment = Environment(tmp_path / "with spaces")
+    environment = EmptyEnvironment(tmp_path / "with spaces")
     environment.pip("install", "--no-deps", wheel)
     assert "packages " not in _check(environment, recorder, 0)
     environment.pip("install", "--no-deps", *REPLACED)
@@ -130,7 +130,7 @@ def test_check_names_packages_that_overwrote_ours_and_its_commands_repair_it(
 def test_check_repairs_files_that_were_removed_with_the_replaced_package(
     tmp_path: Path, wheel: str, recorder: Recorder
 ) -> None:
-    environment = Environment(tmp_path)
+    environment = EmptyEnvironment(tmp_path)
     environment.pip("install", "--no-deps", *REPLACED)
     environment.pip("install", "--no-deps", wheel)
     output = _check(environment, recorder, 0)
