@@ -38,8 +38,7 @@ struct InProcess {
 /// Id of the process that has logged that bodies and credentials are recorded.
 static ANNOUNCED: AtomicU32 = AtomicU32::new(0);
 
-/// Returns the words for a call in the messages of `DEBUG`, without the query of its URI. `None` without
-/// `DEBUG`.
+/// Returns verb, URI without its query, and status of a call, for a message of `DEBUG`. `None` without `DEBUG`.
 fn described(exchange: &Exchange) -> Option<String> {
     is_verbose().then(|| {
         let uri = exchange.uri().split(['?', '#']).next().unwrap_or_default();

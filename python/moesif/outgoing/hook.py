@@ -70,7 +70,7 @@ class _Mark(NamedTuple):
 
 
 def install(choose: Choose) -> bool:
-    """Replace ``send``, unless what the class has leads to ours. Other code may have wrapped ours, or made way for it.
+    """Replace ``send`` in each class, unless our replacement is there already, perhaps in a wrapper of other code.
 
     Returns ``False`` and logs a warning if requests is missing.
     """
@@ -148,8 +148,8 @@ def _replacement(original: Any, choose: Choose, most_wrappers: int = _MOST_WRAPP
         return response
 
     setattr(send, _MARK, _Mark(send, original))
-    # To remove their wrapper, ddtrace and OpenTelemetry put the ``__wrapped__`` of what they find into the class. If
-    # that is ours, they get ours without the wrapper below it.
+    # To remove their wrapper, ddtrace and OpenTelemetry store the ``__wrapped__`` of the outermost function in the
+    # class. If that function is ours, this must be a replacement too: one around what they had wrapped.
     below = getattr(original, "__wrapped__", None)
     if below is not None and most_wrappers:
         send.__wrapped__ = _replacement(below, choose, most_wrappers - 1)
@@ -244,8 +244,8 @@ def _record_as_read(recorded: RecordedRequest, response: Any) -> None:
 def _carried_response(error: BaseException, sent: tuple[object, object]) -> Any:
     """Return the response that an exception, or an explicit cause of it, carries. ``None`` if there is none.
 
-    ``sent`` is the method and URL that were sent last. A response to another request is none of this call: a hook may
-    have made a call of its own, with an answer that raised.
+    ``sent`` is the method and URL that were sent last. A response to another request does not belong to this call: a
+    hook may have made a call of its own, and its response raised the exception.
     """
     carrier: BaseException | None = error
     # The implicit context may be older than this call: the caller may be handling the failure of an earlier one.

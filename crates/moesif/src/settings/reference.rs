@@ -26,10 +26,10 @@ An option is a key of the settings dictionary. In a Django project, that diction
   of their options is replaced by the limit.
 - An unknown key is ignored. The logger `moesif.settings` warns and names the nearest option. `manage.py check` reports
   it as a warning.
-- A key that is almost an option that decides where data goes or what is recorded is not ignored: it raises `ValueError`
-  too. `BASE_URL`, `SKIPP` and `application_id` are examples. This applies to `APPLICATION_ID`, `BASE_URI`, `SKIP`,
-  `LOG_BODY`, the masks, `IDENTIFY_USER`, `IDENTIFY_COMPANY`, and those of them that are about outgoing calls. A
-  misspelt environment variable raises only if the option itself is not set.
+- Some options decide where data goes or what is recorded: `APPLICATION_ID`, `BASE_URI`, `SKIP`, `LOG_BODY`, the masks,
+  `IDENTIFY_USER`, `IDENTIFY_COMPANY`, and the same options for outgoing calls. A misspelt name of one of them, such as
+  `BASE_URL`, `SKIPP` or `application_id`, raises `ValueError`. A misspelt environment variable raises it only if the
+  option itself is not set.
 
 The last column names the replaced packages that have the option: W is moesifwsgi, D is moesifdjango and R is
 moesifpythonrequest. If it is empty, the option is new in this project.
@@ -45,11 +45,11 @@ Request and response bodies, the `Authorization` header and cookies are recorded
 const IDENTITY: &str = "\
 The user, the company and the session of a call.
 
-Ids and session tokens are text, also those of outgoing calls. What else a function returns becomes text, and so do
-values in metadata:
+Ids and session tokens are text, also those of outgoing calls. If a function returns something else, it becomes text.
+Values in metadata become text in the same way:
 
 - Bytes, a `bytearray` and a `memoryview` are taken as UTF-8. If they are not UTF-8, their base64 is recorded.
-- In metadata, a date or time becomes its ISO form. Numbers, lists and dictionaries stay what they are; a set becomes a
+- In metadata, a date or time becomes its ISO form. Numbers, lists and dictionaries do not change. A set becomes a
   list.
 - Any other value becomes its `str()`. An id or session token that is false in Python means that there is none.
 
