@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use moesif::api::{Outcome, PendingRequest, Problem, Request};
 use moesif::http::TransportError;
+use moesif::memory::is_available;
 use moesif::{Api, Client, Integration};
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
 
+use crate::convert::copied;
 use crate::guard::raising;
 use crate::once::intern;
 use crate::{json, python, settings};
@@ -77,7 +78,7 @@ impl ApiClient {
 
     /// Returns a POST of JSON text. It takes at most `timeout` seconds, retries included.
     fn post(&self, path: &str, json: &str, timeout: f64) -> PyResult<ApiCall> {
-        Ok(ApiCall::new(self.api.clone(), Request::post(path, json), seconds(timeout)?))
+        ApiCall::post(self.api.clone(), path, json, seconds(timeout)?)
     }
 
     /// Returns a GET of a document. It takes at most `timeout` seconds, retries included.
@@ -95,10 +96,12 @@ impl ApiClient {
 
 /// Returns a POST of JSON text for a middleware. It takes at most `REQUEST_TIMEOUT`, retries included,
 /// because a request of the application waits for it.
-pub(crate) fn post(client: &Client, path: &str, json: &str) -> ApiCall {
+///
+/// Raises `MemoryError`.
+pub(crate) fn post(client: &Client, path: &str, json: &str) -> PyResult<ApiCall> {
     let api = client.api();
     let timeout = api.request_timeout();
-    ApiCall::new(api, Request::post(path, json), timeout)
+    ApiCall::post(api, path, json, timeout)
 }
 
 /// A request. It can be begun once.
@@ -148,7 +151,7 @@ impl ApiCall {
             return Ok(None);
         };
         let answer = answer.unwrap_or_default();
-        let body = PyBytes::new(py, &answer.body);
+        let body = copied(py, &answer.body)?;
         let cause = problem.as_ref().and_then(cause);
         let problem = problem.map(|problem| problem.to_string());
         let transport = python::import(intern!(py, "moesif.client.transport"))?;
@@ -165,6 +168,14 @@ impl ApiCall {
 }
 
 impl ApiCall {
+    /// Raises `MemoryError` if there is no memory for two copies of the text. Making them cannot fail.
+    fn post(api: Api, path: &str, json: &str, timeout: Duration) -> PyResult<Self> {
+        if !is_available(json.len().saturating_mul(2)) {
+            return Err(PyMemoryError::new_err(()));
+        }
+        Ok(Self::new(api, Request::post(path, json), timeout))
+    }
+
     fn new(api: Api, request: Request, timeout: Duration) -> Self {
         Self { api, request, timeout, pending: OnceLock::new() }
     }

@@ -48,6 +48,15 @@ fn short_text(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Option<Str
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 
+/// Returns a copy as a bytes object. Raises `MemoryError` if there is no memory for it, where
+/// [`PyBytes::new`] panics.
+pub(crate) fn copied<'py>(py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+    PyBytes::new_with(py, bytes.len(), |copy| {
+        copy.copy_from_slice(bytes);
+        Ok(())
+    })
+}
+
 /// Returns the content of bytes, a bytearray or a memoryview. `None` for other objects.
 pub(crate) fn as_bytes<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyBytes>>> {
     if let Ok(bytes) = value.cast::<PyBytes>() {

@@ -4,9 +4,11 @@
 //! limited. NaN and infinities become null, dates their ISO form, bytes text if they are UTF-8 and else
 //! base64, sets arrays, and every other value its `str()`.
 
-use std::fmt::Write;
+use std::io::Write;
+use std::mem;
 
-use pyo3::exceptions::PyValueError;
+use moesif::memory::FallibleBuffer;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PySet, PyString, PyTuple,
@@ -28,8 +30,8 @@ const NUMBER: [char; 11] = ['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9
 
 /// Returns the JSON text of a dictionary.
 ///
-/// Raises `ValueError` if it is not a dictionary or its text is longer than `max_bytes`, and whatever the
-/// methods of its values raise.
+/// Raises `ValueError` if it is not a dictionary or its text is longer than `max_bytes`, `MemoryError`, and
+/// whatever the methods of its values raise.
 pub(crate) fn object(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Box<RawValue>> {
     if !python::is_mapping(value)? {
         return Err(PyValueError::new_err(format!(
@@ -37,9 +39,14 @@ pub(crate) fn object(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Box
             value.get_type().name()?
         )));
     }
-    let mut json = Writer { text: String::with_capacity(256), max_bytes, open: Vec::new() };
+    let mut json = Writer { text: FallibleBuffer::default(), max_bytes, open: Vec::new() };
     json.document(value)?;
-    RawValue::from_string(json.text).map_err(|error| PyValueError::new_err(error.to_string()))
+    let text = String::from_utf8(json.text.bytes)?;
+    RawValue::from_string(text).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+fn out_of_memory() -> PyErr {
+    PyMemoryError::new_err(())
 }
 
 /// Returns the JSON text of metadata: a dictionary, or `None`. Raises what [`object`] raises.
@@ -63,7 +70,7 @@ fn moment<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>>
 /// Writes one document. Open containers are in a list, not on the stack: a thread of the application may have
 /// a small stack.
 struct Writer<'py> {
-    text: String,
+    text: FallibleBuffer,
     max_bytes: usize,
     open: Vec<Container<'py>>,
 }
@@ -80,29 +87,33 @@ impl<'py> Writer<'py> {
     fn document(&mut self, value: &Bound<'py, PyAny>) -> PyResult<()> {
         self.value(value)?;
         while let Some(container) = self.open.last_mut() {
+            let is_object = container.is_object;
             match python::next(&mut container.items)? {
                 None => {
-                    self.text.push(if container.is_object { '}' } else { ']' });
                     self.open.pop();
+                    self.push(if is_object { "}" } else { "]" })?;
                 }
                 Some(item) => {
-                    if !container.is_empty {
-                        self.text.push(',');
+                    if !mem::replace(&mut container.is_empty, false) {
+                        self.push(",")?;
                     }
-                    container.is_empty = false;
-                    if container.is_object {
+                    if is_object {
                         let (key, value) = item.extract::<(Bound<'py, PyAny>, Bound<'py, PyAny>)>()?;
                         self.key(&key)?;
-                        self.text.push(':');
+                        self.push(":")?;
                         self.value(&value)?;
                     } else {
                         self.value(&item)?;
                     }
                 }
             }
-            self.check(self.text.len())?;
+            self.check(self.text.bytes.len())?;
         }
         Ok(())
+    }
+
+    fn push(&mut self, text: &str) -> PyResult<()> {
+        self.text.write_all(text.as_bytes()).map_err(|_| out_of_memory())
     }
 
     fn check(&self, bytes: usize) -> PyResult<()> {
@@ -115,11 +126,11 @@ impl<'py> Writer<'py> {
     /// Writes a scalar, or opens a container. [`Writer::document`] then writes its items.
     fn value(&mut self, value: &Bound<'py, PyAny>) -> PyResult<()> {
         if value.is_none() {
-            self.text.push_str("null");
+            self.push("null")?;
         } else if let Ok(text) = value.cast::<PyString>() {
             self.string(text)?;
         } else if let Ok(flag) = value.cast::<PyBool>() {
-            self.text.push_str(if flag.is_true() { "true" } else { "false" });
+            self.push(if flag.is_true() { "true" } else { "false" })?;
         } else if value.is_instance_of::<PyInt>() {
             self.int(value)?;
         } else if let Ok(number) = value.cast::<PyFloat>() {
@@ -149,10 +160,10 @@ impl<'py> Writer<'py> {
 
     fn container(&mut self, items: &Bound<'py, PyAny>, is_object: bool) -> PyResult<()> {
         if self.open.len() >= MAX_DEPTH {
-            self.text.push_str("null");
+            self.push("null")?;
             return Ok(());
         }
-        self.text.push(if is_object { '{' } else { '[' });
+        self.push(if is_object { "{" } else { "[" })?;
         self.open.push(Container { items: python::iterate(items)?, is_object, is_empty: true });
         Ok(())
     }
@@ -164,9 +175,9 @@ impl<'py> Writer<'py> {
             return self.string(text);
         }
         if key.is_none() || key.is_instance_of::<PyBool>() {
-            self.text.push('"');
+            self.push("\"")?;
             self.value(key)?;
-            self.text.push('"');
+            self.push("\"")?;
             return Ok(());
         }
         if let Some(bytes) = convert::as_bytes(key)? {
@@ -178,14 +189,12 @@ impl<'py> Writer<'py> {
     /// Writes the plain number, even if a subclass of int has another `str()`, as an enum has.
     fn int(&mut self, value: &Bound<'_, PyAny>) -> PyResult<()> {
         if let Ok(number) = value.extract::<i64>() {
-            // Writing to a String cannot fail.
-            let _ = write!(self.text, "{number}");
-            return Ok(());
+            return write!(self.text, "{number}").map_err(|_| out_of_memory());
         }
         let py = value.py();
         let number = python::call(&py.get_type::<PyInt>(), &PyTuple::new(py, [value])?, None)?;
         if let Ok(digits) = number.str() {
-            self.text.push_str(&digits.to_string_lossy());
+            self.push(&digits.to_string_lossy())?;
         } else {
             // Python refuses to print a number with thousands of digits in decimal.
             let format = PyTuple::new(py, ["#x"])?;
@@ -201,40 +210,37 @@ impl<'py> Writer<'py> {
             && let Ok(text) = text.extract::<String>()
             && serde_json::from_str::<&RawValue>(&text).is_ok_and(|json| json.get().starts_with(NUMBER))
         {
-            self.text.push_str(&text);
+            self.push(&text)?;
             return Ok(());
         }
         if number.value().is_finite() {
             let plain = PyFloat::new(number.py(), number.value());
-            self.text.push_str(&plain.repr()?.to_string_lossy());
+            self.push(&plain.repr()?.to_string_lossy())?;
         } else {
-            self.text.push_str("null");
+            self.push("null")?;
         }
         Ok(())
     }
 
     fn bytes(&mut self, bytes: &Bound<'_, PyBytes>) -> PyResult<()> {
         self.check(bytes.as_bytes().len())?;
-        self.quoted(&convert::text_of_bytes(bytes)?);
-        Ok(())
+        self.quoted(&convert::text_of_bytes(bytes)?)
     }
 
     /// Writes text. Lone surrogates, which UTF-8 cannot hold, are escaped.
     fn string(&mut self, text: &Bound<'_, PyString>) -> PyResult<()> {
         self.check(text.len()?)?;
         if let Ok(text) = text.to_str() {
-            self.quoted(text);
-            return Ok(());
+            return self.quoted(text);
         }
         let py = text.py();
         let json = python::import(intern!(py, "json"))?;
         let escaped = python::call_method(&json, intern!(py, "dumps"), &PyTuple::new(py, [text])?)?;
-        self.text.push_str(escaped.cast::<PyString>()?.to_str()?);
+        self.push(escaped.cast::<PyString>()?.to_str()?)?;
         Ok(())
     }
 
-    fn quoted(&mut self, text: &str) {
-        // Serialising a str cannot fail.
-        self.text.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "null".to_owned()));
+    fn quoted(&mut self, text: &str) -> PyResult<()> {
+        serde_json::to_writer(&mut self.text, text).map_err(|_| out_of_memory())
     }
 }

@@ -24,7 +24,12 @@ mod request;
 mod settings;
 mod wsgi;
 
+use moesif::memory::ReservingAllocator;
 use pyo3::prelude::*;
+
+/// Keeps a process running that has no memory left.
+#[global_allocator]
+static ALLOCATOR: ReservingAllocator = ReservingAllocator;
 
 /// The compiled part of the `moesif` package. Not a public interface: import from `moesif` instead.
 #[pymodule(gil_used = false)]

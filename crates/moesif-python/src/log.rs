@@ -10,6 +10,7 @@ use pyo3::exceptions::PyBaseException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::guard::guarded;
 use crate::once::intern;
 use crate::python;
 
@@ -38,7 +39,7 @@ fn log(py: Python<'_>, logger: &str, level: &str, message: &str, cause: Option<&
         let arguments = ("%s", message).into_pyobject(py)?;
         python::call(&method, &arguments, Some(&extra)).map(drop)
     };
-    drop(attempt());
+    drop(guarded(attempt));
 }
 
 /// Ends the chain of contexts of an exception where the exception begins that is being handled now. Python

@@ -8,7 +8,7 @@ use moesif_wire::{Direction, header};
 
 use crate::api::Api;
 use crate::call::{Exchange, Policy, host, is_under};
-use crate::delivery::{Delivery, Pipeline};
+use crate::delivery::{Delivery, DropReason, Pipeline};
 use crate::diagnostics::{Severity, Topic, diagnostics, is_verbose};
 use crate::process::{ProcessLocal, process_id};
 use crate::rules::Governance;
@@ -67,16 +67,17 @@ impl Client {
         }
     }
 
-    /// Starts the record of a call that arrives now.
+    /// Starts the record of a call that arrives now. If there is no memory for it, counts the call as dropped
+    /// and returns `None`.
     #[must_use]
-    pub fn begin(&self) -> Box<Exchange> {
-        self.begin_governed().0
+    pub fn begin(&self) -> Option<Box<Exchange>> {
+        self.begin_governed().map(|(exchange, _)| exchange)
     }
 
-    /// Starts the record of a call that arrives now. Also returns the governance rules in force; `None` if
-    /// there are none.
+    /// Starts the record of a call, like [`Client::begin`]. Also returns the governance rules in force; `None`
+    /// if there are none.
     #[must_use]
-    pub fn begin_governed(&self) -> (Box<Exchange>, Option<Arc<Governance>>) {
+    pub fn begin_governed(&self) -> Option<(Box<Exchange>, Option<Arc<Governance>>)> {
         let local = self.in_process();
         local.pipeline.start();
         runtime::guard_exit();
@@ -90,7 +91,12 @@ impl Client {
             local.runtime.budget(),
             local.pid,
         );
-        (exchange, local.pipeline.governance())
+        if exchange.lacks_memory() {
+            drop(exchange);
+            local.pipeline.count_lost(DropReason::Memory);
+            return None;
+        }
+        Some((exchange, local.pipeline.governance()))
     }
 
     /// Logs once per process that bodies and credentials are recorded, and how to prevent it.
@@ -165,9 +171,9 @@ impl Client {
         drop(exchange);
     }
 
-    /// Counts a call that could not be recorded because of a bug in this package.
-    pub fn lose(&self) {
-        self.in_process().pipeline.count_lost();
+    /// Counts a call that could not be recorded.
+    pub fn lose(&self, reason: DropReason) {
+        self.in_process().pipeline.count_lost(reason);
     }
 
     /// Returns whether an outgoing call is a request of an SDK to a collector. That is a call to `/v1` or

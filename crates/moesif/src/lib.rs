@@ -15,13 +15,15 @@
 //! )?;
 //! let client = Client::new(parsed.settings);
 //!
-//! let mut exchange = client.begin();
-//! exchange.set_verb("GET");
-//! exchange.set_uri("https://api.example.com/v1/items");
-//! exchange.add_request_header("Accept", "application/json");
-//! exchange.set_status(200);
-//! exchange.finish();
-//! client.record(exchange);
+//! // `None` if there is no memory for the record.
+//! if let Some(mut exchange) = client.begin() {
+//!     exchange.set_verb("GET");
+//!     exchange.set_uri("https://api.example.com/v1/items");
+//!     exchange.add_request_header("Accept", "application/json");
+//!     exchange.set_status(200);
+//!     exchange.finish();
+//!     client.record(exchange);
+//! }
 //! # Ok::<(), moesif::SettingsError>(())
 //! ```
 //!
@@ -30,6 +32,7 @@
 //!
 //! | Module | Does |
 //! |---|---|
+//! | [`memory`] | keeps the process running when it has no memory left |
 //! | [`process`] | process id, random numbers, values that a forked child must not share |
 //! | [`diagnostics`] | keeps messages until a thread of the application logs them |
 //! | [`http`] | sends one request to a collector; has the retry policy (answers and pauses) |
@@ -47,6 +50,7 @@ mod client;
 pub mod delivery;
 pub mod diagnostics;
 pub mod http;
+pub mod memory;
 pub mod process;
 pub mod rules;
 pub mod runtime;

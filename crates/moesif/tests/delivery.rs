@@ -54,7 +54,7 @@ fn client(base_uri: &str) -> Client {
 }
 
 fn record(client: &Client, number: u16) {
-    let mut exchange = client.begin();
+    let mut exchange = client.begin().unwrap();
     exchange.set_verb("GET");
     exchange.set_uri(&format!("http://h/{number}"));
     exchange.set_status(200 + number);

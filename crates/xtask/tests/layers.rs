@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 type Layers = [&'static [&'static str]];
 
 const MOESIF: &Layers = &[
+    &["memory"],
     &["process"],
     &["diagnostics"],
     &["http"],

@@ -10,6 +10,7 @@ use super::callback::Callback;
 use super::step::Answer;
 use super::{Moment, Side, Step};
 use crate::gc::traverse;
+use crate::guard::raising;
 
 /// A record that answers are stored in.
 pub(crate) trait Recipient {
@@ -64,7 +65,7 @@ impl Functions {
     /// Calls the functions whose answers governance rules need before the application, and stores the
     /// answers. `arguments` is called before each function and returns its arguments.
     ///
-    /// Raises what belongs to the host, and what `arguments` raises.
+    /// Raises only what belongs to the host.
     pub(crate) fn ask_early<'py>(
         &self,
         py: Python<'py>,
@@ -73,7 +74,6 @@ impl Functions {
         arguments: impl Fn(Step) -> PyResult<Bound<'py, PyTuple>>,
     ) -> PyResult<()> {
         for callback in self.asked.iter().filter(|callback| callback.step().is_needed_early(rules)) {
-            let arguments = arguments(callback.step())?;
             // No early step asks to leave the call out.
             let _ = ask(py, callback, Moment::Early, record, &arguments)?;
         }
@@ -84,7 +84,7 @@ impl Functions {
     /// `arguments` is called before each function and returns its arguments. Returns `false` if the
     /// application wants the call left out.
     ///
-    /// Raises what belongs to the host, and what `arguments` raises.
+    /// Raises only what belongs to the host.
     pub(crate) fn ask<'py>(
         &self,
         py: Python<'py>,
@@ -96,7 +96,6 @@ impl Functions {
             if record.change(|exchange| step.is_answered(exchange)).unwrap_or(false) {
                 continue;
             }
-            let arguments = arguments(step)?;
             if ask(py, callback, Moment::Answered, record, &arguments)?.is_break() {
                 return Ok(false);
             }
@@ -111,10 +110,10 @@ fn ask<'py>(
     callback: &Callback,
     moment: Moment,
     record: &mut impl Recipient,
-    arguments: &Bound<'py, PyTuple>,
+    arguments: impl Fn(Step) -> PyResult<Bound<'py, PyTuple>>,
 ) -> PyResult<ControlFlow<()>> {
     let step = callback.step();
-    let answer = callback.call(py, arguments, |result| step.read(result, record));
+    let answer = raising(|| callback.call(py, &arguments(step)?, |result| step.read(result, record)));
     match answer {
         Ok(Some(Answer::Skip)) => return Ok(ControlFlow::Break(())),
         Ok(Some(answer)) => drop(record.change(|exchange| answer.store(exchange))),

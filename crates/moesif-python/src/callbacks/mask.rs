@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 
 use super::callback::Callback;
 use super::{Moment, Step};
-use crate::guard::guarded;
+use crate::guard::{guarded, raising};
 use crate::once::intern;
 use crate::{json, python};
 
@@ -34,13 +34,13 @@ impl Kept {
 
 /// Has the function change the event. Raises only what belongs to the host.
 pub(crate) fn apply(py: Python<'_>, function: &Callback, exchange: &mut Exchange) -> PyResult<()> {
-    let masked = (|| {
+    let masked = raising(|| {
         let Some(model) = model(py, exchange)? else {
             return Ok(None);
         };
         let arguments = PyTuple::new(py, [model])?;
         function.call(py, &arguments, |result| Step::Mask.read(result, exchange))
-    })();
+    });
     match masked {
         Ok(Some(event)) => event.store(exchange),
         Ok(None) => {}

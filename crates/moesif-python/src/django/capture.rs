@@ -10,7 +10,7 @@ use super::call::DjangoCall;
 use super::request;
 use crate::api::{self, ApiCall};
 use crate::callbacks::{Side, Step};
-use crate::guard::{guarded, raising};
+use crate::guard::{caught, raising};
 use crate::request::EarlyBody;
 use crate::request::governance::FaultLog;
 use crate::{log, python, settings};
@@ -86,7 +86,7 @@ impl DjangoCapture {
     }
 
     /// Returns a POST of JSON text to the collector.
-    fn post(&self, path: &str, document: &str) -> ApiCall {
+    fn post(&self, path: &str, document: &str) -> PyResult<ApiCall> {
         api::post(&self.shared.client, path, document)
     }
 
@@ -95,21 +95,25 @@ impl DjangoCapture {
     /// Raises only what belongs to the host, met while reading the body ahead.
     fn begin(&self, request: &Bound<'_, PyAny>) -> PyResult<Option<DjangoCall>> {
         let shared = &self.shared;
-        let begun = guarded(|| {
-            let (mut exchange, rules) = shared.client.begin_governed();
+        let begun = caught(|| -> PyResult<_> {
+            let Some((mut exchange, rules)) = shared.client.begin_governed() else {
+                return Ok(None);
+            };
             if shared.is_masked {
                 exchange.strip_content();
             }
-            let head = request::read(request, shared.django.bind(request.py()), &mut exchange);
-            (exchange, rules, head)
+            let head = request::read(request, shared.django.bind(request.py()), &mut exchange)?;
+            Ok(Some((exchange, rules, head)))
         });
         // Only now: beginning the first call may add a message.
         log::drain(request.py());
+        let begun = begun.unwrap_or_else(|reason| {
+            shared.client.lose(reason);
+            Ok(None)
+        })?;
         let Some((exchange, rules, head)) = begun else {
-            shared.client.lose();
             return Ok(None);
         };
-        let head = head?;
         let call = DjangoCall::new(exchange, Arc::clone(shared), rules);
         if let Some(head) = head.filter(|head| head.request.may_have_body) {
             self.record_body(request, &call, head)?;

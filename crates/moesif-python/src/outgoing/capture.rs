@@ -9,7 +9,7 @@ use super::OutgoingCall;
 use super::message;
 use crate::callbacks::{Functions, Side};
 use crate::gc::{Traverse, traverse};
-use crate::guard::guarded;
+use crate::guard::{caught, guarded};
 use crate::request::Destination;
 use crate::{log, settings};
 
@@ -70,21 +70,25 @@ impl OutgoingCapture {
         incoming: Option<String>,
     ) -> PyResult<Option<OutgoingCall>> {
         let Self { client, functions } = slf.get();
-        let begun = guarded(|| {
-            let mut exchange = client.begin();
+        let begun = caught(|| -> PyResult<_> {
+            let Some(mut exchange) = client.begin() else {
+                return Ok(None);
+            };
             if functions.mask().is_some() {
                 exchange.strip_content();
             }
-            let read = message::read_request(request, client.policy().log_body, &mut exchange);
-            (exchange, read)
+            message::read_request(request, client.policy().log_body, &mut exchange)?;
+            Ok(Some(exchange))
         });
         // Only now: beginning the first call may add a message.
         log::drain(request.py());
-        let Some((exchange, read)) = begun else {
-            client.lose();
+        let begun = begun.unwrap_or_else(|reason| {
+            client.lose(reason);
+            Ok(None)
+        })?;
+        let Some(exchange) = begun else {
             return Ok(None);
         };
-        read?;
         // Calls to the collector are neither recorded nor counted.
         if guarded(|| client.is_own_traffic(&exchange)).unwrap_or(false) {
             return Ok(None);

@@ -26,8 +26,15 @@ impl FaultLog {
     }
 }
 
-/// Returns what the rules decide about a call. Lets it pass if a fault of ours keeps them from deciding.
+/// Memory in bytes that must be free to apply rules: a decompressed body, and the tables of a pattern.
+const DECISION_BYTES: usize = 2 << 20;
+
+/// Returns what the rules decide about a call. Lets it pass if a fault of ours, or a lack of memory, keeps them
+/// from deciding.
 pub(crate) fn decide(py: Python<'_>, rules: &Governance, record: &Record, faults: &FaultLog) -> Decision {
+    if !moesif::memory::is_available(DECISION_BYTES) {
+        return Decision::Pass(Vec::new());
+    }
     record.update(|exchange| rules.decide(exchange)).unwrap_or_else(|| {
         faults.report(py, None);
         Decision::Pass(Vec::new())

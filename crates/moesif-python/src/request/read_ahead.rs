@@ -1,11 +1,13 @@
 //! A request body that is read before the application asks for it.
 
+use pyo3::exceptions::PyMemoryError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PyTuple};
 
 use super::Record;
 use super::recorded_stream::wide;
+use crate::convert::copied;
 use crate::gc::{Traverse, traverse};
 use crate::interruption::belongs_to_host;
 use crate::once::intern;
@@ -23,7 +25,7 @@ impl ReadAhead {
     /// Reads `length` bytes from a stream and records them. An `Exception` while reading is kept: the
     /// application meets it where it reads that far.
     ///
-    /// Raises only what belongs to the host.
+    /// Raises `MemoryError` if there is no memory for the body, and what belongs to the host.
     pub(crate) fn read(stream: &Bound<'_, PyAny>, record: &Record, length: u64) -> PyResult<Self> {
         let py = stream.py();
         let mut body = Vec::new();
@@ -33,6 +35,7 @@ impl ReadAhead {
             match read_chunk(stream, remaining) {
                 Ok(chunk) if chunk.as_bytes().is_empty() => break,
                 Ok(chunk) => {
+                    body.try_reserve(chunk.as_bytes().len()).map_err(|_| PyMemoryError::new_err(()))?;
                     body.extend_from_slice(chunk.as_bytes());
                     remaining = remaining.saturating_sub(wide(chunk.as_bytes().len()));
                 }
@@ -44,7 +47,7 @@ impl ReadAhead {
             }
         }
         record.update(|exchange| exchange.record_request_body(0, &body));
-        Ok(Self { body: PyBytes::new(py, &body).unbind(), failure })
+        Ok(Self { body: copied(py, &body)?.unbind(), failure })
     }
 
     /// Returns a stream that yields the body from its start, and then the failure.

@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::callbacks::{Functions, Recipient, mask};
-use crate::guard::guarded;
+use crate::convert::copied;
+use crate::guard::{caught, guarded};
 
 /// An exchange until it is handed over. Changes that come later are ignored.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ impl Record {
         if kept == data.len() {
             drop(chunks.append(chunk));
         } else if let Some(prefix) = data.get(..kept).filter(|prefix| !prefix.is_empty()) {
-            drop(chunks.append(PyBytes::new(chunk.py(), prefix)));
+            drop(copied(chunk.py(), prefix).and_then(|prefix| chunks.append(prefix)));
         }
     }
 }
@@ -87,7 +88,7 @@ pub(crate) fn is_sampled(client: &Client, exchange: &mut Exchange) -> bool {
 
 /// Hands a call over. Counts it as lost if a fault of ours prevents that.
 pub(crate) fn settle(client: &Client, hand_over: impl FnOnce(&Client)) {
-    if guarded(|| hand_over(client)).is_none() {
-        client.lose();
+    if let Err(reason) = caught(|| hand_over(client)) {
+        client.lose(reason);
     }
 }

@@ -8,6 +8,7 @@ use pyo3::types::{PyBytes, PyCFunction, PyDict, PyIterator, PyMemoryView, PySlic
 
 use super::Record;
 use crate::gc::{Traverse, traverse};
+use crate::guard::raising;
 use crate::once::intern;
 use crate::python;
 
@@ -77,12 +78,19 @@ impl RecordedStream {
         let py = name.py();
         let count = python::call_method(self.inner.bind(py), name, arguments)?;
         if let Ok(length) = count.extract::<isize>() {
-            let view = PyMemoryView::from(&arguments.get_item(0)?)?;
-            let view = python::call_method(&view, intern!(py, "cast"), &PyTuple::new(py, ["B"])?)?;
-            let filled = view.get_item(PySlice::new(py, 0, length, 1))?;
-            self.record(&python::call_method(&filled, intern!(py, "tobytes"), &PyTuple::empty(py))?);
+            // The application's read has succeeded: what fails here costs the rest of the record.
+            let filled = raising(|| filled(&arguments.get_item(0)?, length));
+            match python::if_possible(py, filled)? {
+                Some(filled) => self.record(&filled),
+                None => self.lose_position(),
+            }
         }
         Ok(count)
+    }
+
+    /// Ends the recording: the position of what is read next is not known.
+    fn lose_position(&self) {
+        self.record.update(moesif::Exchange::mark_request_body_incomplete);
     }
 
     /// Seeks in the stream. If the stream does not know its position, recording ends here.
@@ -100,9 +108,7 @@ impl RecordedStream {
                 let position = self.position.load(Ordering::Relaxed).saturating_add_signed(after - before);
                 self.position.store(position, Ordering::Relaxed);
             }
-            _ => {
-                self.record.update(moesif::Exchange::mark_request_body_incomplete);
-            }
+            _ => self.lose_position(),
         }
         Ok(result)
     }
@@ -242,6 +248,15 @@ impl RecordedLines {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.traverse(&visit)
     }
+}
+
+/// Returns the first `length` bytes of a buffer.
+fn filled<'py>(buffer: &Bound<'py, PyAny>, length: isize) -> PyResult<Bound<'py, PyAny>> {
+    let py = buffer.py();
+    let view = PyMemoryView::from(buffer)?;
+    let view = python::call_method(&view, intern!(py, "cast"), &PyTuple::new(py, ["B"])?)?;
+    let filled = view.get_item(PySlice::new(py, 0, length, 1))?;
+    python::call_method(&filled, intern!(py, "tobytes"), &PyTuple::empty(py))
 }
 
 /// The length of a slice, as a position in a body.

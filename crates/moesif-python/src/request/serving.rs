@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::Record;
+use crate::guard::guarded;
 use crate::once::{MadeOnce, intern};
 use crate::python;
 
@@ -85,7 +86,7 @@ impl Served {
         if !IS_LINKED.load(Ordering::Relaxed) {
             return Serving(None);
         }
-        Serving(self.set(py, client, record).ok().flatten())
+        Serving(guarded(|| self.set(py, client, record).ok().flatten()).flatten())
     }
 
     /// Ends the call on every thread.
@@ -148,8 +149,8 @@ impl<'py> Serving<'py> {
         if let Some(token) = self.0 {
             let py = token.py();
             // Fails in another context than the one it was set in. There is nothing to reset there.
-            let arguments = PyTuple::new(py, [token]);
-            drop(arguments.and_then(|token| python::call(method(py, &RESET, "reset")?, &token, None)));
+            let reset = || python::call(method(py, &RESET, "reset")?, &PyTuple::new(py, [token])?, None);
+            drop(guarded(reset));
         }
     }
 }

@@ -6,7 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use super::middleware::Configured;
-use crate::guard::guarded;
+use crate::convert::copied;
+use crate::guard::{caught, guarded, raising};
 use crate::once::intern;
 use crate::request::{Record, deliver, is_sampled, settle};
 use crate::{convert, json};
@@ -20,23 +21,24 @@ pub(super) fn finish(
     environ: &Bound<'_, PyDict>,
 ) -> PyResult<()> {
     let py = environ.py();
-    let Configured { client, functions, app, .. } = configured;
+    let Configured { client, functions, .. } = configured;
     exchange.finish();
     if functions.callbacks().mask().is_some() {
         exchange.strip_content();
     }
-    let mut is_wanted = Ok(true);
-    if !functions.is_empty() {
-        let key = intern!(py, "wsgi.input");
-        let input = environ.get_item(key).ok().flatten();
-        let body = PyBytes::new(py, exchange.request_body_bytes());
-        publish(&exchange, environ);
-        is_wanted = functions.ask(&mut *exchange, app.bind(py), environ, &body);
-        // A middleware around us may go on reading where the application stopped.
-        if let Some(input) = input {
-            drop(environ.set_item(key, input));
+    let is_wanted = if functions.is_empty() {
+        Ok(true)
+    } else {
+        // Without answers, the call may not be wanted: it is lost.
+        match caught(|| ask(&mut exchange, configured, environ)) {
+            Ok(is_wanted) => is_wanted,
+            Err(reason) => {
+                drop(exchange);
+                client.lose(reason);
+                return Ok(());
+            }
         }
-    }
+    };
     match is_wanted {
         Ok(true) => deliver(py, client, functions.callbacks(), exchange),
         Ok(false) => {
@@ -53,6 +55,24 @@ pub(super) fn finish(
             Err(exit)
         }
     }
+}
+
+/// Calls the application's functions. Returns whether the call is wanted.
+///
+/// Panics if there is no memory. Raises only what is not an `Exception`.
+fn ask(exchange: &mut Exchange, configured: &Configured, environ: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let py = environ.py();
+    let Configured { functions, app, .. } = configured;
+    let key = intern!(py, "wsgi.input");
+    let input = environ.get_item(key).ok().flatten();
+    let body = PyBytes::new(py, exchange.request_body_bytes());
+    publish(exchange, environ);
+    let is_wanted = functions.ask(exchange, app.bind(py), environ, &body);
+    // A middleware around us may go on reading where the application stopped.
+    if let Some(input) = input {
+        drop(environ.set_item(key, input));
+    }
+    is_wanted
 }
 
 /// Puts the request body where functions look for it, before the application runs.
@@ -73,15 +93,15 @@ fn publish(exchange: &Exchange, environ: &Bound<'_, PyDict>) {
         return;
     }
     let body = guarded(|| exchange.request_body().body).flatten();
-    let base64 = |bytes: &[u8]| convert::base64(&PyBytes::new(py, bytes)).map(Bound::into_any);
-    let value = match &body {
+    let base64 = |bytes: &[u8]| convert::base64(&copied(py, bytes)?).map(Bound::into_any);
+    let value = raising(|| match &body {
         None => Ok(py.None().into_bound(py)),
         Some(Body::Json(text)) => {
             json::parse(py, text.get()).or_else(|_| base64(exchange.request_body_bytes()))
         }
         Some(Body::Bytes(bytes)) => base64(bytes),
         Some(Body::Base64(text)) => Ok(PyString::new(py, text).into_any()),
-    };
+    });
     if let Ok(value) = value {
         drop(environ.set_item(key, value));
     }

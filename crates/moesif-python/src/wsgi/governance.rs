@@ -3,14 +3,15 @@
 use moesif::Governance;
 use moesif::governance::{Block, Decision};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::types::{PyDict, PyList};
 
 use super::call::{Call, with_exit};
 use super::finish;
 use super::middleware::Configured;
 use super::respond::respond;
 use super::start_response::StartResponse;
-use crate::convert::native;
+use crate::convert::{copied, native};
+use crate::guard::raising;
 use crate::interruption::belongs_to_host;
 use crate::once::intern;
 use crate::python;
@@ -81,15 +82,19 @@ pub(super) fn answer<'py>(
     call.record.update(|exchange| exchange.set_blocked_by(rule));
     let fields = headers.iter().map(|(name, value)| (name, native(value)));
     let start = StartResponse::new(&call, configured.pid_header, Vec::new(), start_response);
-    let started = PyList::new(py, fields)
-        .and_then(|fields| (status_line(py, status), fields).into_pyobject(py))
-        .and_then(|arguments| python::call(Bound::new(py, start)?.as_any(), &arguments, None));
-    if let Err(error) = started {
-        call.record.update(moesif::Exchange::fail);
-        return Err(with_exit(py, error, call.finish(py)));
+    let answered = raising(|| {
+        let arguments = (status_line(py, status), PyList::new(py, fields)?).into_pyobject(py)?;
+        python::call(Bound::new(py, start)?.as_any(), &arguments, None)?;
+        let chunk = Some(body).filter(|body| !body.is_empty()).map(|body| copied(py, body.as_bytes()));
+        PyList::new(py, chunk.transpose()?)
+    });
+    match answered {
+        Ok(chunks) => respond(call, chunks.into_any(), &configured.result_classes),
+        Err(error) => {
+            call.record.update(moesif::Exchange::fail);
+            Err(with_exit(py, error, call.finish(py)))
+        }
     }
-    let chunks = Some(body).filter(|body| !body.is_empty()).map(|body| PyBytes::new(py, body.as_bytes()));
-    respond(call, PyList::new(py, chunks)?.into_any(), &configured.result_classes)
 }
 
 /// Returns the status with the reason phrase that Python has for it.

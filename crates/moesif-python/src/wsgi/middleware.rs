@@ -12,6 +12,7 @@ use super::functions::Functions;
 use super::respond::ResultClasses;
 use crate::api::{self, ApiCall, ApiClient};
 use crate::gc::{Traverse, traverse};
+use crate::guard::raising;
 use crate::once::intern;
 use crate::request::governance::FaultLog;
 use crate::{python, settings};
@@ -94,7 +95,7 @@ impl WsgiMiddleware {
 
     /// Returns a POST of JSON text to the collector of these settings.
     fn _post(&self, path: &str, json: &str) -> PyResult<ApiCall> {
-        Ok(api::post(&self.configured()?.client, path, json))
+        api::post(&self.configured()?.client, path, json)
     }
 
     /// Returns the API of the collector of these settings.
@@ -126,7 +127,8 @@ impl WsgiMiddleware {
             .and_then(|environ| Some((environ, configured.begin(slf, environ)?)));
         let Some((environ, begun)) = begun else {
             let app = configured.app.bind(py);
-            return python::call(app, &PyTuple::new(py, [environ, start_response])?, None);
+            let arguments = raising(|| PyTuple::new(py, [environ, start_response]))?;
+            return python::call(app, &arguments, None);
         };
         let serving = begun.call.served.enter(py, &configured.client, &begun.call.record);
         let result = configured.serve(begun, environ, start_response);

@@ -32,18 +32,22 @@ pub(super) fn respond<'py>(
         // Iterating bytes yields no chunks, but some servers send bytes as a whole.
         record_all(&call, std::iter::once(result.clone()));
     } else if !is_file_wrapper(call.environ.bind(py), &result) {
-        match classes.kind_of(&result) {
-            Kind::Iterable => return Ok(Bound::new(py, ResponseIterator::new(call, result))?.into_any()),
-            Kind::Sized => {
-                let iterator = PyClassInitializer::from(ResponseIterator::new(call, result));
-                return Ok(Bound::new(py, iterator.add_subclass(SizedResponseIterator))?.into_any());
+        let kind = classes.kind_of(&result);
+        if kind == Kind::NotIterable {
+            // After a websocket the server has nothing left to send. Otherwise it fails on the result.
+            if call.head.upgrade == Upgrade::NotRequested && !is_sentinel(&result) {
+                call.record.update(Exchange::fail);
             }
-            Kind::NotIterable => {
-                // After a websocket the server has nothing left to send. Otherwise it fails on the result.
-                if call.head.upgrade == Upgrade::NotRequested && !is_sentinel(&result) {
-                    call.record.update(Exchange::fail);
-                }
-            }
+        } else {
+            let iterator = ResponseIterator::new(call, result.clone());
+            let wrapped = if kind == Kind::Sized {
+                let sized = PyClassInitializer::from(iterator).add_subclass(SizedResponseIterator);
+                Bound::new(py, sized).map(Bound::into_any)
+            } else {
+                Bound::new(py, iterator).map(Bound::into_any)
+            };
+            // Without memory for the wrapper, the record ends here, and the server gets the application's result.
+            return Ok(wrapped.unwrap_or(result));
         }
     }
     call.finish(py)?;

@@ -12,7 +12,7 @@ use super::middleware::{Configured, WsgiMiddleware};
 use super::respond::respond;
 use super::start_response::StartResponse;
 use super::{finish, governance};
-use crate::guard::guarded;
+use crate::guard::{caught, raising};
 use crate::once::intern;
 use crate::request::{ReadAhead, Record, RecordedStream, Served, head};
 use crate::{log, python};
@@ -31,19 +31,18 @@ impl Configured {
         environ: &Bound<'py, PyDict>,
     ) -> Option<Begun> {
         let py = environ.py();
-        let begun = guarded(|| {
-            let (mut exchange, rules) = self.client.begin_governed();
+        let begun = caught(|| {
+            let (mut exchange, rules) = self.client.begin_governed()?;
             let head = head::read_wsgi(environ, &mut exchange);
-            (exchange, rules, head)
+            Some((exchange, rules, head, PyList::empty(py)))
         });
         // Only now: beginning the first call may add a message.
         log::drain(py);
-        let Some((exchange, rules, head)) = begun else {
-            self.client.lose();
-            return None;
-        };
+        let (exchange, rules, head, chunks) = begun.unwrap_or_else(|reason| {
+            self.client.lose(reason);
+            None
+        })?;
         let record = Record::new(exchange);
-        let chunks = PyList::empty(py);
         drop(environ.set_item(intern!(py, "moesif.response_body_chunks"), &chunks));
         let call = Call {
             middleware: middleware.clone().unbind(),
@@ -83,9 +82,9 @@ impl Configured {
             Decision::Block(block) => return governance::answer(call, self, block, start_response),
         };
         let replacement = StartResponse::new(&call, self.pid_header, rule_headers, start_response);
-        let replacement = Bound::new(py, replacement)?;
-        let arguments = PyTuple::new(py, [environ.as_any(), replacement.as_any()])?;
-        match python::call(self.app.bind(py), &arguments, None) {
+        let arguments =
+            raising(|| PyTuple::new(py, [environ.as_any(), Bound::new(py, replacement)?.as_any()]));
+        match arguments.and_then(|arguments| python::call(self.app.bind(py), &arguments, None)) {
             Ok(result) => respond(call, result, &self.result_classes),
             Err(error) => {
                 call.raised(py, &error);
@@ -96,7 +95,7 @@ impl Configured {
 
     /// Arranges that the request body is recorded, and lets the rules in force decide about the call.
     ///
-    /// Raises only what belongs to the host.
+    /// Raises `MemoryError`, and what belongs to the host.
     fn before_application(
         &self,
         call: &Call,
@@ -109,13 +108,13 @@ impl Configured {
         };
         let read_first = self.read_request_body_first || rules.needs_request_body();
         let known = self.record_body(call, environ, read_first)?;
-        governance::decide(call, self, rules, environ, known)
+        raising(|| governance::decide(call, self, rules, environ, known))
     }
 
     /// Replaces `wsgi.input`, so that the body is recorded as the application reads it. With `read_first`,
     /// reads the body now if it may be read, and returns it.
     ///
-    /// Raises only what belongs to the host, met while reading.
+    /// Raises `MemoryError`, and what belongs to the host, met while reading.
     fn record_body(
         &self,
         call: &Call,
@@ -135,8 +134,11 @@ impl Configured {
         let Some(length) = call.head.length_to_read_first(policy).filter(|_| read_first) else {
             return environ.set_item(key, RecordedStream::wrap(input, &call.record)?).map(|()| None);
         };
-        let read = ReadAhead::read(&input, &call.record, length)?;
-        environ.set_item(key, read.stream(py)?)?;
+        let read = raising(|| {
+            let read = ReadAhead::read(&input, &call.record, length)?;
+            environ.set_item(key, read.stream(py)?)?;
+            Ok(read)
+        })?;
         if self.read_request_body_first {
             finish::publish_request_body(&call.record, environ);
         }

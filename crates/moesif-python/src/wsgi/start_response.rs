@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use super::call::Call;
 use crate::convert::{native, with_text};
 use crate::gc::{Traverse, traverse};
+use crate::guard::raising;
 use crate::once::intern;
 use crate::python;
 use crate::request::Record;
@@ -52,6 +53,22 @@ impl StartResponse {
         }
     }
 
+    /// Makes what is needed to call the server and to record the head.
+    fn prepare<'py>(
+        &self,
+        status: &Bound<'py, PyAny>,
+        headers: &Bound<'py, PyAny>,
+        exc_info: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Prepared<'py>> {
+        let py = status.py();
+        let Some(sent) = copy_of(headers) else {
+            return Ok(Prepared { arguments: arguments(status, headers, exc_info)?, recorded: None });
+        };
+        self.extend(py, &sent)?;
+        let arguments = arguments(status, &sent, exc_info)?;
+        Ok(Prepared { arguments, recorded: Some((sent, PyDict::new(py))) })
+    }
+
     /// Adds our headers to a copy of the application's.
     fn extend<'py>(&self, py: Python<'py>, headers: &Bound<'py, PyList>) -> PyResult<()> {
         if !self.rule_headers.is_empty() {
@@ -87,14 +104,19 @@ impl StartResponse {
         Ok(())
     }
 
-    /// Records the head that the server has accepted, and puts its headers where functions look for them.
-    fn record_head(&self, status: &Bound<'_, PyAny>, headers: &Bound<'_, PyList>) {
+    /// Records the head that the server has accepted, and puts its headers where functions look for them, in
+    /// `mapped`.
+    fn record_head(
+        &self,
+        status: &Bound<'_, PyAny>,
+        headers: &Bound<'_, PyList>,
+        mapped: &Bound<'_, PyDict>,
+    ) {
         let py = status.py();
-        let mapped = PyDict::new(py);
         let fields: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> =
             headers.iter().filter_map(|field| field.extract().ok()).collect();
         for (name, value) in &fields {
-            drop(add_to_mapping(&mapped, name, value));
+            drop(add_to_mapping(mapped, name, value));
         }
         let code = with_text(status, |status| status.split_ascii_whitespace().next()?.parse().ok()).flatten();
         self.record.update(|exchange| {
@@ -107,6 +129,26 @@ impl StartResponse {
             }
         });
         drop(self.environ.bind(py).set_item(intern!(py, "moesif.response_headers"), mapped));
+    }
+}
+
+/// What is passed to the server.
+struct Prepared<'py> {
+    arguments: Bound<'py, PyTuple>,
+    /// The headers with ours, and an empty dictionary for those that functions see. `None` if what the
+    /// application gave are no headers.
+    recorded: Option<(Bound<'py, PyList>, Bound<'py, PyDict>)>,
+}
+
+/// Returns the arguments of the server's `start_response`.
+fn arguments<'py>(
+    status: &Bound<'py, PyAny>,
+    headers: &Bound<'py, PyAny>,
+    exc_info: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyTuple>> {
+    match exc_info {
+        None => PyTuple::new(status.py(), [status, headers]),
+        Some(exc_info) => PyTuple::new(status.py(), [status, headers, exc_info]),
     }
 }
 
@@ -158,28 +200,24 @@ impl StartResponse {
         let py = slf.py();
         let this = slf.get();
         let inner = this.inner.bind(py);
-        let copied = copy_of(headers);
-        let passed = match &copied {
-            Some(copied) => {
-                this.extend(py, copied)?;
-                copied.as_any()
-            }
-            None => headers,
+        let prepared = raising(|| this.prepare(status, headers, exc_info));
+        // Without memory for a copy, the server gets the application's list, and the head is not recorded.
+        let Some(prepared) = python::if_possible(py, prepared)? else {
+            return python::call(inner, &raising(|| arguments(status, headers, exc_info))?, None);
         };
-        let arguments = match exc_info {
-            None => PyTuple::new(py, [status, passed])?,
-            Some(exc_info) => PyTuple::new(py, [status, passed, exc_info])?,
-        };
-        let write = python::call(inner, &arguments, None)?;
-        if let Some(copied) = &copied {
-            this.record_head(status, copied);
+        let write = python::call(inner, &prepared.arguments, None)?;
+        if let Some((sent, mapped)) = &prepared.recorded {
+            this.record_head(status, sent, mapped);
         }
         if write.is_none() {
             return Ok(write);
         }
+        let Ok(ours) = slf.getattr(intern!(py, "write")) else {
+            return Ok(write);
+        };
         let before = this.write.lock().unwrap_or_else(PoisonError::into_inner).replace(write.unbind());
         drop(before);
-        slf.getattr(intern!(py, "write")).map(Bound::into_any)
+        Ok(ours)
     }
 
     /// Calls the server's `write` and records the data.
@@ -191,7 +229,8 @@ impl StartResponse {
             .as_ref()
             .map(|write| write.clone_ref(py));
         let write = write.ok_or_else(|| PyTypeError::new_err("write is called before start_response"))?;
-        let result = python::call(write.bind(py), &PyTuple::new(py, [data])?, None)?;
+        let arguments = raising(|| PyTuple::new(py, [data]))?;
+        let result = python::call(write.bind(py), &arguments, None)?;
         self.record.response_chunk(data, self.chunks.bind(py));
         Ok(result)
     }

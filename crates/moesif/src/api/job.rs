@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::{Completion, Outcome};
 use crate::delivery::Delivery;
-use crate::http::{Backoff, HttpTransport, Reply, TransportError, Verdict, cap_retry_after, gzip, verdict};
+use crate::http::{
+    Backoff, Compressor, HttpTransport, Reply, TransportError, Verdict, cap_retry_after, verdict,
+};
 
 /// Minimum size of a document that is compressed, in bytes.
 const MIN_GZIP_BYTES: usize = 1024;
@@ -87,7 +89,7 @@ impl Job {
         };
         if !self.is_gzipped
             && document.len() >= MIN_GZIP_BYTES
-            && let Some(gzipped) = gzip(document)
+            && let Some(gzipped) = Compressor::new().gzip(document)
         {
             (*document, self.is_gzipped) = (gzipped, true);
         }

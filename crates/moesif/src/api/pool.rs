@@ -3,7 +3,6 @@
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::job::Job;
@@ -11,6 +10,7 @@ use super::resolvers::PeerResolvers;
 use super::schedule::{Next, Schedule};
 use crate::delivery::Delivery;
 use crate::http::{Backoff, HttpTransport, TransportError};
+use crate::memory;
 use crate::process::Random;
 
 /// Maximum number of requests under way at the same time. Further requests wait.
@@ -79,7 +79,7 @@ impl RequestPool {
 
     fn spawn(self: &Arc<Self>) -> io::Result<()> {
         let pool = Arc::clone(self);
-        thread::Builder::new().name("moesif-api".to_owned()).spawn(move || pool.run()).map(drop)
+        memory::spawn("moesif-api".to_owned(), move || pool.run())
     }
 
     fn run(self: &Arc<Self>) {

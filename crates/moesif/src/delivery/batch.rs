@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::call::Exchange;
 use crate::http::Verdict;
+use crate::memory::FallibleBuffer;
 
 /// Number of failures in a row after which a batch is divided, because one of its events or its size may be
 /// the cause.
@@ -142,9 +143,9 @@ impl<E> Batch<E> {
 }
 
 impl Batch<Box<Exchange>> {
-    /// Writes an array of the first events to `json`, which it clears before: as many as the limits of the
+    /// Writes an array of the first events to `json`, which it clears before: as many as memory and the limits of the
     /// batch allow, but at least one.
-    pub(super) fn encode(&mut self, json: &mut Vec<u8>) -> Attempt {
+    pub(super) fn encode(&mut self, json: &mut FallibleBuffer) -> Attempt {
         self.encode_with(json, |exchange, json| {
             let recorded = exchange.event();
             serde_json::to_writer(json, &recorded.event).ok()?;
@@ -159,36 +160,41 @@ impl<E> Batch<E> {
     /// `write` panic.
     fn encode_with(
         &mut self,
-        json: &mut Vec<u8>,
-        mut write: impl FnMut(&E, &mut Vec<u8>) -> Option<usize>,
+        json: &mut FallibleBuffer,
+        mut write: impl FnMut(&E, &mut FallibleBuffer) -> Option<usize>,
     ) -> Attempt {
-        json.clear();
-        json.push(b'[');
+        json.bytes.clear();
+        json.bytes.push(b'[');
         let mut attempt = Attempt::default();
         while attempt.written < self.max_events {
             let Some(event) = self.events.get(attempt.written) else {
                 break;
             };
-            let before = json.len();
+            let before = json.bytes.len();
             if attempt.written > 0 {
-                json.push(b',');
+                json.bytes.push(b',');
             }
+            // One event must be written, so wait for memory. Without memory for more, this is the batch.
+            (json.is_impatient, json.has_failed) = (attempt.written > 0, false);
             let result = catch_unwind(AssertUnwindSafe(|| write(event, json)));
             let Some(bodies_removed) = result.unwrap_or_default() else {
-                json.truncate(before);
+                json.bytes.truncate(before);
+                if json.has_failed {
+                    break;
+                }
                 self.events.remove(attempt.written);
                 attempt.unserializable += 1;
                 continue;
             };
-            if attempt.written > 0 && json.len() >= self.max_bytes {
-                json.truncate(before);
+            if attempt.written > 0 && json.bytes.len() >= self.max_bytes {
+                json.bytes.truncate(before);
                 break;
             }
             attempt.written += 1;
             attempt.bodies_removed += bodies_removed;
         }
-        json.push(b']');
-        attempt.bytes = json.len();
+        json.bytes.push(b']');
+        attempt.bytes = json.bytes.len();
         attempt
     }
 }
@@ -237,13 +243,13 @@ mod tests {
     #[test]
     fn an_event_that_cannot_be_written_is_removed_alone() {
         let mut batch = batch(6);
-        let mut json = b"left over".to_vec();
+        let mut json = FallibleBuffer { bytes: b"left over".to_vec(), ..FallibleBuffer::default() };
         let attempt = batch.encode_with(&mut json, |event, json| {
             write!(json, "{event}").unwrap();
             assert_ne!(*event, 3, "a bug in this package");
             (*event != 0).then_some(1)
         });
-        assert_eq!(String::from_utf8(json).unwrap(), "[1,2,4,5]");
+        assert_eq!(String::from_utf8(json.bytes).unwrap(), "[1,2,4,5]");
         let expected = Attempt { written: 4, bytes: 9, unserializable: 2, bodies_removed: 4 };
         assert_eq!(attempt, expected);
         assert_eq!(batch.events, [1, 2, 4, 5]);

@@ -17,6 +17,7 @@ use super::notice::Notice;
 use super::stats::{DropReason, Stats};
 use crate::call::Exchange;
 use crate::http::cap_retry_after;
+use crate::memory;
 
 /// Number of single events refused in a row after which the collector is treated as refusing this client.
 /// Otherwise all further events would be lost, one by one.
@@ -25,6 +26,9 @@ const MAX_LONE_REFUSALS: u32 = 8;
 /// Maximum size in bytes of a single event that counts as such a refusal. A larger one may be refused for its
 /// size.
 const MAX_LONE_BYTES: usize = 64 * 1024;
+
+/// Number of events in a batch if there is no memory for a larger one.
+const SMALL_BATCH: usize = 64;
 
 /// Number of successful uploads after which the reduced size limit of a batch doubles.
 const UPLOADS_TO_GROW: u32 = 64;
@@ -64,10 +68,11 @@ pub(super) enum Next<E> {
     Wait { until: Option<Instant>, events: usize },
 }
 
-/// An event that was dropped because the queue is full.
+/// An event that was dropped because the queue is full, or cannot grow.
 #[derive(Debug)]
 pub(super) struct Overflow<E> {
     pub(super) event: E,
+    pub(super) reason: DropReason,
     pub(super) notice: Option<Notice>,
 }
 
@@ -131,14 +136,22 @@ impl<E: Event> Ledger<E> {
         }
     }
 
-    /// Queues an event. If the queue is full, counts the event as dropped and returns it.
+    /// Queues an event. If the queue is full or cannot grow, counts the event as dropped and
+    /// returns it.
     pub(super) fn push(&mut self, event: E) -> Result<(), Overflow<E>> {
         if self.events.len() + self.waiting_events >= self.limits.capacity {
-            return Err(Overflow { event, notice: self.accounts.count_dropped(DropReason::QueueFull) });
+            return Err(self.overflow(event, DropReason::QueueFull));
+        }
+        if self.events.try_reserve(1).is_err() {
+            return Err(self.overflow(event, DropReason::Memory));
         }
         self.accounts.count_queued();
         self.events.push_back(event);
         Ok(())
+    }
+
+    fn overflow(&mut self, event: E, reason: DropReason) -> Overflow<E> {
+        Overflow { event, reason, notice: self.accounts.count_dropped(reason) }
     }
 
     /// Returns the counts, to count events that are not queued.
@@ -211,8 +224,12 @@ impl<E: Event> Ledger<E> {
 
     /// Takes queued events as a new batch.
     fn take(&mut self) -> Next<E> {
-        let count = self.events.len().min(self.limits.batch_size);
-        let events: VecDeque<E> = self.events.drain(..count).collect();
+        let mut count = self.events.len().min(self.limits.batch_size);
+        let mut events = memory::queue_for(count).unwrap_or_else(|| {
+            count = count.min(SMALL_BATCH);
+            VecDeque::with_capacity(count)
+        });
+        events.extend(self.events.drain(..count));
         let first = self.head;
         self.head += to_u64(count);
         self.unsettled.push(first..self.head);

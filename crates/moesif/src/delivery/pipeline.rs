@@ -99,19 +99,27 @@ impl Pipeline {
         retry_at > 0 && self.created.elapsed().as_secs() < retry_at
     }
 
-    /// Queues an exchange. If the queue or the byte budget is full, drops and counts it, and returns the
-    /// reason. Never waits.
+    /// Queues an exchange. If the queue or the byte budget is full, or memory is short, drops and counts it, and
+    /// returns the reason. Never waits.
     pub(crate) fn push(&self, mut exchange: Box<Exchange>) -> Result<(), DropReason> {
         exchange.finish();
-        let (reason, notice) = if exchange.reserve() {
-            match self.context.queue.push(exchange) {
-                Ok(()) => return Ok(()),
-                Err(notice) => (DropReason::QueueFull, notice),
-            }
+        let refusal = if exchange.lacks_memory() {
+            Some(DropReason::Memory)
+        } else if exchange.reserve() {
+            None
         } else {
-            // Free the memory before the event is counted as dropped.
-            drop(exchange);
-            (DropReason::QueueBytes, self.context.queue.count_dropped(DropReason::QueueBytes))
+            Some(DropReason::QueueBytes)
+        };
+        let (reason, notice) = match refusal {
+            None => match self.context.queue.push(exchange) {
+                Ok(()) => return Ok(()),
+                Err(dropped) => dropped,
+            },
+            Some(reason) => {
+                // Free the memory before the event is counted as dropped.
+                drop(exchange);
+                (reason, self.context.queue.count_dropped(reason))
+            }
         };
         if let Some(notice) = notice {
             self.context.report(notice, "");
@@ -142,8 +150,11 @@ impl Pipeline {
         self.context.queue.count_skipped();
     }
 
-    pub(crate) fn count_lost(&self) {
-        self.context.queue.count_dropped(DropReason::Internal);
+    /// Counts a call that was not recorded to its end.
+    pub(crate) fn count_lost(&self, reason: DropReason) {
+        if let Some(notice) = self.context.queue.count_dropped(reason) {
+            self.context.report(notice, "");
+        }
     }
 
     /// Requests delivery of everything queued so far. Returns the sequence number to wait for.

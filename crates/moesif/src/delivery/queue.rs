@@ -58,9 +58,9 @@ impl Queue {
         }
     }
 
-    /// Queues an exchange. If the queue is full, drops and counts it, and returns a message to log, if there
-    /// is one.
-    pub(super) fn push(&self, exchange: Box<Exchange>) -> Result<(), Option<Notice>> {
+    /// Queues an exchange. If the queue is full or cannot grow, drops and counts it, and returns the reason and
+    /// a message to log, if there is one.
+    pub(super) fn push(&self, exchange: Box<Exchange>) -> Result<(), (DropReason, Option<Notice>)> {
         let mut state = self.lock();
         match state.ledger.push(exchange) {
             Ok(()) => {
@@ -69,11 +69,11 @@ impl Queue {
                 }
                 Ok(())
             }
-            Err(Overflow { event, notice }) => {
+            Err(Overflow { event, reason, notice }) => {
                 // Free the memory after releasing the lock.
                 drop(state);
                 drop(event);
-                Err(notice)
+                Err((reason, notice))
             }
         }
     }

@@ -18,17 +18,20 @@ pub enum DropReason {
     Rejected,
     /// The event could not be written as JSON.
     Unserializable,
+    /// The process had no memory left for the event.
+    Memory,
     /// A bug in this package.
     Internal,
 }
 
 impl DropReason {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::QueueFull,
         Self::QueueBytes,
         Self::Refused,
         Self::Rejected,
         Self::Unserializable,
+        Self::Memory,
         Self::Internal,
     ];
 
@@ -41,6 +44,7 @@ impl DropReason {
             Self::Refused => "refused",
             Self::Rejected => "rejected",
             Self::Unserializable => "unserializable",
+            Self::Memory => "memory",
             Self::Internal => "internal",
         }
     }

@@ -3,27 +3,25 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread;
 
 use super::batch::{Attempt, Batch, Conclusion, Step};
 use super::pipeline::PipelineContext;
 use crate::call::Exchange;
 use crate::diagnostics::{Severity, counted, lost_events};
-use crate::http::{HttpTransport, Verdict, gzip, reasons, verdict};
+use crate::http::{Compressor, HttpTransport, Verdict, reasons, verdict};
+use crate::memory::{self, FallibleBuffer};
 
 pub(super) fn spawn(number: usize, context: &Arc<PipelineContext>) -> io::Result<()> {
     let context = Arc::clone(context);
-    thread::Builder::new()
-        .name(format!("moesif-{number}"))
-        .spawn(move || Worker::new(&context).run())
-        .map(drop)
+    memory::spawn(format!("moesif-{number}"), move || Worker::new(&context).run())
 }
 
 struct Worker<'a> {
     context: &'a PipelineContext,
     transport: HttpTransport,
     /// Buffer for the JSON of a batch, kept between batches.
-    json: Vec<u8>,
+    json: FallibleBuffer,
+    compressor: Compressor,
 }
 
 /// Result of one upload.
@@ -50,7 +48,7 @@ impl Answer {
 impl<'a> Worker<'a> {
     fn new(context: &'a PipelineContext) -> Self {
         let transport = HttpTransport::new(&context.delivery.endpoint, &context.names);
-        Self { context, transport, json: Vec::new() }
+        Self { context, transport, json: FallibleBuffer::default(), compressor: Compressor::new() }
     }
 
     fn run(mut self) {
@@ -80,7 +78,7 @@ impl<'a> Worker<'a> {
         let conclusion = batch.conclude(&attempt, &verdict, &mut done);
         // Frees memory before the events are counted, so that it is free when a flush ends.
         self.context.spares.keep(done.into_iter());
-        self.json.shrink_to(self.context.delivery.batch_bytes);
+        self.json.bytes.shrink_to(self.context.delivery.batch_bytes);
         let is_complete = conclusion.step == Step::Continue && conclusion.rejected + conclusion.refused == 0;
         Upload { attempt, conclusion, failure: (!is_complete).then_some(description) }
     }
@@ -89,7 +87,7 @@ impl<'a> Worker<'a> {
         if attempt.written == 0 {
             return Answer::delivered();
         }
-        let Some(gzipped) = gzip(&self.json) else {
+        let Some(gzipped) = self.compressor.gzip(&self.json.bytes) else {
             return Answer {
                 verdict: Verdict::Isolate { culprits: Vec::new(), count: 0 },
                 description: "the batch could not be compressed".to_owned(),

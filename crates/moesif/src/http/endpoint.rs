@@ -11,6 +11,9 @@ use ureq::unversioned::resolver::DefaultResolver;
 
 use super::NetworkSettings;
 
+/// Bytes of each of the two buffers of a connection. A head of an answer must fit.
+const BUFFER_BYTES: usize = 64 * 1024;
+
 /// A collector, and the application id that events are sent under.
 #[derive(Clone)]
 pub struct Endpoint {
@@ -85,6 +88,8 @@ impl Endpoint {
             .timeout_resolve(Some(connect_timeout))
             .timeout_connect(Some(connect_timeout))
             .timeout_global(Some(request_timeout))
+            .input_buffer_size(BUFFER_BYTES)
+            .output_buffer_size(BUFFER_BYTES)
             .user_agent(&*user_agent)
             .proxy(network.proxy.clone().filter(|_| !forwards))
             .tls_config(TlsConfig::builder().root_certs(roots).build())

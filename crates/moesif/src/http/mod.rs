@@ -31,7 +31,7 @@ pub(crate) use backoff::{Backoff, cap_retry_after, doubled};
 pub(crate) use backoff::{FIRST_PAUSE, MAX_PAUSE, MIN_PAUSE};
 pub use endpoint::{Endpoint, InvalidBaseUri, parse_base_uri};
 pub use error::TransportError;
-pub(crate) use gzip::gzip;
+pub(crate) use gzip::Compressor;
 pub use network::NetworkSettings;
 pub(crate) use reply::reasons;
 pub use reply::{Reply, Tags};

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::memory;
 
 /// Maximum age of an address that is used without a new lookup.
 const FRESH: Duration = Duration::from_secs(60);
@@ -131,7 +132,7 @@ impl NameResolver {
         }
         if !names.is_thread_running {
             let cache = Arc::clone(&self.cache);
-            let started = thread::Builder::new().name("moesif-names".to_owned()).spawn(move || cache.run());
+            let started = memory::spawn("moesif-names".to_owned(), move || cache.run());
             if let Err(error) = started {
                 names.pending.clear();
                 return Err(error);
@@ -175,6 +176,8 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(30);

@@ -26,6 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{process, ptr, thread};
 
 use super::process_id;
+use crate::memory;
 
 /// Bytes of stack for the thread that runs the function.
 const STACK: usize = 256 * 1024;
@@ -78,8 +79,8 @@ pub(crate) fn before_termination(prepare: fn()) {
         drop(catch_unwind(prepare));
         end();
     };
-    let started = thread::Builder::new().name("moesif-sigterm".to_owned()).stack_size(STACK).spawn(waiting);
-    if started.is_ok() {
+    let thread = thread::Builder::new().name("moesif-sigterm".to_owned()).stack_size(STACK);
+    if memory::start(thread, waiting).is_ok() {
         READY.store(pid, Ordering::Release);
         install();
     }

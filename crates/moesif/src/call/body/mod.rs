@@ -7,6 +7,7 @@ mod view;
 use std::mem;
 
 use super::budget::Reservation;
+use crate::memory;
 
 pub use view::BodyView;
 
@@ -58,14 +59,30 @@ impl CapturedBody {
         // Reserves the allocated capacity, so that the budget counts memory and not content.
         let capacity = self.bytes.capacity();
         let needed = kept + new.len();
-        let target = if needed <= capacity { capacity } else { needed.max(capacity * 2).min(limit) };
-        if reservation.grow(target - capacity) {
-            self.bytes.reserve_exact(target - kept);
-            self.bytes.extend_from_slice(new);
-        } else {
-            // The budget is exhausted. Drops the body, so that the event itself can be kept.
-            self.discard(reservation);
+        if needed > capacity {
+            let roomy = needed.max(capacity.saturating_mul(2)).min(limit);
+            if !self.grow_to(roomy, reservation) && !self.grow_to(needed, reservation) {
+                // Drops the body, so that the event itself can be kept.
+                self.discard(reservation);
+                return;
+            }
         }
+        self.bytes.extend_from_slice(new);
+    }
+
+    /// Makes the allocation `capacity` bytes long. Returns `false` if the budget is exhausted or there is no
+    /// memory.
+    fn grow_to(&mut self, capacity: usize, reservation: &mut Reservation) -> bool {
+        let before = self.bytes.capacity();
+        if capacity <= before || !reservation.grow(capacity - before) {
+            return false;
+        }
+        let more = capacity - self.bytes.len();
+        let has_memory = memory::try_reserve_exact(&mut self.bytes, more);
+        if self.bytes.capacity() == before {
+            reservation.shrink(capacity - before);
+        }
+        has_memory
     }
 
     /// Ends the recording: the following bytes are counted but not kept.
@@ -126,7 +143,10 @@ impl CapturedBody {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::call::Budget;
 
     const LIMIT: usize = 1 << 20;
 
@@ -139,6 +159,20 @@ mod tests {
         body.record_at(2, b"cd", LIMIT, &mut reservation);
         assert_eq!((body.bytes(), body.passed()), (&b"abcdef"[..], 6));
         assert!(!body.view(None, None, LIMIT).truncated);
+    }
+
+    #[test]
+    fn body_grows_by_what_it_needs_if_the_budget_is_too_small_to_double() {
+        let budget = Arc::new(Budget::default());
+        budget.allow(1600); // bodies may take 1400 of it
+        let mut reservation = Reservation::new(&budget);
+        let mut body = CapturedBody::default();
+        body.append(&[1; 1000], LIMIT, &mut reservation);
+        body.append(&[2; 400], LIMIT, &mut reservation);
+        assert_eq!((body.bytes().len(), budget.used()), (1400, 1400));
+        body.append(&[3], LIMIT, &mut reservation);
+        assert!(body.is_discarded());
+        assert_eq!((body.passed(), budget.used()), (1401, 0));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Turns a recorded body into the form it is sent in: JSON, or base64.
 
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, Read};
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use moesif_wire::Body;
@@ -9,6 +9,7 @@ use moesif_wire::text::without_byte_order_mark;
 use serde_json::value::RawValue;
 
 use super::CapturedBody;
+use crate::memory;
 
 /// JSON that is nested deeper is sent as base64. It stays the same byte for byte, and a receiver with a
 /// recursive parser cannot refuse the whole batch.
@@ -95,12 +96,12 @@ fn decompress<'a>(bytes: &'a [u8], content_encoding: Option<&str>, limit: usize)
     decoded.unwrap_or(Cow::Borrowed(bytes))
 }
 
-/// Reads everything. `None` on an error, or if there are more than `limit` bytes.
+/// Reads everything. `None` on an error, if there are more than `limit` bytes, or if there is no memory.
 fn read_at_most(decoder: impl Read, limit: usize) -> Option<Vec<u8>> {
     let limit_and_one = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    let mut content = Vec::new();
-    decoder.take(limit_and_one).read_to_end(&mut content).ok()?;
-    (content.len() <= limit).then_some(content)
+    let mut content = memory::FallibleBuffer::default();
+    io::copy(&mut decoder.take(limit_and_one), &mut content).ok()?;
+    (content.bytes.len() <= limit).then_some(content.bytes)
 }
 
 /// Returns the content as a JSON object or array. If it is neither, returns the content as the error.
@@ -113,10 +114,16 @@ fn json(content: Cow<'_, [u8]>) -> Result<Cow<'_, RawValue>, Cow<'_, [u8]>> {
         Cow::Borrowed(bytes) => {
             serde_json::from_slice(trim(bytes)).map(Cow::Borrowed).map_err(|_| Cow::Borrowed(bytes))
         }
-        Cow::Owned(bytes) => match serde_json::from_slice::<Box<RawValue>>(trim(&bytes)) {
-            Ok(value) => Ok(Cow::Owned(value)),
-            Err(_) => Err(Cow::Owned(bytes)),
-        },
+        Cow::Owned(bytes) => {
+            let Ok(value) = serde_json::from_slice::<&RawValue>(trim(&bytes)) else {
+                return Err(Cow::Owned(bytes));
+            };
+            // The copy cannot fail, so look first whether there is memory for it.
+            if !memory::is_available(value.get().len()) {
+                return Err(Cow::Owned(bytes));
+            }
+            Ok(Cow::Owned(value.to_owned()))
+        }
     }
 }
 

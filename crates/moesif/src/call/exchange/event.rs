@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use super::Exchange;
 use crate::call::mask::{mask_headers, mask_query};
 use crate::call::{BodyMask, BodyView};
+use crate::memory;
 
 /// Event of a call, and the number of bodies that were left out.
 #[derive(Debug)]
@@ -46,10 +47,13 @@ impl Exchange {
         Projection { event: EventDocument::Recorded(Box::new(event)), bodies_removed }
     }
 
-    /// Returns the event as JSON text, before content is stripped. `None` if it cannot be written.
+    /// Returns the event as JSON text, before content is stripped. `None` if it cannot be written, or if there
+    /// is no memory for it.
     #[must_use]
     pub fn document(&self) -> Option<String> {
-        serde_json::to_string(&self.unstripped_event(&mut 0)).ok()
+        let mut json = memory::FallibleBuffer::default();
+        serde_json::to_writer(&mut json, &self.unstripped_event(&mut 0)).ok()?;
+        String::from_utf8(json.bytes).ok()
     }
 
     /// Returns whether the recorded event is sent without its content.

@@ -7,12 +7,15 @@
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::value::RawValue;
+
 use super::caller::Caller;
 use super::request::RequestRecord;
 use super::response::ResponseRecord;
 use super::{Exchange, Outcome, Timing};
 use crate::call::arena::{Arena, HeaderSpan};
 use crate::call::{Budget, CapturedBody, Policy, Reservation, TransactionId};
+use crate::memory;
 
 /// Capacity for the headers of an ordinary request or response.
 const HEADERS_CAPACITY: usize = 16;
@@ -142,21 +145,41 @@ impl Exchange {
 
     /// Returns the bytes that this record takes from the budget.
     pub(crate) fn size(&self) -> usize {
-        let texts = [
-            &self.caller.user_id,
-            &self.caller.company_id,
-            &self.caller.session_token,
-            &self.outcome.blocked_by,
-        ];
-        let documents = [&self.outcome.metadata, &self.outcome.replacement];
         let headers = self.request.headers.capacity() + self.response.headers.capacity();
         size_of::<Self>()
             + self.text.capacity()
             + headers * size_of::<HeaderSpan>()
             + self.request.body.allocated()
             + self.response.body.allocated()
-            + texts.into_iter().flatten().map(String::capacity).sum::<usize>()
-            + documents.into_iter().flatten().map(|document| document.get().len()).sum::<usize>()
+            + self.texts().into_iter().flatten().map(String::capacity).sum::<usize>()
+            + self.documents().into_iter().flatten().map(|document| document.get().len()).sum::<usize>()
+    }
+
+    /// Returns whether there was too little memory for this record: a part of its head is missing, or it uses
+    /// memory of the process's small reserve. It must be dropped and not queued.
+    pub(crate) fn lacks_memory(&self) -> bool {
+        self.text.lacks_memory() || (memory::is_reserve_used() && self.uses_reserve())
+    }
+
+    #[cold]
+    fn uses_reserve(&self) -> bool {
+        let (request, response) = (&self.request, &self.response);
+        let texts = self.texts().into_iter().flatten().map(|text| text.as_ptr());
+        let documents = self.documents().into_iter().flatten().map(|document| document.get().as_ptr());
+        let bodies = [request.body.bytes().as_ptr(), response.body.bytes().as_ptr()];
+        memory::is_reserve(self)
+            || memory::is_reserve(request.headers.as_ptr())
+            || memory::is_reserve(response.headers.as_ptr())
+            || texts.chain(documents).chain(bodies).any(memory::is_reserve)
+    }
+
+    /// Returns the texts that have allocations of their own.
+    fn texts(&self) -> [&Option<String>; 4] {
+        [&self.caller.user_id, &self.caller.company_id, &self.caller.session_token, &self.outcome.blocked_by]
+    }
+
+    fn documents(&self) -> [&Option<Box<RawValue>>; 2] {
+        [&self.outcome.metadata, &self.outcome.replacement]
     }
 
     /// Reserves the size of the record. Discards bodies and metadata if the budget is too small for them.
@@ -185,8 +208,6 @@ impl Exchange {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::value::RawValue;
-
     use super::*;
     use crate::call::Identifiers;
 

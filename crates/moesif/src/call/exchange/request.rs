@@ -6,8 +6,8 @@ use moesif_wire::{Headers, header};
 
 use super::Exchange;
 use crate::call::arena::{HeaderSpan, Span};
-use crate::call::text::push_header_name;
-use crate::call::uri::push_url;
+use crate::call::text::{push_header_name, push_native};
+use crate::call::uri::{max_url_length, push_url};
 use crate::call::{BodyView, CapturedBody, UriParts};
 
 /// Recorded parts of a request. The exchange's arena holds the text.
@@ -48,12 +48,12 @@ impl Exchange {
 
     /// Sets the full URI from CGI variables.
     pub fn set_uri_parts(&mut self, parts: &UriParts<'_>) {
-        self.request.uri = self.text.write(|out| parts.write(out));
+        self.request.uri = self.text.write(parts.max_length(), |out| parts.write(out));
     }
 
     /// Sets the full URI of a call that the application makes, from the URL as the application wrote it.
     pub fn set_url(&mut self, url: &str) {
-        self.request.uri = self.text.write(|out| push_url(out, url));
+        self.request.uri = self.text.write(max_url_length(url), |out| push_url(out, url));
     }
 
     /// Sets the address the connection came from.
@@ -63,16 +63,22 @@ impl Exchange {
 
     /// Adds a request header.
     pub fn add_request_header(&mut self, name: &str, value: &str) {
-        let name = self.text.push(name);
-        let value = self.text.push(value);
-        self.request.headers.push(HeaderSpan { name, value });
+        self.text.add_header(
+            &mut self.request.headers,
+            name.len() + value.len(),
+            |out| out.push_str(name),
+            |out| out.push_str(value),
+        );
     }
 
     /// Adds a request header by its CGI name without `HTTP_`. The value is a native string (PEP 3333).
     pub fn add_cgi_request_header(&mut self, cgi_name: &str, value: &str) {
-        let name = self.text.write(|out| push_header_name(out, cgi_name));
-        let value = self.text.push_native(value);
-        self.request.headers.push(HeaderSpan { name, value });
+        self.text.add_header(
+            &mut self.request.headers,
+            cgi_name.len() + value.len(),
+            |out| push_header_name(out, cgi_name),
+            |out| push_native(out, value),
+        );
     }
 
     /// Sets the length that the request declares for its body, in bytes.

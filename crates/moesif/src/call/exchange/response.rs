@@ -4,6 +4,7 @@ use moesif_wire::Headers;
 
 use super::Exchange;
 use crate::call::arena::HeaderSpan;
+use crate::call::text::push_native;
 use crate::call::{BodyView, CapturedBody};
 
 /// Recorded parts of a response. The exchange's arena holds the text.
@@ -51,9 +52,12 @@ impl Exchange {
 
     /// Adds a response header. The value is a native string (PEP 3333).
     pub fn add_response_header(&mut self, name: &str, value: &str) {
-        let name = self.text.push(name);
-        let value = self.text.push_native(value);
-        self.response.headers.push(HeaderSpan { name, value });
+        self.text.add_header(
+            &mut self.response.headers,
+            name.len() + value.len(),
+            |out| out.push_str(name),
+            |out| push_native(out, value),
+        );
     }
 
     /// Removes status and headers, because the application replaces them.

@@ -9,6 +9,8 @@ use moesif_wire::Body;
 use moesif_wire::text::json_string_length;
 use serde_json::value::RawValue;
 
+use crate::memory;
+
 /// Keys to remove from JSON documents.
 ///
 /// An entry is a key at any depth (`password`) and also a path of keys from the root (`user.card.number`). A
@@ -31,8 +33,8 @@ impl BodyMask {
         self.entries.is_empty()
     }
 
-    /// Returns the document without masked members. `None` if it is nested too deeply or a key cannot be
-    /// decoded.
+    /// Returns the document without masked members. `None` if it is nested too deeply, a key cannot be decoded,
+    /// or there is no memory for the result.
     #[must_use]
     pub fn apply<'a>(&self, document: &'a RawValue) -> Option<Cow<'a, RawValue>> {
         if self.is_empty() {
@@ -40,7 +42,9 @@ impl BodyMask {
         }
         let mut rewriter =
             Rewriter { mask: self, rest: document.get(), out: String::new(), path: String::new() };
-        rewriter.out.reserve(document.get().len());
+        if !memory::try_reserve_text(&mut rewriter.out, document.get().len()) {
+            return None;
+        }
         rewriter.value(0)?;
         if rewriter.out.len() == document.get().len() {
             return Some(Cow::Borrowed(document));
@@ -56,7 +60,11 @@ impl BodyMask {
         match body {
             Body::Json(Cow::Borrowed(document)) => self.apply(document).map(Body::Json),
             Body::Json(Cow::Owned(document)) => {
-                Some(Body::Json(Cow::Owned(self.apply(&document)?.into_owned())))
+                let masked = match self.apply(&document)? {
+                    Cow::Owned(masked) => Some(masked),
+                    Cow::Borrowed(_) => None,
+                };
+                Some(Body::Json(Cow::Owned(masked.unwrap_or(document))))
             }
             Body::Bytes(_) | Body::Base64(_) => None,
         }

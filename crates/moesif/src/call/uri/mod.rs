@@ -28,7 +28,30 @@ pub struct UriParts<'a> {
     pub query: &'a str,
 }
 
+/// Longest form of a byte in a URI, `%XX`.
+const MAX_ESCAPE: usize = 3;
+
+/// Returns the maximum length in bytes of the URI that [`push_url`] writes.
+pub(crate) fn max_url_length(url: &str) -> usize {
+    url.len().saturating_mul(MAX_ESCAPE)
+}
+
 impl UriParts<'_> {
+    /// Returns the maximum length in bytes of the URI that [`UriParts::write`] writes.
+    pub(crate) fn max_length(&self) -> usize {
+        const PUNCTUATION: usize = "http://localhost[]:/?".len();
+        let texts = [
+            self.scheme,
+            self.host,
+            self.server_name,
+            self.server_port,
+            self.script_name,
+            self.path_info,
+            self.query,
+        ];
+        PUNCTUATION + texts.iter().map(|text| text.len()).sum::<usize>().saturating_mul(MAX_ESCAPE)
+    }
+
     /// Appends the URI. Percent-encodes characters that a URI must not contain. Keeps escapes in host and
     /// query.
     pub(crate) fn write(&self, out: &mut String) {
@@ -129,8 +152,15 @@ fn is_query(byte: u8) -> bool {
 fn push_encoded(out: &mut String, text: &str, allowed: fn(u8) -> bool, percent: Percent) {
     if text.bytes().all(allowed) {
         out.push_str(text);
-    } else {
-        push_encoded_bytes(out, &native_bytes(text), allowed, percent);
+        return;
+    }
+    // An escape has no character that is not ASCII, so each part is encoded on its own.
+    for part in text.split_inclusive(|character: char| !character.is_ascii()) {
+        let ascii = part.trim_end_matches(|character: char| !character.is_ascii());
+        push_encoded_bytes(out, ascii.as_bytes(), allowed, percent);
+        if let Some(character) = part.chars().next_back().filter(|character| !character.is_ascii()) {
+            push_encoded_bytes(out, native_bytes(character, &mut [0; 4]), allowed, percent);
+        }
     }
 }
 

@@ -21,10 +21,10 @@ mod state;
 
 use std::io;
 use std::sync::Arc;
-use std::thread;
 
 use crate::diagnostics::Diagnostics;
 use crate::http::{Endpoint, NameResolver};
+use crate::memory;
 use loader::Loader;
 
 pub use state::Remote;
@@ -55,5 +55,5 @@ pub(crate) fn spawn(
     diagnostics: &Arc<Diagnostics>,
 ) -> io::Result<()> {
     let loader = Loader::new(Arc::clone(state), endpoint.clone(), names.clone(), Arc::clone(diagnostics));
-    thread::Builder::new().name("moesif-remote".to_owned()).spawn(move || loader.run()).map(drop)
+    memory::spawn("moesif-remote".to_owned(), move || loader.run())
 }
