@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from moesif.check import check
@@ -27,8 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
         help="dotted path of the dictionary of options, such as project.settings.MOESIF_MIDDLEWARE. By default, "
         "options come from the environment only (MOESIF_APPLICATION_ID, MOESIF_BASE_URI and so on)",
     )
+    try:
+        return _print_verdicts(parser.parse_args(arguments).settings)
+    except BrokenPipeError:
+        # Nothing reads the output any more. Python would report that again when it ends and writes the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _print_verdicts(settings: str | None) -> int:
     is_good = True
-    for verdict in check(parser.parse_args(arguments).settings):
+    for verdict in check(settings):
         is_good = verdict.is_good
         sys.stdout.write(f"{'ok' if is_good else 'FAILED':8}{verdict.step:12}{verdict.found}\n")
         if verdict.advice:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import shlex
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -49,6 +51,21 @@ def check(
 
 GOOD = [("ok", "settings"), ("ok", "name"), ("ok", "connection")]
 ADVICE = [("", "do this:")]
+
+
+def test_reader_that_wants_only_the_first_line_sees_no_error(collector: Collector) -> None:
+    ended = subprocess.run(
+        f"{shlex.quote(sys.executable)} -m moesif check | head -n 1",
+        shell=True,
+        cwd=ROOT,
+        env=environment(collector.uri, collector.application_id, {}),
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=True,
+    )
+    assert ended.stdout.startswith("ok      settings")
+    assert ended.stderr == ""
 
 
 def test_every_step_succeeds(collector: Collector) -> None:
@@ -111,13 +128,43 @@ def test_certificate_of_unknown_authority_is_reported(fault_servers: FaultServer
     server = fault_servers.start(then=status(201), tls=tls_context(authority.issue_cert("127.0.0.1")))
     code, lines, output = check(server)
     assert (code, lines) == (1, [*GOOD, ("FAILED", "TLS"), *ADVICE])
-    assert "UnknownIssuer" in output
+    assert "no trusted authority has issued it" in output
     assert "REQUESTS_CA_BUNDLE" in output
     bundle = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(str(bundle))
     code, lines, _ = check(server, variables={"REQUESTS_CA_BUNDLE": str(bundle)})
     assert (code, lines) == (0, [*GOOD, ("ok", "TLS"), ("ok", "event")])
     assert server.targets == ["/v1/events"]
+
+
+def test_certificate_of_an_authority_as_that_of_a_server_is_explained(
+    fault_servers: FaultServers, tmp_path: Path
+) -> None:
+    # `openssl req -x509` makes one like this. requests accepts it, rustls does not.
+    authority = trustme.CA()
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    authority.cert_pem.write_to_path(str(certificate))
+    authority.private_key_pem.write_to_path(str(key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = fault_servers.start(tls=context)
+    code, lines, output = check(server, variables={"SSL_CERT_FILE": str(certificate)})
+    assert (code, lines) == (1, [*GOOD, ("FAILED", "TLS"), *ADVICE])
+    assert "it is the certificate of an authority (CA:TRUE), but a server needs one with CA:FALSE" in output
+    assert "openssl req -x509 -addext basicConstraints=CA:FALSE" in output
+
+
+def test_server_that_requires_a_client_certificate_is_explained(fault_servers: FaultServers, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    bundle = tmp_path / "authority.pem"
+    authority.cert_pem.write_to_path(str(bundle))
+    context = tls_context(authority.issue_cert("127.0.0.1"))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(bundle)
+    server = fault_servers.start(tls=context)
+    code, lines, output = check(server, variables={"SSL_CERT_FILE": str(bundle)})
+    assert (code, lines) == (1, [*GOOD, ("FAILED", "TLS"), *ADVICE])
+    assert "refused the TLS connection: it requires a certificate of the client" in output
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_tls_is_verified(
     authority = trustme.CA()
     server = start_server(tls=tls_context(authority.issue_cert("127.0.0.1")))
     monkeypatch.setenv("MOESIF_REQUEST_TIMEOUT", "10")
-    with pytest.raises(APIConnectionError, match=r"certificate|UnknownIssuer"):
+    with pytest.raises(APIConnectionError, match="no trusted authority has issued it"):
         connect(server, timeout=2).api.update_user(USER)
     assert server.targets == []
     assert server.handshakes == 1, "an invalid certificate is not retried"

@@ -181,10 +181,11 @@ impl ApiCall {
     }
 }
 
-/// Returns the name of a cause that Python gives advice for: `certificate` or `proxy`.
+/// Returns the name of a cause that Python gives advice for.
 fn cause(problem: &Problem) -> Option<&'static str> {
     match problem {
         Problem::Unanswered { cause: TransportError::Certificate(_), .. } => Some("certificate"),
+        Problem::Unanswered { cause: TransportError::TlsRefused(_), .. } => Some("tls"),
         Problem::Unanswered { cause: TransportError::Proxy(_), .. } => Some("proxy"),
         _ => None,
     }

@@ -26,6 +26,9 @@ pub enum TransportError {
     /// The answer to the TLS handshake is not TLS. Another attempt would fail in the same way.
     #[error("the port does not speak TLS: if it speaks plain HTTP, begin BASE_URI with http://")]
     NotTls,
+    /// The server ended the TLS handshake. Another attempt would fail in the same way.
+    #[error("the server refused the TLS connection: {0}")]
+    TlsRefused(String),
     /// TLS failed for another reason.
     #[error("TLS failed: {0}")]
     Tls(String),
@@ -93,18 +96,10 @@ impl TransportError {
         }
     }
 
-    fn from_tls(error: &rustls::Error) -> Self {
-        match error {
-            rustls::Error::InvalidCertificate(reason) => Self::Certificate(reason.to_string()),
-            rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => Self::NotTls,
-            other => Self::Tls(other.to_string()),
-        }
-    }
-
     /// Whether another attempt would fail in the same way.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Certificate(_) | Self::NotTls)
+        matches!(self, Self::Certificate(_) | Self::NotTls | Self::TlsRefused(_))
     }
 }
 
@@ -120,7 +115,10 @@ mod tests {
         {
             let error = TransportError::from(error);
             assert!(matches!(error, TransportError::Certificate(_)), "{error:?}");
-            assert_eq!(error.to_string(), "the TLS certificate is not accepted: UnknownIssuer");
+            assert_eq!(
+                error.to_string(),
+                "the TLS certificate is not accepted: no trusted authority has issued it"
+            );
         }
     }
 

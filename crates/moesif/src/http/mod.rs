@@ -23,6 +23,7 @@ mod network;
 mod reply;
 mod resolver;
 mod retry_after;
+mod tls;
 mod transport;
 mod verdict;
 
