@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import django.conf.global_settings
@@ -65,6 +66,8 @@ def test_settings_that_are_not_a_mapping_raise(settings: Any) -> None:
         ("BATCH_SIZE", 0, "from 1"),
         ("BATCH_SIZE", "ten", "whole number"),
         ("BATCH_SIZE", 10.5, "whole number"),
+        ("BATCH_SIZE", Decimal("10.5"), "whole number"),
+        ("APPLICATION_ID", b"\xff", "text"),
         ("BATCH_SIZE", 10**30, "whole number"),
         ("BATCH_SIZE", True, "whole number"),
         ("EVENT_QUEUE_SIZE", True, "from 1"),
@@ -106,6 +109,7 @@ class _Ten:
         ("EVENT_QUEUE_SIZE", -1, "only EVENT_QUEUE_BYTES limits the queue"),
         ("EVENT_WORKER_COUNT", 0, "1 is used"),
         ("EVENT_BATCH_TIMEOUT", "0.01", "0.01 is used"),
+        ("EVENT_BATCH_TIMEOUT", Decimal("0.01"), None),
         ("FLUSH_TIMEOUT", "1", "1.0 is used"),
         ("LOG_BODY", 1.0, "True is used"),
         ("API_VERSION", 2, "'2' is used"),
@@ -121,6 +125,23 @@ def test_value_that_only_the_replaced_packages_take_is_used_with_a_warning(  # n
     warnings = [record.getMessage() for record in caplog.records if record.name == "moesif.settings"]
     assert len(warnings) == (warning is not None)
     assert all(message.startswith(f"{option} is {value!r}: ") and str(warning) in message for message in warnings)
+
+
+def test_longest_batch_timeout_replaces_a_longer_one(wrap: Wrap, caplog: pytest.LogCaptureFixture) -> None:
+    wrap(hello, EVENT_BATCH_TIMEOUT=7200)
+    assert "EVENT_BATCH_TIMEOUT is 7200: expected a number of seconds from 0 to 3600" in caplog.text
+    assert "3600.0 is used" in caplog.text
+
+
+def test_whole_number_may_be_a_decimal(wrap: Wrap, caplog: pytest.LogCaptureFixture) -> None:
+    wrap(hello, BATCH_SIZE=Decimal(10))
+    assert "BATCH_SIZE is 10.0: expected a whole number of events from 1 to 100000. 10 is used" in caplog.messages
+
+
+def test_text_may_be_given_as_bytes(recorder: Recorder, wrap: Wrap) -> None:
+    recorder.ids = ["bytes"]
+    request(wrap(hello, APPLICATION_ID=b"bytes"))
+    recorder.wait_for(1)
 
 
 def test_application_id_may_be_a_number(recorder: Recorder, wrap: Wrap, caplog: pytest.LogCaptureFixture) -> None:

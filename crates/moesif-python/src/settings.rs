@@ -4,7 +4,7 @@ use moesif::settings::{Parsed, keys};
 use moesif::{Integration, Settings, settings::Value};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString, PyTuple};
 
 use crate::once::intern;
 use crate::{environment, log, python};
@@ -110,13 +110,18 @@ fn value_of(value: &Bound<'_, PyAny>) -> Value {
         Value::Flag(flag.is_true())
     } else if let Ok(text) = value.cast::<PyString>() {
         Value::Text(text.to_string_lossy().into_owned())
+    } else if let Ok(bytes) = value.cast::<PyBytes>() {
+        std::str::from_utf8(bytes.as_bytes()).map_or_else(|_| Value::Other(shown(value)), Value::from)
     } else if value.is_instance_of::<PyInt>() {
         value.extract().map_or_else(|_| Value::Other(shown(value)), Value::Integer)
     } else if let Ok(number) = value.cast::<PyFloat>() {
         Value::Float(number.value())
-    } else if let Ok(number) = value.extract() {
+    } else if let Ok(number) = value.extract::<i64>() {
         // An integer of another library, such as numpy's.
         Value::Integer(number)
+    } else if let Ok(number) = value.extract::<f64>() {
+        // A decimal or a fraction.
+        Value::Float(number)
     } else if value.is_callable() {
         Value::Callable
     } else {

@@ -4,13 +4,16 @@
 //! |---|---|
 //! | `10.0` or `"10"` for a whole number, `"0.5"` for seconds | the number |
 //! | a whole number of 0 or less, if the option says what that means | what the option says |
-//! | a whole number above the limit of an option of the replaced packages | the limit |
+//! | a number above the limit of an option of the replaced packages | the limit |
 //! | `1.0` or `0.0` for a truth value | `True` or `False` |
 //! | a number for text | its digits |
 //! | `False` for a function | not set |
 
 use super::spec::{Kind, OptionSpec};
 use super::value::Value;
+
+/// Why the limit is used.
+const LARGEST: &str = "this is the largest value";
 
 /// A value that is used instead of the given one.
 #[derive(Debug, PartialEq)]
@@ -24,7 +27,7 @@ pub(super) struct Replacement {
 pub(super) fn replace(spec: &OptionSpec, value: &Value) -> Option<Replacement> {
     let value = match (spec.kind, value) {
         (Kind::Integer { max, .. }, _) => return whole_number(spec, max, value),
-        (Kind::Seconds { .. }, Value::Text(text)) => Value::Float(text.trim().parse().ok()?),
+        (Kind::Seconds { max, .. }, _) => return seconds(spec, max, value),
         (Kind::Flag, Value::Float(0.0)) => Value::Flag(false),
         (Kind::Flag, Value::Float(1.0)) => Value::Flag(true),
         (Kind::Text, _) => Value::Text(value.clone().into_text()?),
@@ -48,12 +51,30 @@ fn whole_number(spec: &OptionSpec, max: u64, value: &Value) -> Option<Replacemen
         let value = Value::Integer(i64::try_from(meaning.value).ok()?);
         return Some(Replacement { value, reason: Some(meaning.reason) });
     }
-    // The replaced packages have no limits. Those of our own options are always enforced.
     let limit = i64::try_from(max).ok()?;
-    if number > limit && !spec.packages.is_empty() {
-        return Some(Replacement { value: Value::Integer(limit), reason: Some("this is the largest value") });
+    if number > limit && has_soft_limit(spec) {
+        return Some(Replacement { value: Value::Integer(limit), reason: Some(LARGEST) });
     }
     (*value != Value::Integer(number)).then_some(Replacement { value: Value::Integer(number), reason: None })
+}
+
+fn seconds(spec: &OptionSpec, max: f64, value: &Value) -> Option<Replacement> {
+    let number = match value {
+        Value::Integer(number) => f64::from(i32::try_from(*number).unwrap_or(i32::MAX)),
+        Value::Float(number) => *number,
+        Value::Text(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    if number > max && has_soft_limit(spec) {
+        return Some(Replacement { value: Value::Float(max), reason: Some(LARGEST) });
+    }
+    matches!(value, Value::Text(_)).then_some(Replacement { value: Value::Float(number), reason: None })
+}
+
+/// Returns whether the limit replaces a larger number. The replaced packages have no limits. Those of our own
+/// options are always enforced.
+fn has_soft_limit(spec: &OptionSpec) -> bool {
+    !spec.packages.is_empty()
 }
 
 /// Returns a float as a whole number, if it is one and floats of its size are exact.

@@ -23,7 +23,7 @@ An option is a key of the settings dictionary. In a Django project, that diction
   `ImproperlyConfigured`, and `manage.py check` reports it if `moesifdjango` is in `INSTALLED_APPS`.
 - Some values that the replaced packages accept are used with a warning on `moesif.settings`: `10.0` or `\"10\"` for a
   whole number, a number for text, and `False` for a function, which means \"not set\". A number above the limit of one
-  of their options is replaced by the limit.
+  of their options is replaced by the limit. Bytes are taken as text.
 - An unknown key is ignored. The logger `moesif.settings` warns and names the nearest option. `manage.py check` reports
   it as a warning.
 - Some options decide where data goes or what is recorded: `APPLICATION_ID`, `BASE_URI`, `SKIP`, `LOG_BODY`, the masks,
