@@ -31,19 +31,24 @@ def warn_of_shared_files() -> None:
     if installed:
         logging.getLogger("moesif").warning(
             "%s and moesif-rs are installed in the same directory (%s) and overwrite each other's files. "
-            "moesif-rs replaces %s. To repair the installation, run: %s",
+            "moesif-rs replaces %s. To repair the installation, %s",
             " and ".join(installed),
             directory,
             "it" if len(installed) == 1 else "them",
-            repair_command(directory, installed),
+            repair(directory, installed),
         )
 
 
-def repair_command(directory: str, replaced: Iterable[str]) -> str:
-    """Return the commands of pip that uninstall the ``replaced`` and put the files of this package back."""
-    install = f"pip install --force-reinstall --no-deps {_requirement(directory)}"
+def repair(directory: str, replaced: Iterable[str]) -> str:
+    """Return what to do to uninstall the ``replaced`` and put the files of this package back: commands to run.
+
+    If the file that this package was installed from is missing, it must be restored first.
+    """
+    requirement, missing = _requirement(directory)
+    install = f"pip install --force-reinstall --no-deps {requirement}"
     names = " ".join(replaced)
-    return f"pip uninstall --yes {names} && {install}" if names else install
+    commands = f"run: pip uninstall --yes {names} && {install}" if names else f"run: {install}"
+    return f"restore {missing} first, because moesif-rs was installed from it. Then {commands}" if missing else commands
 
 
 def metadata_directory(directory: str, name: str) -> str | None:
@@ -58,11 +63,11 @@ def metadata_directory(directory: str, name: str) -> str | None:
     return None
 
 
-def _requirement(directory: str) -> str:
+def _requirement(directory: str) -> tuple[str, str | None]:
     """Return what pip must install to install this package again, quoted for a shell.
 
     This is the file or address that pip has noted. It is the name if pip has noted nothing, because the package came
-    from an index, or if the file does not exist any more.
+    from an index. Also returns the path of the file if it does not exist any more.
     """
     import json  # noqa: PLC0415 - not needed by programs without a fault
     import shlex  # noqa: PLC0415 - the same
@@ -75,9 +80,9 @@ def _requirement(directory: str) -> str:
         url = source["url"]
         if url.startswith("file:"):
             path = url2pathname(urlsplit(url).path)
-            return shlex.quote(path) if os.path.exists(path) else _NAME  # noqa: PTH110 - the same
+            return shlex.quote(path), None if os.path.exists(path) else path  # noqa: PTH110 - the same
         if "vcs_info" in source:
             url = f"{_NAME} @ {source['vcs_info']['vcs']}+{url}@{source['vcs_info']['commit_id']}"
-        return shlex.quote(url)
+        return shlex.quote(url), None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return _NAME
+        return _NAME, None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import moesif
-from moesif.installation import repair_command
+from moesif.installation import repair
 from tests.collector import ROOT
 from tests.installation.environments import EmptyEnvironment
 from tests.server import environment as environment_of
@@ -90,7 +90,7 @@ def _check(environment: EmptyEnvironment, recorder: Recorder, code: int) -> str:
 
 def _repair(environment: EmptyEnvironment, output: str) -> None:
     """Run the commands of the check as they stand."""
-    (advice,) = re.findall(r"^ +do this: +(.*)$", output, re.MULTILINE)
+    (advice,) = re.findall(r"^ +do this: +run: (.*)$", output, re.MULTILINE)
     for command in advice.split(" && "):
         program, *arguments = shlex.split(command)
         assert program == "pip"
@@ -160,11 +160,26 @@ def test_check_names_a_folder_that_hides_ours(tmp_path: Path, recorder: Recorder
     assert f"rename or remove {tmp_path / 'moesifwsgi'}\n" in ended.stdout
 
 
+def test_check_names_a_package_that_pip_cannot_uninstall(tmp_path: Path, wheel: str, recorder: Recorder) -> None:
+    """pip installs into any folder with --target, as for AWS Lambda, but uninstalls only from its environment."""
+    environment = EmptyEnvironment(tmp_path / "environment")
+    environment.pip("install", "--no-deps", wheel)
+    target = tmp_path / "layer"
+    environment.pip("install", "--no-deps", "--target", target, REPLACED[0])
+    variables = {
+        "MOESIF_APPLICATION_ID": recorder.application_id,
+        "MOESIF_BASE_URI": recorder.uri,
+        "PYTHONPATH": str(target),
+    }
+    output, _ = environment.run("-m", "moesif", "check", variables=variables, code=1)
+    assert f"an import of moesifwsgi leads to {target / 'moesifwsgi'}" in output
+    assert f"rename or remove {target / 'moesifwsgi'}\n" in output
+
+
 @pytest.mark.parametrize(
     ("source", "requirement"),
     [
         (None, "moesif-rs"),
-        ({"url": "file:///not/there/moesif_rs.whl", "archive_info": {}}, "moesif-rs"),
         ({"url": "https://example.com/moesif_rs.whl", "archive_info": {}}, "https://example.com/moesif_rs.whl"),
         (
             {"url": "https://example.com/m.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
@@ -180,8 +195,19 @@ def test_command_installs_from_where_the_package_came(
     if source:
         (metadata / "direct_url.json").write_text(json.dumps(source))
     command = f"pip install --force-reinstall --no-deps {requirement}"
-    assert repair_command(str(tmp_path), ()) == command
-    assert repair_command(str(tmp_path), ["moesifwsgi"]) == f"pip uninstall --yes moesifwsgi && {command}"
+    assert repair(str(tmp_path), ()) == f"run: {command}"
+    assert repair(str(tmp_path), ["moesifwsgi"]) == f"run: pip uninstall --yes moesifwsgi && {command}"
+
+
+def test_missing_file_is_restored_before_anything_is_uninstalled(tmp_path: Path) -> None:
+    metadata = tmp_path / "moesif_rs-0.1.0.dist-info"
+    metadata.mkdir()
+    source = {"url": "file:///not/there/moesif_rs.whl", "archive_info": {}}
+    (metadata / "direct_url.json").write_text(json.dumps(source))
+    assert repair(str(tmp_path), ["moesifwsgi"]) == (
+        "restore /not/there/moesif_rs.whl first, because moesif-rs was installed from it. Then run: pip uninstall "
+        "--yes moesifwsgi && pip install --force-reinstall --no-deps /not/there/moesif_rs.whl"
+    )
 
 
 @pytest.mark.parametrize("page", ["getting-started.md", "migrating.md", "troubleshooting.md"])

@@ -6,12 +6,13 @@ import base64
 import csv
 import hashlib
 import importlib.util
+import site
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moesif.check.verdict import Verdict
-from moesif.installation import REPLACED, metadata_directory, repair_command
+from moesif.installation import REPLACED, metadata_directory, repair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,27 +39,35 @@ def check_installation() -> Iterator[Verdict]:
             elif location is None:
                 faults.append(f"{package} cannot be imported from {directory}")
         elif location:
-            there = _replaced_in(location)
-            present |= {name: found for name, found in there.items() if name == package}
-            hidden += [str(location / package)] if package not in there else []
+            there = _replaced_in(location) if _is_managed(location) else {}
+            if package in there:
+                present[package] = there[package]
+            else:
+                hidden.append(str(location / package))
             faults.append(f"an import of {package} leads to {location / package}, not to moesif-rs in {directory}")
-    command = repair_command(str(directory), present)
+    instructions = repair(str(directory), present)
     if faults:
         found = f"{'; '.join(faults)}. Applications that import this are not recorded by moesif-rs"
-        advice = f"rename or remove {' and '.join(hidden)}" if hidden else command
+        advice = f"rename or remove {' and '.join(hidden)}" if hidden else instructions
         yield Verdict("packages", is_good=False, found=found, advice=advice)
     elif present:
         found = (
             f"note: {' and '.join(present.values())} and moesif-rs are installed in the same directory ({directory}). "
             "Now the files are those of moesif-rs. An upgrade or removal of the other would take them away"
         )
-        yield Verdict("packages", is_good=True, found=found, advice=command)
+        yield Verdict("packages", is_good=True, found=found, advice=instructions)
 
 
 def _replaced_in(directory: Path) -> dict[str, str]:
     """Return the replaced distributions that are installed in this directory: by name, the name with the version."""
     found = {str(other.metadata["Name"]).lower(): other.version for other in distributions(path=[str(directory)])}
     return {name: f"{name} {found[name]}" for name in REPLACED if name in found}
+
+
+def _is_managed(directory: Path) -> bool:
+    """Return whether pip uninstalls packages of this directory. It does not for one of ``pip install --target``."""
+    managed = [*site.getsitepackages(), site.getusersitepackages()]
+    return directory in {Path(path).resolve() for path in managed}
 
 
 def _location(package: str) -> Path | None:
