@@ -10,8 +10,7 @@ use super::resolvers::PeerResolvers;
 use super::schedule::{Next, Schedule};
 use crate::delivery::Delivery;
 use crate::http::{Backoff, HttpTransport, TransportError};
-use crate::memory;
-use crate::process::Random;
+use crate::process::{self, Random};
 
 /// Maximum number of requests under way at the same time. Further requests wait.
 pub(super) const MAX_UNDER_WAY: usize = 8;
@@ -79,7 +78,7 @@ impl RequestPool {
 
     fn spawn(self: &Arc<Self>) -> io::Result<()> {
         let pool = Arc::clone(self);
-        memory::spawn("moesif-api".to_owned(), move || pool.run())
+        process::spawn("moesif-api".to_owned(), move || pool.run())
     }
 
     fn run(self: &Arc<Self>) {

@@ -9,11 +9,12 @@ use super::pipeline::PipelineContext;
 use crate::call::Exchange;
 use crate::diagnostics::{Severity, counted, lost_events};
 use crate::http::{Compressor, HttpTransport, Verdict, reasons, verdict};
-use crate::memory::{self, FallibleBuffer};
+use crate::memory::FallibleBuffer;
+use crate::process;
 
 pub(super) fn spawn(number: usize, context: &Arc<PipelineContext>) -> io::Result<()> {
     let context = Arc::clone(context);
-    memory::spawn(format!("moesif-{number}"), move || Worker::new(&context).run())
+    process::spawn(format!("moesif-{number}"), move || Worker::new(&context).run())
 }
 
 struct Worker<'a> {

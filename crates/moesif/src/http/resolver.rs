@@ -11,7 +11,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::memory;
+use crate::process;
 
 /// Maximum age of an address that is used without a new lookup.
 const FRESH: Duration = Duration::from_secs(60);
@@ -132,7 +132,7 @@ impl NameResolver {
         }
         if !names.is_thread_running {
             let cache = Arc::clone(&self.cache);
-            let started = memory::spawn("moesif-names".to_owned(), move || cache.run());
+            let started = process::spawn("moesif-names".to_owned(), move || cache.run());
             if let Err(error) = started {
                 names.pending.clear();
                 return Err(error);

@@ -26,7 +26,7 @@ thread_local! {
 }
 
 /// Makes this thread wait for memory from now on.
-pub(super) fn wait_for_memory() {
+pub(crate) fn wait_for_memory() {
     WAITS.set(true);
 }
 

@@ -9,14 +9,13 @@
 //! 2. Other allocations on threads of the application are small. If the system has no memory, they come from a
 //!    static [`reserve`]. An event with memory of the reserve is not queued ([`is_reserve`]), so the reserve
 //!    is soon free again.
-//! 3. Threads of ours ([`spawn`]) wait until there is memory. No request waits for them.
+//! 3. Threads of ours ([`wait_for_memory`]) wait until there is memory. No request waits for them.
 //!
 //! Rules 2 and 3 need [`ReservingAllocator`] as the global allocator. The binding declares it.
 
 mod allocator;
 mod buffer;
 mod reserve;
-mod threads;
 
 use std::collections::VecDeque;
 use std::hint::black_box;
@@ -24,8 +23,7 @@ use std::hint::black_box;
 pub use allocator::ReservingAllocator;
 pub use buffer::FallibleBuffer;
 
-pub(crate) use allocator::without_waiting;
-pub(crate) use threads::{spawn, start};
+pub(crate) use allocator::{wait_for_memory, without_waiting};
 
 /// Makes room for `more` elements. Returns `false` if there is no memory. The vector may then be in the
 /// reserve, so the caller must drop it soon.

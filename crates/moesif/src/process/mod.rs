@@ -8,8 +8,11 @@
 
 mod id;
 mod random;
+#[cfg(unix)]
+mod signals;
 #[cfg(target_os = "linux")]
 mod termination;
+mod threads;
 
 use std::sync::Arc;
 
@@ -19,6 +22,22 @@ pub(crate) use id::process_id;
 pub(crate) use random::{Random, scramble, seed};
 #[cfg(target_os = "linux")]
 pub(crate) use termination::before_termination;
+
+pub(crate) use threads::spawn;
+
+#[cfg(unix)]
+use signals::BlockedSignals;
+
+/// Does nothing: elsewhere there are no signals to block.
+#[cfg(not(unix))]
+struct BlockedSignals;
+
+#[cfg(not(unix))]
+impl BlockedSignals {
+    const fn new() -> Self {
+        Self
+    }
+}
 
 /// Does nothing: elsewhere SIGTERM ends the process at once.
 #[cfg(not(target_os = "linux"))]

@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::{process, ptr, thread};
 
 use super::process_id;
-use crate::memory;
+use super::threads;
 
 /// Bytes of stack for the thread that runs the function.
 const STACK: usize = 256 * 1024;
@@ -80,7 +80,7 @@ pub(crate) fn before_termination(prepare: fn()) {
         end();
     };
     let thread = thread::Builder::new().name("moesif-sigterm".to_owned()).stack_size(STACK);
-    if memory::start(thread, waiting).is_ok() {
+    if threads::start(thread, waiting).is_ok() {
         READY.store(pid, Ordering::Release);
         install();
     }

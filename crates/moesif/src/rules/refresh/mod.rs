@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crate::diagnostics::Diagnostics;
 use crate::http::{Endpoint, NameResolver};
-use crate::memory;
+use crate::process;
 use loader::Loader;
 
 pub use state::Remote;
@@ -55,5 +55,5 @@ pub(crate) fn spawn(
     diagnostics: &Arc<Diagnostics>,
 ) -> io::Result<()> {
     let loader = Loader::new(Arc::clone(state), endpoint.clone(), names.clone(), Arc::clone(diagnostics));
-    memory::spawn("moesif-remote".to_owned(), move || loader.run())
+    process::spawn("moesif-remote".to_owned(), move || loader.run())
 }

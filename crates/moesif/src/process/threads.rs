@@ -5,8 +5,8 @@ use std::sync::mpsc::sync_channel;
 use std::thread::Builder;
 use std::time::Duration;
 
-use super::allocator::wait_for_memory;
-use super::is_available;
+use super::BlockedSignals;
+use crate::memory::{is_available, wait_for_memory};
 
 /// Bytes that must be free before a thread is started: its stack (2 MiB), and what it allocates at once.
 const THREAD_BYTES: usize = 4 << 20;
@@ -22,9 +22,11 @@ pub(crate) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Re
     start(Builder::new().name(name), run)
 }
 
-/// Starts a thread. Returns once it runs and has its thread-local values. The C library ends the process if
-/// there is no memory for those, and the caller may be about to use all memory.
-pub(crate) fn start(thread: Builder, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+/// Starts a thread that receives no signals: they are for the threads of the application, which may block them.
+///
+/// Returns once it runs and has its thread-local values. The C library ends the process if there is no memory
+/// for those, and the caller may be about to use all memory.
+pub(super) fn start(thread: Builder, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     if !is_available(THREAD_BYTES) {
         return Err(io::ErrorKind::OutOfMemory.into());
     }
@@ -34,7 +36,9 @@ pub(crate) fn start(thread: Builder, run: impl FnOnce() + Send + 'static) -> io:
         drop(started);
         run();
     };
+    let blocked = BlockedSignals::new();
     thread.spawn(run)?;
+    drop(blocked);
     // On a busy machine the thread may start later.
     let _ = starts.recv_timeout(START_TIMEOUT);
     Ok(())
