@@ -197,6 +197,17 @@ def test_misspelt_variable_raises_unless_the_option_is_set(monkeypatch: pytest.M
     MoesifMiddleware(hello, {**given, meant: "http://127.0.0.1:9"})
 
 
+@pytest.mark.parametrize("given", ["BASE_URI", "LOCAL_MOESIF_BASEURL"])
+@pytest.mark.parametrize("variable", ["MOESIF_BASE_URL", "MOESIF_LOCAL_MOESIF_BASE_URL"])
+def test_misspelt_address_in_the_environment_is_ignored_if_the_dictionary_has_either_name(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, given: str, variable: str
+) -> None:
+    monkeypatch.setenv(variable, recorder.uri)
+    settings = {"APPLICATION_ID": recorder.application_id, "EVENT_BATCH_TIMEOUT": 0}
+    request(MoesifMiddleware(hello, {**settings, given: recorder.uri}))
+    assert len(recorder.wait_for(1)) == 1
+
+
 def test_missing_application_id_names_the_unknown_keys() -> None:
     with pytest.raises(ValueError, match=r'APPLICATION_ID is missing \("APP_ID" is not an option\): set it to'):
         MoesifMiddleware(hello, {"APP_ID": "my-app"})

@@ -47,7 +47,7 @@ impl Options {
                 continue;
             }
             let name = option.name;
-            if is_refused && !self.has(name) {
+            if is_refused && !self.has_under_any_name(option) {
                 return Err(SettingsError::Misspelt {
                     key: variable.to_owned(),
                     name,

@@ -143,6 +143,12 @@ impl Options {
         self.find(name).is_some()
     }
 
+    /// Returns whether an option is set under its name, an older name or a newer one.
+    pub(super) fn has_under_any_name(&self, option: &OptionSpec) -> bool {
+        let newest = |option: &OptionSpec| option.older_name_of.unwrap_or(option.name);
+        self.set.iter().any(|set| newest(set.spec) == newest(option))
+    }
+
     /// Returns an error about a required option that is not set.
     #[expect(clippy::needless_pass_by_value, reason = "keys are constants")]
     pub(super) fn missing<T>(&self, key: Key<T>) -> SettingsError {

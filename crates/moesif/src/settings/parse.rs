@@ -210,6 +210,14 @@ mod tests {
         // The application may read such a variable itself, and pass its value.
         let warnings = parse(&[("BASE_URI", "http://h".into())], &misspelt).unwrap().warnings;
         assert!(warnings[0].starts_with("environment variable MOESIF_BASE_URL"), "{warnings:?}");
+        // An older name counts as the option, and the reverse.
+        for given in ["BASE_URI", "LOCAL_MOESIF_BASEURL"] {
+            for variable in ["MOESIF_BASE_URL", "MOESIF_LOCAL_MOESIF_BASE_URL"] {
+                let warnings =
+                    parse(&[(given, "http://h".into())], &[(variable, "http://h")]).unwrap().warnings;
+                assert!(warnings[0].starts_with(&format!("environment variable {variable}")), "{warnings:?}");
+            }
+        }
         // A variable that is blank, or that could not be a function in any case.
         assert!(parse(&[], &[("MOESIF_BASE_URL", " "), ("MOESIF_SKIPP", "1")]).unwrap().warnings.is_empty());
     }

@@ -219,7 +219,8 @@ options! {
     }
     Compatibility {
         /// Older name of `BASE_URI`. It is read if `BASE_URI` is not set.
-        LOCAL_MOESIF_BASEURL: Option<String> = optional_text().of(&[W, D, R]).refuse_misspelling();
+        LOCAL_MOESIF_BASEURL: Option<String> =
+            optional_text().of(&[W, D, R]).refuse_misspelling().older_name_of("BASE_URI");
 
         /// Same as `DISABLED_TRANSACTION_ID`, as the Django package spells it. Both work everywhere.
         DISABLE_TRANSACTION_ID: bool = flag(false).of(&[D]);
