@@ -109,7 +109,7 @@ class _Ten:
         ("FLUSH_TIMEOUT", "1", "1.0 is used"),
         ("LOG_BODY", 1.0, "True is used"),
         ("API_VERSION", 2, "'2' is used"),
-        ("SKIP", False, "counts as not set"),
+        ("SKIP", False, "it is ignored"),
     ],
     ids=repr,
 )
@@ -161,7 +161,14 @@ MISSPELT = {
     "LOG_BODYS": "LOG_BODY",
     "log_body": "LOG_BODY",
     "LOG_BODY_OUTGOIN": "LOG_BODY_OUTGOING",
+    "LOG_BODIES": "LOG_BODY",
+    "LOG_BODIES_OUTGOING": "LOG_BODY_OUTGOING",
     "MASK_EVENT": "MASK_EVENT_MODEL",
+    "MASK_EVENTS": "MASK_EVENT_MODEL",
+    "MASK_MODEL": "MASK_EVENT_MODEL",
+    "EVENT_MASK": "MASK_EVENT_MODEL",
+    "REQUEST_MASKS": "REQUEST_HEADER_MASKS, REQUEST_BODY_MASKS or REQUEST_QUERY_MASKS",
+    "MASK_HEADERS": "REQUEST_HEADER_MASKS or RESPONSE_HEADER_MASKS",
     "MASK_EVENT_MODLE": "MASK_EVENT_MODEL",
     "REQUEST_HEADER_MASK": "REQUEST_HEADER_MASKS",
     "RESPONSE_HEADERS_MASKS": "RESPONSE_HEADER_MASKS",
@@ -213,8 +220,12 @@ def test_missing_application_id_names_the_unknown_keys() -> None:
         MoesifMiddleware(hello, {"APP_ID": "my-app"})
 
 
+#: Keys of Flask-RESTX and of applications.
+_UNRELATED = ["RESTX_MASK_HEADER", "RESTX_MASK_SWAGGER", "BASE_DIR", "ROOT_URLCONF", "SHIP"]
+
+
 def test_settings_of_flask_and_django_are_not_misspelt_options(recorder: Recorder) -> None:
-    unrelated = [*flask.Flask(__name__).config, *dir(django.conf.global_settings), "BASE_DIR", "ROOT_URLCONF", "SHIP"]
+    unrelated = [*flask.Flask(__name__).config, *dir(django.conf.global_settings), *_UNRELATED]
     given = {name: "value" for name in unrelated if name.isupper() and name != "DEBUG"}
     assert len(given) > 150
     MoesifMiddleware(hello, {**given, "APPLICATION_ID": "id", "BASE_URI": recorder.uri})
