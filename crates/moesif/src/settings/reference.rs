@@ -44,8 +44,8 @@ as `BASE_URL`, `SKIPP`, `LOG_BODIES` or `application_id`. These are the options:
 /// The rest of that section.
 const MISSPELT_MASKS: &str = "
 
-Any other key with the word `MASK` or `MASKS` is an error too, such as `REQUEST_MASKS`. A key is taken for one of another
-program, and ignored, if the word is in the middle and no option has its first word, as in `RESTX_MASK_HEADER`.
+Any other key with the word `MASK` or `MASKS` is an error too, such as `REQUEST_MASKS`. A key is taken for one of
+another program, and ignored, if the word is in the middle and no option has its first word, as in `RESTX_MASK_HEADER`.
 
 The error is `ValueError`, or `ImproperlyConfigured` in a Django project. A misspelt environment variable is no error if
 the option that is meant is set, because the application may read the variable and set the option. A variable such as
