@@ -87,7 +87,8 @@ test-python: build target/release/xtask $(VENV)/.servers $(UPSTREAM)/.installed 
 test-django: build ## Run the Django tests on every Django with an installed Python (DJANGO=4.2,5.2 chooses)
 	@$(BIN)/python -m tests.django.matrix
 
-test-pythons: build wheels $(VENV)/.servers ## Run the wheel on CPython 3.14 and 3.15 of Debian (needs root)
+test-pythons: build $(VENV)/.servers ## Run the wheel on CPython 3.14 and 3.15 of Debian (needs Debian on x86-64, and root)
+	@if $(BIN)/python -m tests.pythons.requirements; then $(MAKE) wheels; fi
 	$(BIN)/python -m pytest tests/pythons
 
 soak: build $(VENV)/.servers ## Run an application for SECONDS (600): memory and threads must not grow

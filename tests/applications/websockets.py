@@ -1,6 +1,6 @@
 """Websockets that echo messages until the client closes them, each with another package of real applications.
 
-The packages are in an environment of their own: tests/websockets/environment.py.
+The packages are in an environment of their own: ``PACKAGES`` in tests/websockets/test_websockets.py.
 """
 
 from __future__ import annotations

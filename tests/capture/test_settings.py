@@ -113,7 +113,7 @@ class _Ten:
         ("FLUSH_TIMEOUT", "1", "1.0 is used"),
         ("LOG_BODY", 1.0, "True is used"),
         ("API_VERSION", 2, "'2' is used"),
-        ("SKIP", False, "counts as not set"),
+        ("SKIP", False, "it is ignored"),
     ],
     ids=repr,
 )
@@ -182,7 +182,14 @@ MISSPELT = {
     "LOG_BODYS": "LOG_BODY",
     "log_body": "LOG_BODY",
     "LOG_BODY_OUTGOIN": "LOG_BODY_OUTGOING",
+    "LOG_BODIES": "LOG_BODY",
+    "LOG_BODIES_OUTGOING": "LOG_BODY_OUTGOING",
     "MASK_EVENT": "MASK_EVENT_MODEL",
+    "MASK_EVENTS": "MASK_EVENT_MODEL",
+    "MASK_MODEL": "MASK_EVENT_MODEL",
+    "EVENT_MASK": "MASK_EVENT_MODEL",
+    "REQUEST_MASKS": "REQUEST_HEADER_MASKS, REQUEST_BODY_MASKS or REQUEST_QUERY_MASKS",
+    "MASK_HEADERS": "REQUEST_HEADER_MASKS or RESPONSE_HEADER_MASKS",
     "MASK_EVENT_MODLE": "MASK_EVENT_MODEL",
     "REQUEST_HEADER_MASK": "REQUEST_HEADER_MASKS",
     "RESPONSE_HEADERS_MASKS": "RESPONSE_HEADER_MASKS",
@@ -218,13 +225,28 @@ def test_misspelt_variable_raises_unless_the_option_is_set(monkeypatch: pytest.M
     MoesifMiddleware(hello, {**given, meant: "http://127.0.0.1:9"})
 
 
+@pytest.mark.parametrize("given", ["BASE_URI", "LOCAL_MOESIF_BASEURL"])
+@pytest.mark.parametrize("variable", ["MOESIF_BASE_URL", "MOESIF_LOCAL_MOESIF_BASE_URL"])
+def test_misspelt_address_in_the_environment_is_ignored_if_the_dictionary_has_either_name(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, given: str, variable: str
+) -> None:
+    monkeypatch.setenv(variable, recorder.uri)
+    settings = {"APPLICATION_ID": recorder.application_id, "EVENT_BATCH_TIMEOUT": 0}
+    request(MoesifMiddleware(hello, {**settings, given: recorder.uri}))
+    assert len(recorder.wait_for(1)) == 1
+
+
 def test_missing_application_id_names_the_unknown_keys() -> None:
     with pytest.raises(ValueError, match=r'APPLICATION_ID is missing \("APP_ID" is not an option\): set it to'):
         MoesifMiddleware(hello, {"APP_ID": "my-app"})
 
 
+#: Keys of Flask-RESTX and of applications.
+_UNRELATED = ["SUBNET_MASK", "RESTX_MASK_HEADER", "RESTX_MASK_SWAGGER", "BASE_DIR", "ROOT_URLCONF", "SHIP"]
+
+
 def test_settings_of_flask_and_django_are_not_misspelt_options(recorder: Recorder) -> None:
-    unrelated = [*flask.Flask(__name__).config, *dir(django.conf.global_settings), "BASE_DIR", "ROOT_URLCONF", "SHIP"]
+    unrelated = [*flask.Flask(__name__).config, *dir(django.conf.global_settings), *_UNRELATED]
     given = {name: "value" for name in unrelated if name.isupper() and name != "DEBUG"}
     assert len(given) > 150
     MoesifMiddleware(hello, {**given, "APPLICATION_ID": "id", "BASE_URI": recorder.uri})

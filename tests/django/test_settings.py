@@ -90,6 +90,14 @@ def test_check_warns_of_misspelt_options(caplog: pytest.LogCaptureFixture) -> No
     assert caplog.records == []
 
 
+def test_warnings_of_the_check_do_not_say_to_set_the_option() -> None:
+    from moesif.django.apps import check_settings
+
+    given = {"APPLICATION_ID": "a", "BATCH_SZIE": 5, "BATCH_SIZE": 10.0}
+    with override_settings(MOESIF_MIDDLEWARE=given):
+        assert [(message.id, message.hint) for message in check_settings()] == [("moesif.W001", None)] * 2
+
+
 def test_installed_apps_entry_is_optional(project: Project, recorder: Recorder) -> None:
     installed = ["django.contrib.contenttypes", "django.contrib.sessions", "django.contrib.auth"]
     assert project(django={"INSTALLED_APPS": installed}).get("/plain").status_code == 200

@@ -3,6 +3,8 @@
 They cannot run on this machine's libraries, so they are unpacked with their own libraries into a folder, and run in
 it with ``chroot``. apt gets a configuration and lists of its own: nothing outside of the folder changes. The folder is
 kept between runs. ``python -m tests.pythons.debian`` makes it.
+
+The distribution changes from day to day and may drop a version. The other versions are unpacked then.
 """
 
 from __future__ import annotations
@@ -33,6 +35,10 @@ class Debian:
         """Return the command that runs this version. Its working directory is the folder's root."""
         return ("chroot", str(self.directory), f"/usr/bin/python{version}")
 
+    def has(self, version: str) -> bool:
+        """Return whether Debian had this version."""
+        return (self.directory / "usr" / "bin" / f"python{version}").exists()
+
     @staticmethod
     def environment(version: str) -> dict[str, str]:
         """Return the variables that let this version find the packages and the tests."""
@@ -48,7 +54,9 @@ def unpack() -> Debian:
         shutil.rmtree(debian.directory, ignore_errors=True)
         _unpack_pythons(debian.directory)
         _pip(VERSIONS[0], debian.directory / "packages", *PACKAGES)
-        marker.write_text(wanted)
+        # Without a version, the next run looks for it again.
+        if all(map(debian.has, VERSIONS)):
+            marker.write_text(wanted)
     wheels = list((ROOT / "wheels").glob("*.whl"))
     assert wheels, "there is no wheel: run `make wheels`"
     for version in VERSIONS:
@@ -86,15 +94,15 @@ def _unpack_pythons(directory: Path) -> None:
         "Acquire::Languages": "none",
         "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
         "Acquire::Retries": "3",
+        # Without it, a list that cannot be downloaded is only a warning.
+        "APT::Update::Error-Mode": "any",
     }
-    command: list[str | Path] = [
-        "apt-get",
-        "--quiet=2",
-        *(f"--option={name}={value}" for name, value in options.items()),
-    ]
-    _run([*command, "update"])
+    configured = ["--quiet=2", *(f"--option={name}={value}" for name, value in options.items())]
+    _run(["apt-get", *configured, "update"])
     pythons = [f"python{version}" for version in VERSIONS]
-    _run([*command, "install", "--download-only", "--yes", "--no-install-recommends", *pythons])
+    known = _run(["apt-cache", *configured, "pkgnames"]).splitlines()
+    found = [python for python in pythons if python in known]
+    _run(["apt-get", *configured, "install", "--download-only", "--yes", "--no-install-recommends", *found])
     for package in sorted((apt / "cache" / "archives").glob("*.deb")):
         _run(["dpkg-deb", "--extract", package, directory])
     shutil.rmtree(apt)
@@ -127,11 +135,13 @@ def _pip(version: str, directory: Path, *arguments: str) -> None:
     )
 
 
-def _run(command: list[str | Path]) -> None:
+def _run(command: list[str | Path]) -> str:
+    """Run a command and return what it prints."""
     ended = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if ended.returncode:
         message = f"this command failed with {ended.returncode}: {' '.join(map(str, command))}\n{ended.stdout}"
         raise RuntimeError(message)
+    return ended.stdout
 
 
 if __name__ == "__main__":

@@ -10,18 +10,18 @@ use std::sync::OnceLock;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-/// A value that is made at its first use.
-pub(crate) struct MadeOnce<T>(OnceLock<T>);
+/// Cell for a value that is made at its first use.
+pub(crate) struct OnceCell<T>(OnceLock<T>);
 
-impl<T> MadeOnce<T> {
+impl<T> OnceCell<T> {
     pub(crate) const fn new() -> Self {
         Self(OnceLock::new())
     }
 
-    /// Returns the value. Makes it with `make` if it does not exist.
+    /// Returns the value. Makes it with `make` if the cell is empty.
     ///
     /// Threads that race may each call `make`. The first value stored is kept, and every thread gets it.
-    pub(crate) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+    pub(crate) fn get_or_try_init<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         match self.get() {
             Some(value) => Ok(value),
             None => Ok(self.store(make()?)),
@@ -41,12 +41,12 @@ impl<T> MadeOnce<T> {
 /// An interned Python string, made at its first use.
 pub(crate) struct Interned {
     text: &'static str,
-    string: MadeOnce<Py<PyString>>,
+    string: OnceCell<Py<PyString>>,
 }
 
 impl Interned {
     pub(crate) const fn new(text: &'static str) -> Self {
-        Self { text, string: MadeOnce::new() }
+        Self { text, string: OnceCell::new() }
     }
 
     #[inline]

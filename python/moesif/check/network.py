@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Limit in seconds for a name lookup, and for opening a connection.
 _TIMEOUT = 10.0
-#: Limit in seconds for the first request. If it fails, a wrong scheme is looked for before there is another.
+#: Limit in seconds for the first request. After a failure, checks for a wrong scheme, then tries once more.
 _FIRST_REQUEST = 2.0
 _NOT_A_COLLECTOR = "this looks like a web server, not a collector"
 

@@ -37,9 +37,9 @@ def check_settings(**_keywords: Any) -> list[Any]:
         listed = getattr(settings, "MIDDLEWARE_CLASSES", None) or ()
     if given is None and not any(name.startswith("moesifdjango.") for name in listed):
         return []
-    hint = "Set the option in MOESIF_MIDDLEWARE, or as MOESIF_<OPTION> in the environment."
     try:
         warnings = warnings_about(given)
     except ImproperlyConfigured as error:
+        hint = "Set the option in MOESIF_MIDDLEWARE, or as MOESIF_<OPTION> in the environment."
         return [Error(str(error), hint=hint, id="moesif.E001")]
-    return [Warning(warning, hint=hint, id="moesif.W001") for warning in warnings]
+    return [Warning(warning, id="moesif.W001") for warning in warnings]

@@ -13,13 +13,13 @@ use pyo3::types::{PyString, PyTuple};
 
 use super::Record;
 use crate::guard::guarded;
-use crate::once::{MadeOnce, intern};
+use crate::once::{OnceCell, intern};
 use crate::python;
 
 /// Whether outgoing calls are captured in this process.
 static IS_LINKED: AtomicBool = AtomicBool::new(false);
-static SET: MadeOnce<Py<PyAny>> = MadeOnce::new();
-static RESET: MadeOnce<Py<PyAny>> = MadeOnce::new();
+static SET: OnceCell<Py<PyAny>> = OnceCell::new();
+static RESET: OnceCell<Py<PyAny>> = OnceCell::new();
 
 /// Says whether outgoing calls are captured from now on.
 #[pyfunction]
@@ -158,10 +158,10 @@ impl<'py> Serving<'py> {
 /// Returns a method of the variable, looked up once.
 fn method<'py>(
     py: Python<'py>,
-    known: &'static MadeOnce<Py<PyAny>>,
+    known: &'static OnceCell<Py<PyAny>>,
     name: &str,
 ) -> PyResult<&'py Bound<'py, PyAny>> {
-    let method = known.get_or_try_make(|| {
+    let method = known.get_or_try_init(|| {
         let module = python::import(intern!(py, "moesif.serving"))?;
         let variable = python::attribute(&module, intern!(py, "SERVING"))?;
         python::attribute(&variable, &PyString::new(py, name)).map(Bound::unbind)

@@ -33,14 +33,14 @@ pub(super) fn respond<'py>(
         record_all(&call, std::iter::once(result.clone()));
     } else if !is_file_wrapper(call.environ.bind(py), &result) {
         let kind = classes.kind_of(&result);
-        if kind == Kind::NotIterable {
+        if kind == ResultKind::NotIterable {
             // After a websocket the server has nothing left to send. Otherwise it fails on the result.
             if call.head.upgrade == Upgrade::NotRequested && !is_sentinel(&result) {
                 call.record.update(Exchange::fail);
             }
         } else {
             let iterator = ResponseIterator::new(call, result.clone());
-            let wrapped = if kind == Kind::Sized {
+            let wrapped = if kind == ResultKind::Sized {
                 let sized = PyClassInitializer::from(iterator).add_subclass(SizedResponseIterator);
                 Bound::new(py, sized).map(Bound::into_any)
             } else {
@@ -83,7 +83,7 @@ fn is_file_wrapper(environ: &Bound<'_, PyDict>, result: &Bound<'_, PyAny>) -> bo
 
 /// What a server can do with the objects of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ResultKind {
     Iterable,
     /// An iterable with a length.
     Sized,
@@ -100,24 +100,24 @@ pub(super) struct ResultClasses {
 traverse!(ResultClasses { iterable });
 
 impl ResultClasses {
-    fn kind_of(&self, result: &Bound<'_, PyAny>) -> Kind {
+    fn kind_of(&self, result: &Bound<'_, PyAny>) -> ResultKind {
         let py = result.py();
         let class = result.get_type();
         let lock = || self.iterable.lock().unwrap_or_else(PoisonError::into_inner);
         if lock().as_ref().is_some_and(|known| known.is(&class)) {
-            return Kind::Iterable;
+            return ResultKind::Iterable;
         }
         let has = |name| class.hasattr(name).unwrap_or(false);
         // As `iter()` does: an object with `__getitem__` alone is a sequence.
         if !has(intern!(py, "__iter__")) && !has(intern!(py, "__getitem__")) {
-            return Kind::NotIterable;
+            return ResultKind::NotIterable;
         }
         if has(intern!(py, "__len__")) {
-            return Kind::Sized;
+            return ResultKind::Sized;
         }
         // Dropped without the lock: that may run Python.
         let before = lock().replace(class.unbind());
         drop(before);
-        Kind::Iterable
+        ResultKind::Iterable
     }
 }

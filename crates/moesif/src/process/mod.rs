@@ -1,4 +1,4 @@
-//! Process id, random numbers, the end by SIGTERM, and state that a forked child must not share with its parent
+//! Process id, random numbers, SIGTERM handling, and state that a forked child must not share with its parent
 //! (`docs/guarantees.md`, I-4).
 //!
 //! A fork may happen at any instant, on any thread, with any lock held, and without running a hook. Modules

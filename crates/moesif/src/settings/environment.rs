@@ -1,8 +1,9 @@
 //! Options from environment variables: `MOESIF_<OPTION>`.
 
-use super::misspelling::{Meant, PREFIX, meant};
+use super::misspelling::{Likeness, PREFIX, any_of, meant};
 use super::options::{Options, find};
 use super::spec::{Kind, OptionSpec};
+use super::table::keys;
 use super::{Origin, SettingsError, Value};
 use crate::http::NetworkSettings;
 
@@ -42,20 +43,22 @@ impl Options {
         }
         // The application may have its own variables with this prefix, and pass them as settings. So only
         // likely misspellings are reported, and none is an error if the option is set.
-        for (variable, Meant { option, is_refused }) in unknown {
-            if is_function(option) {
+        for (variable, mut meant) in unknown {
+            meant.options.retain(|option| !is_function(option));
+            if meant.options.is_empty() {
                 continue;
             }
-            let name = option.name;
-            if is_refused && !self.has(name) {
-                return Err(SettingsError::Misspelt {
-                    key: variable.to_owned(),
-                    name,
-                    origin: Origin::Environment,
-                });
+            // The mask function may read a variable about masks.
+            let is_used = meant.options.iter().any(|option| self.has_under_any_name(option))
+                || (meant.likeness == Likeness::Mask && self.is_set(keys::MASK_EVENT_MODEL));
+            let names = meant.names();
+            if meant.is_refused() && !is_used {
+                let (key, origin) = (variable.to_owned(), Origin::Environment);
+                return Err(SettingsError::Misspelt { key, names, origin });
             }
             warnings.push(format!(
-                "environment variable {variable} is not an option and is ignored: did you mean {PREFIX}{name}?"
+                "environment variable {variable} is not an option and is ignored: did you mean {}?",
+                any_of(&names, PREFIX)
             ));
         }
         Ok(())

@@ -173,16 +173,16 @@ pub enum SettingsError {
     },
     /// A key is not an option, but is similar to one that decides where data goes or what is recorded.
     #[error(
-        "{}{key} is not an option: did you mean {}{name}? Correct the name, or remove it. It is not ignored, because \
-         {name} decides where data goes or what is recorded",
+        "{}{key} is not an option: did you mean {}? Correct the name, or remove it. It is not ignored, because such an \
+         option decides where data goes or what is recorded",
         if *origin == Origin::Environment { "environment variable " } else { "" },
-        if *origin == Origin::Environment { misspelling::PREFIX } else { "" },
+        misspelling::any_of(names, if *origin == Origin::Environment { misspelling::PREFIX } else { "" }),
     )]
     Misspelt {
         /// The key, quoted, or the name of the variable.
         key: String,
-        /// Name of the option.
-        name: &'static str,
+        /// Names of the options that it may mean.
+        names: Vec<&'static str>,
         /// Where the key comes from.
         origin: Origin,
     },

@@ -1,7 +1,7 @@
 //! The options that are set. Checks each value and returns it with its type.
 
 use super::lenient::{Replacement, replace};
-use super::misspelling::meant;
+use super::misspelling::{any_of, meant};
 use super::spec::{Key, Kind, OptionSpec, Status};
 use super::table::OPTIONS;
 use super::value::{Checked, FromChecked, expected};
@@ -43,13 +43,14 @@ impl Options {
                 continue;
             }
             warnings.push(match meant(key) {
-                Some(meant) if meant.is_refused => {
-                    let (key, name) = (format!("{key:?}"), meant.option.name);
-                    return Err(SettingsError::Misspelt { key, name, origin: Origin::Settings });
+                Some(meant) if meant.is_refused() => {
+                    let (key, names) = (format!("{key:?}"), meant.names());
+                    return Err(SettingsError::Misspelt { key, names, origin: Origin::Settings });
                 }
-                Some(meant) => {
-                    format!("{key:?} is not an option and is ignored: did you mean {}?", meant.option.name)
-                }
+                Some(meant) => format!(
+                    "{key:?} is not an option and is ignored: did you mean {}?",
+                    any_of(&meant.names(), "")
+                ),
                 None => format!("{key:?} is not an option and is ignored"),
             });
             self.unknown.push(format!("{key:?}"));
@@ -74,7 +75,7 @@ impl Options {
             Some(checked) => checked,
             None => match replace(spec, value) {
                 Some(Replacement { value: Value::Unset, .. }) => {
-                    warnings.push(format!("{}{origin} is {value}: it counts as not set", spec.name));
+                    warnings.push(format!("{}{origin} is {value}: it is ignored", spec.name));
                     return Ok(());
                 }
                 Some(Replacement { value: used, reason }) => {
@@ -141,6 +142,12 @@ impl Options {
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.find(name).is_some()
+    }
+
+    /// Returns whether an option is set under its name, an older name or a newer one.
+    pub(super) fn has_under_any_name(&self, option: &OptionSpec) -> bool {
+        let newest = |option: &OptionSpec| option.older_name_of.unwrap_or(option.name);
+        self.set.iter().any(|set| newest(set.spec) == newest(option))
     }
 
     /// Returns an error about a required option that is not set.

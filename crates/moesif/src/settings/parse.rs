@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(parsed.settings.delivery.queue_size, 0xFFFF_FFFF);
         assert_eq!(parsed.settings.delivery.batch_size, 10);
         let warnings = parse(&[("SKIP", false.into())], &[]).unwrap().warnings;
-        assert_eq!(warnings, ["SKIP is False: it counts as not set"]);
+        assert_eq!(warnings, ["SKIP is False: it is ignored"]);
         let parsed = Settings::parse(Integration::Wsgi, [(ID.0, 5.into())], []).unwrap();
         assert_eq!(parsed.warnings, ["APPLICATION_ID is 5: expected text. '5' is used"]);
         assert_eq!(parsed.settings.delivery.endpoint.application_id(), "5");
@@ -199,19 +199,44 @@ mod tests {
         assert_eq!(
             refused("BASE_URL", "http://h".into()),
             "\"BASE_URL\" is not an option: did you mean BASE_URI? Correct the name, or remove it. It is not ignored, \
-             because BASE_URI decides where data goes or what is recorded"
+             because such an option decides where data goes or what is recorded"
         );
         let misspelt = [("MOESIF_BASE_URL", "http://h")];
         assert_eq!(
             parse(&[], &misspelt).unwrap_err(),
             "environment variable MOESIF_BASE_URL is not an option: did you mean MOESIF_BASE_URI? Correct the name, or \
-             remove it. It is not ignored, because BASE_URI decides where data goes or what is recorded"
+             remove it. It is not ignored, because such an option decides where data goes or what is recorded"
         );
         // The application may read such a variable itself, and pass its value.
         let warnings = parse(&[("BASE_URI", "http://h".into())], &misspelt).unwrap().warnings;
         assert!(warnings[0].starts_with("environment variable MOESIF_BASE_URL"), "{warnings:?}");
+        // An older name counts as the option, and the reverse.
+        for given in ["BASE_URI", "LOCAL_MOESIF_BASEURL"] {
+            for variable in ["MOESIF_BASE_URL", "MOESIF_LOCAL_MOESIF_BASE_URL"] {
+                let warnings =
+                    parse(&[(given, "http://h".into())], &[(variable, "http://h")]).unwrap().warnings;
+                assert!(warnings[0].starts_with(&format!("environment variable {variable}")), "{warnings:?}");
+            }
+        }
         // A variable that is blank, or that could not be a function in any case.
         assert!(parse(&[], &[("MOESIF_BASE_URL", " "), ("MOESIF_SKIPP", "1")]).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn a_variable_that_seems_to_be_a_mask_is_an_error_unless_the_application_may_use_it() {
+        let variables = [("MOESIF_REQUEST_MASKS", "password")];
+        let error = parse(&[], &variables).unwrap_err();
+        let meant = "MOESIF_REQUEST_HEADER_MASKS, MOESIF_REQUEST_BODY_MASKS or MOESIF_REQUEST_QUERY_MASKS?";
+        assert!(error.contains(meant), "{error}");
+        for given in [("REQUEST_BODY_MASKS", Value::from("a")), ("MASK_EVENT_MODEL", Value::Callable)] {
+            let warnings = parse(&[given], &variables).unwrap().warnings;
+            assert!(warnings[0].contains(meant), "{warnings:?}");
+        }
+        let other = parse(&[("RESPONSE_BODY_MASKS", "a".into())], &variables);
+        assert!(other.unwrap_err().contains(meant));
+        let misspelt = [("MOESIF_REQUEST_BODY_MASK", "password")];
+        let error = parse(&[("MASK_EVENT_MODEL", Value::Callable)], &misspelt).unwrap_err();
+        assert!(error.contains("did you mean MOESIF_REQUEST_BODY_MASKS?"), "{error}");
     }
 
     #[test]

@@ -24,16 +24,33 @@ An option is a key of the settings dictionary. In a Django project, that diction
 - Some values that the replaced packages accept are used with a warning on `moesif.settings`: `10.0` or `\"10\"` for a
   whole number, a number for text, and `False` for a function, which means \"not set\". A number above the limit of one
   of their options is replaced by the limit. Bytes are taken as text.
-- An unknown key is ignored. The logger `moesif.settings` warns and names the nearest option. `manage.py check` reports
-  it as a warning.
-- Some options decide where data goes or what is recorded: `APPLICATION_ID`, `BASE_URI`, `SKIP`, `LOG_BODY`, the masks,
-  `IDENTIFY_USER`, `IDENTIFY_COMPANY`, and the same options for outgoing calls. A misspelt name of one of them, such as
-  `BASE_URL`, `SKIPP` or `application_id`, raises `ValueError`. A misspelt environment variable raises it only if the
-  option itself is not set.
+- An unknown key is ignored, unless it is one of the [misspelt names](#misspelt-names) that are errors. The logger
+  `moesif.settings` warns and names the nearest option. `manage.py check` reports it as a warning.
 
 The last column names the replaced packages that have the option: W is moesifwsgi, D is moesifdjango and R is
 moesifpythonrequest. If it is empty, the option is new in this project.
 
+";
+
+/// The section about misspelt names, up to the list of options that refuse them.
+const MISSPELT: &str = "\
+## Misspelt names
+
+Some options decide where data goes or what is recorded. A key that is almost the name of one of them is an error, such
+as `BASE_URL`, `SKIPP`, `LOG_BODIES` or `application_id`. These are the options:
+
+";
+
+/// The rest of that section.
+const MISSPELT_MASKS: &str = "
+
+Any other key that names a mask of something that the options mask is an error too, such as `REQUEST_MASKS` or
+`MASK_HEADERS`. Other keys with the word `MASK` are taken for those of another program: `SUBNET_MASK`,
+`RESTX_MASK_HEADER`.
+
+The error is `ValueError`, or `ImproperlyConfigured` in a Django project. A misspelt environment variable is no error if
+the option that is meant is set, because the application may read the variable and set the option. A variable such as
+`MOESIF_REQUEST_MASKS` is no error if `MASK_EVENT_MODEL` is set: the function may read it.
 ";
 
 const PRIVACY: &str = "\
@@ -92,9 +109,28 @@ pub fn options_page() -> String {
         }
         page.push('\n');
     }
-    page.truncate(page.trim_end().len());
-    page.push('\n');
+    let refusing = OPTIONS.iter().filter(|option| option.refuses_misspelling);
+    page.push_str(MISSPELT);
+    page.push_str(&wrapped(refusing.map(|option| format!("`{}`", option.name))));
+    page.push_str(MISSPELT_MASKS);
     page
+}
+
+/// Returns words as a sentence with commas, in lines of at most 120 letters.
+fn wrapped(words: impl Iterator<Item = String>) -> String {
+    const WIDTH: usize = 120;
+    let mut lines = vec![String::new()];
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => *line = word,
+            Some(line) if line.len() + word.len() + ", ,".len() <= WIDTH => {
+                line.push_str(", ");
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines.join(",\n") + "."
 }
 
 /// Returns the text of python/moesif/options.py.

@@ -23,6 +23,8 @@ pub struct OptionSpec {
     pub status: Status,
     /// Whether a misspelt name is an error. True for options that decide where data goes or what is recorded.
     pub refuses_misspelling: bool,
+    /// The option of which this is an older name.
+    pub older_name_of: Option<&'static str>,
     /// What it does, in Markdown.
     pub meaning: &'static str,
 }
@@ -191,6 +193,7 @@ impl<T> Key<T> {
             packages: &[],
             status: Status::Works,
             refuses_misspelling: false,
+            older_name_of: None,
             meaning: "",
         };
         Self { spec, value: PhantomData }
@@ -220,6 +223,11 @@ impl<T> Key<T> {
 
     pub(super) const fn refuse_misspelling(mut self) -> Self {
         self.spec.refuses_misspelling = true;
+        self
+    }
+
+    pub(super) const fn older_name_of(mut self, name: &'static str) -> Self {
+        self.spec.older_name_of = Some(name);
         self
     }
 }

@@ -128,7 +128,7 @@ options! {
         /// Longest time that an event waits for its batch to fill.
         EVENT_BATCH_TIMEOUT: Duration = seconds(0.0, 3600.0, 1.0).of(&[W]);
 
-        /// Number of uploads at the same time. 0 is used as 1, with a warning.
+        /// Number of uploads at the same time. 0 or less is used as 1, with a warning.
         EVENT_WORKER_COUNT: u64 = integer(1, 64, "threads", 2)
             .of(&[W])
             .zero_or_less(1, "without a thread nothing would be delivered");
@@ -156,8 +156,8 @@ options! {
         /// Maximum size of a recorded response body, counted in the same way.
         RESPONSE_MAX_BODY_SIZE: u64 = integer(0, MAX_BODY, "bytes", 460_800);
 
-        /// Maximum number of events that wait in memory. Further events are dropped and counted. 0 means no
-        /// maximum, with a warning: only `EVENT_QUEUE_BYTES` limits the queue then.
+        /// Maximum number of events that wait in memory. Further events are dropped and counted. 0 or
+        /// less means no maximum, with a warning: only `EVENT_QUEUE_BYTES` limits the queue then.
         EVENT_QUEUE_SIZE: u64 = integer(1, MAX_QUEUE, "events", 1_000_000)
             .of(&[W, D])
             .zero_or_less(MAX_QUEUE, "only EVENT_QUEUE_BYTES limits the queue");
@@ -219,7 +219,8 @@ options! {
     }
     Compatibility {
         /// Older name of `BASE_URI`. It is read if `BASE_URI` is not set.
-        LOCAL_MOESIF_BASEURL: Option<String> = optional_text().of(&[W, D, R]).refuse_misspelling();
+        LOCAL_MOESIF_BASEURL: Option<String> =
+            optional_text().of(&[W, D, R]).refuse_misspelling().older_name_of("BASE_URI");
 
         /// Same as `DISABLED_TRANSACTION_ID`, as the Django package spells it. Both work everywhere.
         DISABLE_TRANSACTION_ID: bool = flag(false).of(&[D]);
