@@ -1,7 +1,8 @@
 """An application that uses up the memory of its process, one way per path, and answers 500 as a framework does.
 
 The memory stays in use until the server drops ``environ``, so the middleware records the call without any. The query
-is the size in bytes of the smallest pieces that are taken: the smaller, the less is left.
+has the size in bytes of the smallest pieces that are taken: the smaller, the less is left. It may also have the number
+of bytes that are given back then, after a comma.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 TEXT = [("Content-Type", "text/plain")]
 LARGE = b"e" * 300_000
 CHUNKS = 20
-ANSWERS = {"answers": [LARGE], "refuses": [b"out of memory"], "reads": [b"out of memory"]}
+ERROR = [b"out of memory"]
+ANSWERS = {"answers": [LARGE], "refuses": ERROR, "reads": ERROR, "cookies": ERROR}
+#: Functions get repeated headers in one piece, which is too large for the reserve.
+COOKIES = [("Set-Cookie", letter * 40_000) for letter in "ab"]
 
 
 def exhaust(environ: Environ) -> NoReturn:
@@ -32,14 +36,17 @@ def exhaust(environ: Environ) -> NoReturn:
     held: list[Any] = []
     environ["held"] = held
     # Address space first: it costs no time, because nothing writes to it.
-    _take(held, partial(mmap.mmap, -1), 16 << 20, mmap.PAGESIZE)
-    _take(held, bytearray, 1 << 20, int(environ["QUERY_STRING"]))
-    # uWSGI ends its worker if it has no memory for a response of 4 KiB.
-    held.pop()
+    take(held, partial(mmap.mmap, -1), 16 << 20, mmap.PAGESIZE)
+    smallest, _, returned = environ["QUERY_STRING"].partition(",")
+    take(held, bytearray, 1 << 20, int(smallest))
+    free = len(held.pop())
+    while free < int(returned or 0):
+        free += len(held.pop())
     raise MemoryError
 
 
-def _take(held: list[Any], allocate: Callable[[int], object], largest: int, smallest: int) -> None:
+def take(held: list[Any], allocate: Callable[[int], object], largest: int, smallest: int) -> None:
+    """Take pieces of halving sizes until none is left."""
     size = largest
     while size >= smallest:
         with suppress(MemoryError, OSError):
@@ -67,7 +74,7 @@ def bare(environ: Environ, start_response: Any) -> Any:
     except MemoryError:
         if path == "reads":
             _read_on(environ)
-        start_response("500 Internal Server Error", TEXT)
+        start_response("500 Internal Server Error", TEXT + COOKIES if path == "cookies" else TEXT)
         return ANSWERS[path]
 
 
@@ -96,15 +103,17 @@ def _stream(environ: Environ, start_response: Any) -> Iterator[bytes]:
 class _Everything:
     """Functions of the settings."""
 
-    def __init__(self) -> None:
+    def __init__(self, token_length: int) -> None:
         self.settings = {
             "SKIP": lambda _app, _environ: False,
             "IDENTIFY_USER": lambda _app, environ, _headers: environ.get("HTTP_HOST"),
             "IDENTIFY_COMPANY": lambda _app, _environ, headers: str(len(headers)),
             "GET_METADATA": lambda _app, environ: {"path": environ["PATH_INFO"], "list": ["x" * 100] * 20},
-            "GET_SESSION_TOKEN": lambda _app, _environ: "token",
+            "GET_SESSION_TOKEN": lambda _app, _environ: "t" * token_length,
             "MASK_EVENT_MODEL": lambda event: event,
         }
 
 
-app = MoesifMiddleware(bare, _Everything().settings if "EVERYTHING" in os.environ else {})
+app = MoesifMiddleware(
+    bare, _Everything(int(os.environ["TOKEN_LENGTH"])).settings if "TOKEN_LENGTH" in os.environ else {}
+)

@@ -36,15 +36,17 @@ fn short_text(value: &Bound<'_, PyAny>, max_bytes: usize) -> PyResult<Option<Str
         }
         Err(PyValueError::new_err(format!("the result is {bytes} bytes long: expected at most {max_bytes}")))
     };
+    // Only a short text is copied: copying a long one could fail.
+    let copied = |text: Cow<'_, str>| check(text.len()).map(|()| text.into_owned());
     let text = if let Ok(text) = value.cast::<PyString>() {
-        text.to_string_lossy().into_owned()
+        check(text.len()?)?;
+        copied(text.to_string_lossy())?
     } else if let Some(bytes) = as_bytes(value)? {
         check(bytes.as_bytes().len())?;
-        text_of_bytes(&bytes)?.into_owned()
+        copied(text_of_bytes(&bytes)?)?
     } else {
-        python::text(value)?.to_string_lossy().into_owned()
+        copied(python::text(value)?.to_string_lossy())?
     };
-    check(text.len())?;
     Ok(Some(text).filter(|text| !text.is_empty()))
 }
 

@@ -65,7 +65,7 @@ impl Functions {
     /// Calls the functions whose answers governance rules need before the application, and stores the
     /// answers. `arguments` is called before each function and returns its arguments.
     ///
-    /// Raises only what belongs to the host.
+    /// Raises what belongs to the host, and `MemoryError` if the arguments cannot be made. Panics without memory.
     pub(crate) fn ask_early<'py>(
         &self,
         py: Python<'py>,
@@ -75,7 +75,7 @@ impl Functions {
     ) -> PyResult<()> {
         for callback in self.asked.iter().filter(|callback| callback.step().is_needed_early(rules)) {
             // No early step asks to leave the call out.
-            let _ = ask(py, callback, Moment::Early, record, &arguments)?;
+            let _ = ask(py, callback, Moment::Early, record, &arguments(callback.step())?)?;
         }
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Functions {
     /// `arguments` is called before each function and returns its arguments. Returns `false` if the
     /// application wants the call left out.
     ///
-    /// Raises only what belongs to the host.
+    /// Raises what belongs to the host, and `MemoryError` if the arguments cannot be made. Panics without memory.
     pub(crate) fn ask<'py>(
         &self,
         py: Python<'py>,
@@ -96,7 +96,7 @@ impl Functions {
             if record.change(|exchange| step.is_answered(exchange)).unwrap_or(false) {
                 continue;
             }
-            if ask(py, callback, Moment::Answered, record, &arguments)?.is_break() {
+            if ask(py, callback, Moment::Answered, record, &arguments(step)?)?.is_break() {
                 return Ok(false);
             }
         }
@@ -110,10 +110,10 @@ fn ask<'py>(
     callback: &Callback,
     moment: Moment,
     record: &mut impl Recipient,
-    arguments: impl Fn(Step) -> PyResult<Bound<'py, PyTuple>>,
+    arguments: &Bound<'py, PyTuple>,
 ) -> PyResult<ControlFlow<()>> {
     let step = callback.step();
-    let answer = raising(|| callback.call(py, &arguments(step)?, |result| step.read(result, record)));
+    let answer = raising(|| callback.call(py, arguments, |result| step.read(result, record)));
     match answer {
         Ok(Some(Answer::Skip)) => return Ok(ControlFlow::Break(())),
         Ok(Some(answer)) => drop(record.change(|exchange| answer.store(exchange))),

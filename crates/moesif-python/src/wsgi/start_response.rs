@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use moesif::Exchange;
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -10,7 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use super::call::Call;
 use crate::convert::{native, with_text};
 use crate::gc::{Traverse, traverse};
-use crate::guard::raising;
+use crate::guard::{guarded, raising};
 use crate::once::intern;
 use crate::python;
 use crate::request::Record;
@@ -113,8 +114,12 @@ impl StartResponse {
         mapped: &Bound<'_, PyDict>,
     ) {
         let py = status.py();
-        let fields: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> =
-            headers.iter().filter_map(|field| field.extract().ok()).collect();
+        let mut fields: Vec<(Bound<'_, PyString>, Bound<'_, PyString>)> = Vec::new();
+        if fields.try_reserve_exact(headers.len()).is_err() {
+            self.record.update(Exchange::lack_memory);
+            return;
+        }
+        fields.extend(headers.iter().filter_map(|field| field.extract().ok()));
         for (name, value) in &fields {
             drop(add_to_mapping(mapped, name, value));
         }
@@ -182,7 +187,7 @@ fn add_to_mapping(
     match mapped.get_item(name)? {
         None => mapped.set_item(name, value),
         Some(before) => {
-            let joined = format!("{}, {}", before.str()?.to_string_lossy(), value.to_string_lossy());
+            let joined = before.add(intern!(mapped.py(), ", "))?.add(value)?;
             mapped.set_item(name, joined)
         }
     }
@@ -201,13 +206,17 @@ impl StartResponse {
         let this = slf.get();
         let inner = this.inner.bind(py);
         let prepared = raising(|| this.prepare(status, headers, exc_info));
-        // Without memory for a copy, the server gets the application's list, and the head is not recorded.
+        // Without memory for a copy, the server gets the application's list, and the call is not recorded.
         let Some(prepared) = python::if_possible(py, prepared)? else {
+            this.record.update(Exchange::lack_memory);
             return python::call(inner, &raising(|| arguments(status, headers, exc_info))?, None);
         };
         let write = python::call(inner, &prepared.arguments, None)?;
         if let Some((sent, mapped)) = &prepared.recorded {
-            this.record_head(status, sent, mapped);
+            let recorded = guarded(|| this.record_head(status, sent, mapped));
+            if recorded.is_none() {
+                this.record.update(Exchange::lack_memory);
+            }
         }
         if write.is_none() {
             return Ok(write);

@@ -47,7 +47,7 @@ impl Arena {
         if has_memory {
             self.append(write)
         } else {
-            self.is_incomplete = true;
+            self.lack_memory();
             Span::default()
         }
     }
@@ -65,8 +65,13 @@ impl Arena {
             let (name, value) = (self.append(name), self.append(value));
             headers.push(HeaderSpan { name, value });
         } else {
-            self.is_incomplete = true;
+            self.lack_memory();
         }
+    }
+
+    /// Returns how many bytes of text can be written without an allocation.
+    pub(super) fn room(&self) -> usize {
+        self.text.capacity() - self.text.len()
     }
 
     /// Returns the span of the text that `write` appends, for which there is room. Beyond 2^32 bytes, more
@@ -87,6 +92,11 @@ impl Arena {
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.is_incomplete = false;
+    }
+
+    /// Notes that a text is missing.
+    pub(super) fn lack_memory(&mut self) {
+        self.is_incomplete = true;
     }
 
     /// Returns whether a text is missing, or the texts are in the reserve.

@@ -1,8 +1,6 @@
 //! Native strings, in which WSGI passes header values and paths (PEP 3333): each character represents one
 //! byte. Also header names from CGI variables.
 
-use std::mem;
-
 /// Returns the bytes that a character of a native string represents. A character above U+00FF, which PEP 3333
 /// does not allow, represents its UTF-8 bytes.
 pub(crate) fn native_bytes(character: char, buffer: &mut [u8; 4]) -> &[u8] {
@@ -17,28 +15,54 @@ pub(crate) fn native_bytes(character: char, buffer: &mut [u8; 4]) -> &[u8] {
 }
 
 /// Appends the text of a native string: UTF-8 if its bytes are valid UTF-8, else Latin-1. The text has at most
-/// as many bytes as the native string.
+/// as many bytes as the native string. Nothing is allocated if there is room for them.
 pub(crate) fn push_native(out: &mut String, text: &str) {
-    if !text.is_ascii() {
-        let start = out.len();
-        // Decodes in place, because nothing can be allocated if memory is short.
-        let mut bytes = mem::take(out).into_bytes();
-        for character in text.chars() {
-            bytes.extend_from_slice(native_bytes(character, &mut [0; 4]));
-        }
-        match String::from_utf8(bytes) {
-            Ok(decoded) => {
-                *out = decoded;
-                return;
+    if text.is_ascii() || !decode(text, |_| ()) {
+        out.push_str(text);
+    } else {
+        decode(text, |part| out.push_str(part));
+    }
+}
+
+/// Calls `take` with the parts of the UTF-8 text that a native string represents. Returns `false` if its bytes
+/// are not valid UTF-8.
+fn decode(native: &str, mut take: impl FnMut(&str)) -> bool {
+    let mut buffer = [0; 64];
+    let mut length = 0;
+    for character in native.chars() {
+        for byte in native_bytes(character, &mut [0; 4]) {
+            if let Some(next) = buffer.get_mut(length) {
+                *next = *byte;
+                length += 1;
             }
-            Err(error) => {
-                let mut bytes = error.into_bytes();
-                bytes.truncate(start);
-                *out = String::from_utf8(bytes).unwrap_or_default();
+            if length == buffer.len() {
+                let Some(left) = take_valid(&mut buffer, length, &mut take) else {
+                    return false;
+                };
+                length = left;
             }
         }
     }
-    out.push_str(text);
+    take_valid(&mut buffer, length, &mut take) == Some(0)
+}
+
+/// Calls `take` with the text in the first `length` bytes of a buffer. Moves the start of an incomplete character
+/// to the start of the buffer, and returns its length. `None` if the bytes are not valid UTF-8.
+fn take_valid(buffer: &mut [u8], length: usize, take: &mut impl FnMut(&str)) -> Option<usize> {
+    let valid = match str::from_utf8(buffer.get(..length)?) {
+        Ok(text) => {
+            take(text);
+            length
+        }
+        Err(error) if error.error_len().is_none() => {
+            let valid = error.valid_up_to();
+            take(str::from_utf8(buffer.get(..valid)?).ok()?);
+            valid
+        }
+        Err(_) => return None,
+    };
+    buffer.copy_within(valid..length, 0);
+    Some(length - valid)
 }
 
 /// Appends a CGI header name (`X_API_KEY`) in the form `X-Api-Key`. A letter is upper case if no letter
@@ -78,6 +102,11 @@ mod tests {
             ("caf\u{e9}", "café"),
             ("\u{ff}\u{fe}", "\u{ff}\u{fe}"),
             ("\u{c3}\u{a9}€", "é€"),
+            ("caf\u{c3}", "caf\u{c3}"),
+            // The buffer ends within a character.
+            (&format!("{}\u{c3}\u{a9}x", "a".repeat(63)), &format!("{}éx", "a".repeat(63))),
+            (&"\u{e2}\u{82}\u{ac}".repeat(100), &"€".repeat(100)),
+            (&format!("{}\u{e9}x", "\u{c3}\u{a9}".repeat(50)), &format!("{}éx", "\u{c3}\u{a9}".repeat(50))),
         ] {
             let mut out = String::from("é");
             push_native(&mut out, native);

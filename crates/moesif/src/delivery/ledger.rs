@@ -142,7 +142,11 @@ impl<E: Event> Ledger<E> {
         if self.events.len() + self.waiting_events >= self.limits.capacity {
             return Err(self.overflow(event, DropReason::QueueFull));
         }
-        if self.events.try_reserve(1).is_err() {
+        let is_full = self.events.len() == self.events.capacity();
+        if is_full
+            && (!memory::is_available(2 * size_of::<E>() * self.events.len())
+                || self.events.try_reserve(1).is_err())
+        {
             return Err(self.overflow(event, DropReason::Memory));
         }
         self.accounts.count_queued();

@@ -9,7 +9,7 @@ use super::pipeline::PipelineContext;
 use crate::call::Exchange;
 use crate::diagnostics::{Severity, counted, lost_events};
 use crate::http::{Compressor, HttpTransport, Verdict, reasons, verdict};
-use crate::memory::FallibleBuffer;
+use crate::memory::{self, FallibleBuffer};
 use crate::process;
 
 pub(super) fn spawn(number: usize, context: &Arc<PipelineContext>) -> io::Result<()> {
@@ -54,9 +54,9 @@ impl<'a> Worker<'a> {
 
     fn run(mut self) {
         loop {
-            let mut batch = self.context.queue.next();
+            let mut batch = memory::holding_lock(|| self.context.queue.next());
             let Ok(upload) = catch_unwind(AssertUnwindSafe(|| self.upload(&mut batch))) else {
-                let lost = self.context.queue.lose(batch);
+                let lost = memory::holding_lock(|| self.context.queue.lose(batch));
                 self.context.diagnostics.report(
                     Severity::Error,
                     format!("{} because of a fault in this package: please report it", lost_events(lost)),
@@ -65,8 +65,10 @@ impl<'a> Worker<'a> {
             };
             let Upload { attempt, conclusion, failure } = upload;
             let reason = failure.clone().unwrap_or_default();
-            self.context.queue.settle(batch, &attempt, conclusion, failure, |notice| {
-                self.context.report(notice, &reason);
+            memory::holding_lock(|| {
+                self.context.queue.settle(batch, &attempt, conclusion, failure, |notice| {
+                    self.context.report(notice, &reason);
+                });
             });
         }
     }
@@ -79,13 +81,19 @@ impl<'a> Worker<'a> {
         let conclusion = batch.conclude(&attempt, &verdict, &mut done);
         // Frees memory before the events are counted, so that it is free when a flush ends.
         self.context.spares.keep(done.into_iter());
-        self.json.bytes.shrink_to(self.context.delivery.batch_bytes);
+        self.json.shrink_to(self.context.delivery.batch_bytes);
         let is_complete = conclusion.step == Step::Continue && conclusion.rejected + conclusion.refused == 0;
         Upload { attempt, conclusion, failure: (!is_complete).then_some(description) }
     }
 
     fn send(&mut self, attempt: &Attempt) -> Answer {
         if attempt.written == 0 {
+            if self.json.has_failed {
+                return Answer {
+                    verdict: Verdict::Retry { after: None, may_be_batch: false },
+                    description: "there is no memory to write an event".to_owned(),
+                };
+            }
             return Answer::delivered();
         }
         let Some(gzipped) = self.compressor.gzip(&self.json.bytes) else {

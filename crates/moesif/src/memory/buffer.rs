@@ -2,23 +2,46 @@
 
 use std::io;
 
-use super::{try_reserve, without_waiting};
+use super::{is_reserve, try_reserve, without_waiting};
 
 /// Bytes that are written as far as there is memory. Then writing fails.
 #[derive(Debug, Default)]
 pub struct FallibleBuffer {
     /// What has been written.
     pub bytes: Vec<u8>,
-    /// Writing fails instead of waiting for memory, also on a thread of ours.
-    pub(crate) is_impatient: bool,
+    pub(crate) patience: Patience,
     /// Writing has failed.
     pub(crate) has_failed: bool,
 }
 
+/// What happens if there is no memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// Writing fails.
+    #[default]
+    None,
+    /// A thread of ours waits.
+    Endless,
+}
+
+impl FallibleBuffer {
+    /// Frees the memory beyond `capacity` bytes, and any memory of the reserve.
+    pub(crate) fn shrink_to(&mut self, capacity: usize) {
+        if is_reserve(self.bytes.as_ptr()) {
+            self.bytes = Vec::new();
+        } else {
+            self.bytes.shrink_to(capacity);
+        }
+    }
+}
+
 impl io::Write for FallibleBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut reserve = || try_reserve(&mut self.bytes, bytes.len());
-        let has_memory = if self.is_impatient { without_waiting(reserve) } else { reserve() };
+        let has_memory = match self.patience {
+            Patience::None => without_waiting(|| try_reserve(&mut self.bytes, bytes.len())),
+            // Also in the reserve: the thread would not wait for a small block.
+            Patience::Endless => self.bytes.try_reserve(bytes.len()).is_ok(),
+        };
         if !has_memory {
             self.has_failed = true;
             return Err(io::ErrorKind::OutOfMemory.into());

@@ -1,4 +1,4 @@
-//! Keeps the process running when it has no memory left: a container or `ulimit -v` limits it, and the
+//! Keeps the process running when it has no memory left: `ulimit -v` or uWSGI's `--limit-as` limits it, and the
 //! application has used up the rest.
 //!
 //! Rust ends the process if an allocation fails, unless the code that allocates handles the failure. So there
@@ -15,15 +15,17 @@
 
 mod allocator;
 mod buffer;
+#[cfg(unix)]
+mod probe;
 mod reserve;
 
 use std::collections::VecDeque;
 use std::hint::black_box;
 
 pub use allocator::ReservingAllocator;
+pub(crate) use allocator::{holding_lock, wait_for_memory, without_waiting};
 pub use buffer::FallibleBuffer;
-
-pub(crate) use allocator::{wait_for_memory, without_waiting};
+pub(crate) use buffer::Patience;
 
 /// Makes room for `more` elements. Returns `false` if there is no memory. The vector may then be in the
 /// reserve, so the caller must drop it soon.
@@ -64,11 +66,23 @@ pub(crate) fn queue_for<T>(count: usize) -> Option<VecDeque<T>> {
 /// cannot fail, and that can be left out.
 #[must_use]
 pub fn is_available(bytes: usize) -> bool {
+    /// The smallest size for which the C library may ask the system.
+    const MIN_MAPPED: usize = 128 * 1024;
+    if bytes >= MIN_MAPPED {
+        return probe::is_mappable(bytes);
+    }
     let mut probe = Vec::<u8>::new();
     let is_available = without_waiting(|| try_reserve_exact(&mut probe, bytes));
     // The compiler may leave out an allocation that nothing uses.
     black_box(probe.as_ptr());
     is_available
+}
+
+#[cfg(not(unix))]
+mod probe {
+    pub(super) fn is_mappable(bytes: usize) -> bool {
+        Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
+    }
 }
 
 /// Returns whether memory of the reserve is in use. Only reads a counter.

@@ -10,8 +10,8 @@ use crate::memory::{is_available, wait_for_memory};
 
 /// Bytes that must be free before a thread is started: its stack (2 MiB), and what it allocates at once.
 const THREAD_BYTES: usize = 4 << 20;
-/// Longest time to wait for a thread to start.
-const START_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest time to wait for a thread to start. Usually it takes less than a millisecond.
+const START_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Starts a thread of ours. It waits if there is no memory for what it allocates.
 pub(crate) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<()> {

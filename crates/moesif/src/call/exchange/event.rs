@@ -14,6 +14,9 @@ use crate::call::mask::{mask_headers, mask_query};
 use crate::call::{BodyMask, BodyView};
 use crate::memory;
 
+/// Bytes that a header takes in an event, beside its text.
+const HEADER_BYTES: usize = 128;
+
 /// Event of a call, and the number of bodies that were left out.
 #[derive(Debug)]
 pub struct Projection<'a> {
@@ -51,6 +54,11 @@ impl Exchange {
     /// is no memory for it.
     #[must_use]
     pub fn document(&self) -> Option<String> {
+        // Reading the headers allocates in ways that cannot fail.
+        let headers = self.request.headers.len() + self.response.headers.len();
+        if !memory::is_available(2 * self.text.capacity() + headers * HEADER_BYTES) {
+            return None;
+        }
         let mut json = memory::FallibleBuffer::default();
         serde_json::to_writer(&mut json, &self.unstripped_event(&mut 0)).ok()?;
         String::from_utf8(json.bytes).ok()

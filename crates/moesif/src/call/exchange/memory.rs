@@ -155,6 +155,11 @@ impl Exchange {
             + self.documents().into_iter().flatten().map(|document| document.get().len()).sum::<usize>()
     }
 
+    /// Notes that there is no memory for a part of this record. It is then dropped instead of queued.
+    pub fn lack_memory(&mut self) {
+        self.text.lack_memory();
+    }
+
     /// Returns whether there was too little memory for this record: a part of its head is missing, or it uses
     /// memory of the process's small reserve. It must be dropped and not queued.
     pub(crate) fn lacks_memory(&self) -> bool {

@@ -48,12 +48,12 @@ impl Exchange {
 
     /// Sets the full URI from CGI variables.
     pub fn set_uri_parts(&mut self, parts: &UriParts<'_>) {
-        self.request.uri = self.text.write(parts.max_length(), |out| parts.write(out));
+        self.request.uri = self.text.write(parts.max_length(self.text.room()), |out| parts.write(out));
     }
 
     /// Sets the full URI of a call that the application makes, from the URL as the application wrote it.
     pub fn set_url(&mut self, url: &str) {
-        self.request.uri = self.text.write(max_url_length(url), |out| push_url(out, url));
+        self.request.uri = self.text.write(max_url_length(url, self.text.room()), |out| push_url(out, url));
     }
 
     /// Sets the address the connection came from.

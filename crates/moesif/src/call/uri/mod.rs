@@ -28,17 +28,28 @@ pub struct UriParts<'a> {
     pub query: &'a str,
 }
 
-/// Longest form of a byte in a URI, `%XX`.
-const MAX_ESCAPE: usize = 3;
+/// Returns the maximum length in bytes of the URI that [`push_url`] writes. Counts precisely if `room` bytes may
+/// be too few.
+pub(crate) fn max_url_length(url: &str, room: usize) -> usize {
+    max_length(&[url], room)
+}
 
-/// Returns the maximum length in bytes of the URI that [`push_url`] writes.
-pub(crate) fn max_url_length(url: &str) -> usize {
-    url.len().saturating_mul(MAX_ESCAPE)
+/// Returns the maximum length in bytes of texts with percent-encoding, which makes three bytes of one. Counts
+/// precisely only if `room` bytes may be too few: counting takes longer than writing.
+fn max_length(texts: &[&str], room: usize) -> usize {
+    let length: usize = texts.iter().map(|text| text.len()).sum();
+    let most = length.saturating_mul(3);
+    if most <= room {
+        return most;
+    }
+    let encoded = texts.iter().flat_map(|text| text.bytes()).filter(|byte| !is_query(*byte)).count();
+    length.saturating_add(encoded.saturating_mul(2))
 }
 
 impl UriParts<'_> {
-    /// Returns the maximum length in bytes of the URI that [`UriParts::write`] writes.
-    pub(crate) fn max_length(&self) -> usize {
+    /// Returns the maximum length in bytes of the URI that [`UriParts::write`] writes. Counts precisely if `room`
+    /// bytes may be too few.
+    pub(crate) fn max_length(&self, room: usize) -> usize {
         const PUNCTUATION: usize = "http://localhost[]:/?".len();
         let texts = [
             self.scheme,
@@ -49,7 +60,7 @@ impl UriParts<'_> {
             self.path_info,
             self.query,
         ];
-        PUNCTUATION + texts.iter().map(|text| text.len()).sum::<usize>().saturating_mul(MAX_ESCAPE)
+        PUNCTUATION + max_length(&texts, room.saturating_sub(PUNCTUATION))
     }
 
     /// Appends the URI. Percent-encodes characters that a URI must not contain. Keeps escapes in host and
