@@ -44,15 +44,22 @@ pub(super) fn finish(
             Ok(())
         }
         Err(exit) => {
-            // The mask is not called any more: content that it should see is not sent.
-            let is_kept = is_sampled(client, &mut exchange);
-            settle(
-                client,
-                |client| if is_kept { client.record(exchange) } else { client.sample_out(exchange) },
-            );
+            finish_unasked(exchange, configured);
             Err(exit)
         }
     }
+}
+
+/// Ends a record after an exit or a time limit has ended a function: no function is called any more. Content
+/// that the mask should see is not sent.
+pub(super) fn finish_unasked(mut exchange: Box<Exchange>, configured: &Configured) {
+    let Configured { client, functions, .. } = configured;
+    exchange.finish();
+    if functions.callbacks().mask().is_some() {
+        exchange.strip_content();
+    }
+    let is_kept = is_sampled(client, &mut exchange);
+    settle(client, |client| if is_kept { client.record(exchange) } else { client.sample_out(exchange) });
 }
 
 /// Puts the request body where functions look for it, before the application runs.
