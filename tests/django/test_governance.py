@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +27,8 @@ from tests.interruption import TOO_LATE, interrupt
 from tests.remote.config import Config, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.django.conftest import Project
     from tests.recorder import Recorder
 
@@ -289,6 +293,30 @@ def test_function_interrupted_in_the_old_middleware_is_not_called_again(governed
     [event] = events_of(recorder, "/journal")
     assert event["response"]["status"] == 500
     assert not event["request"]["headers"]
+
+
+@pytest.mark.parametrize("leaves", [interrupt, sys.exit])
+def test_event_is_sampled_once_if_its_mask_is_interrupted(
+    governed: Any, recorder: Recorder, leaves: Callable[[], object]
+) -> None:
+    masked: list[str] = []
+
+    def mask(event: Any) -> Any:
+        if event.request.uri.endswith("/plain"):
+            masked.append(event.request.uri)
+            leaves()
+        return event
+
+    governed([], {"sample_rate": 50}, MASK_EVENT_MODEL=mask)
+    middleware = moesif_middleware(lambda _request: HttpResponse("ok"))
+    before = moesif.stats()["sampled_out"]
+    calls = 0
+    while len(masked) < 20:
+        with suppress(TimeoutError, SystemExit):
+            middleware(RequestFactory().get("/plain"))
+        calls += 1
+    assert moesif.stats()["sampled_out"] - before == calls - len(masked)
+    assert [event["weight"] for event in events_of(recorder, "/plain", len(masked))] == [2] * len(masked)
 
 
 def test_skip_leaves_the_event_out_but_not_the_block(governed: Any) -> None:

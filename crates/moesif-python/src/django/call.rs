@@ -28,6 +28,8 @@ pub(crate) struct DjangoCall {
     is_user_identified: AtomicBool,
     /// Whether an exit or a time limit has ended a function. No function is called after that.
     is_interrupted: AtomicBool,
+    /// Whether sampling has kept the call.
+    is_kept: AtomicBool,
     /// The body, while functions are called before the view.
     early_body: Mutex<Option<Arc<EarlyBody>>>,
 }
@@ -174,14 +176,14 @@ impl DjangoCall {
     }
 
     /// Ends the record. Returns `true` if the mask must be called before [`DjangoCall::deliver`]. Otherwise
-    /// the record has been handed over.
+    /// the record has been handed over. A second call does not sample again.
     fn end(&self) -> bool {
         let Some(mut exchange) = self.record.take() else {
             return false;
         };
         let client = &self.shared.client;
         let _ = guarded(|| exchange.finish());
-        if !is_sampled(client, &mut exchange) {
+        if !self.is_kept.load(Ordering::Relaxed) && !is_sampled(client, &mut exchange) {
             self.settle(|client| client.sample_out(exchange));
             return false;
         }
@@ -189,6 +191,7 @@ impl DjangoCall {
             self.settle(|client| client.record(exchange));
             return false;
         }
+        self.is_kept.store(true, Ordering::Relaxed);
         self.record.put_back(exchange);
         true
     }
@@ -228,6 +231,7 @@ impl DjangoCall {
             rule_headers: OnceLock::new(),
             is_user_identified: AtomicBool::new(false),
             is_interrupted: AtomicBool::new(false),
+            is_kept: AtomicBool::new(false),
             early_body: Mutex::default(),
         }
     }
