@@ -230,9 +230,13 @@ class Asked:
             "SKIP": lambda *_both: self.order.append("skip"),
             "IDENTIFY_USER": user,
             "IDENTIFY_COMPANY": lambda *_both: self.order.append("company"),
-            "MASK_EVENT_MODEL": lambda event: self.order.append("mask") or event,
+            "MASK_EVENT_MODEL": self.mask,
         }
         self.is_armed = False
+
+    def mask(self, event: Any) -> Any:
+        self.order.append("mask")
+        return event
 
 
 @pytest.mark.skipif(django.VERSION < (3, 1), reason="asynchronous stacks come with Django 3.1")
