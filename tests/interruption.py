@@ -19,6 +19,14 @@ def _handler(_number: int, _frame: object) -> NoReturn:
     raise TimeoutError(TOO_LATE)
 
 
+class TimeLimit(Exception):  # noqa: N818 - it is a limit
+    """A time limit that HTTP libraries do not take for one of their own."""
+
+
+def handle_with_time_limit(_number: int, _frame: object) -> NoReturn:
+    raise TimeLimit
+
+
 class _Limit:
     def handler(self, _number: int, _frame: object) -> NoReturn:
         _raise()

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,9 +23,12 @@ from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
 from tests.django.project.views import JOURNAL
 from tests.django.test_capture import CACHED, cache
 from tests.governance.rules import answer, events_of, rule, when
+from tests.interruption import TOO_LATE, interrupt
 from tests.remote.config import Config, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.django.conftest import Project
     from tests.recorder import Recorder
 
@@ -214,6 +219,108 @@ def test_the_old_middleware_answers_before_the_view(governed: Any, recorder: Rec
     assert middleware.process_response(request, blocked).has_header(ID)
     [event] = events_of(recorder, "/journal")
     assert event["blocked_by"] == "r"
+
+
+class Asked:
+    """Names of the functions that were called, in order. ``IDENTIFY_USER`` does not return."""
+
+    def __init__(self, user: Any) -> None:
+        self.order: list[str] = []
+        self.options: dict[str, Any] = {
+            "SKIP": lambda *_both: self.order.append("skip"),
+            "IDENTIFY_USER": user,
+            "IDENTIFY_COMPANY": lambda *_both: self.order.append("company"),
+            "MASK_EVENT_MODEL": self.mask,
+        }
+        self.is_armed = False
+
+    def mask(self, event: Any) -> Any:
+        self.order.append("mask")
+        return event
+
+
+@pytest.mark.skipif(django.VERSION < (3, 1), reason="asynchronous stacks come with Django 3.1")
+@pytest.mark.parametrize("how", ["time limit", "time limit while awaiting", "cancelled", "exit"])
+def test_function_interrupted_before_an_asynchronous_view_is_not_called_again(
+    governed: Any, recorder: Recorder, how: str
+) -> None:
+    from django.test import AsyncClient
+
+    async def user(_request: Any, _response: Any) -> None:
+        asked.order.append("user")
+        if not asked.is_armed:
+            return
+        if how == "cancelled":
+            asyncio.current_task().cancel()  # type: ignore[union-attr] # a task runs this
+        if how == "exit":
+            raise SystemExit
+        if how == "time limit while awaiting":
+            await asyncio.sleep(0)
+        if how != "cancelled":
+            interrupt()
+        await asyncio.sleep(60)
+
+    asked = Asked(user)
+    client = governed([QUOTA], OF_ANN, client=AsyncClient, middleware=[settings.OURS], **asked.options)
+    asked.order.clear()
+    asked.is_armed = True
+    if how.startswith("time limit"):
+        # Django turns the exception into a response, as it does for a view.
+        client.raise_request_exception = False
+        assert asyncio.run(client.get("/journal")).status_code == 500
+    else:
+        with pytest.raises(asyncio.CancelledError if how == "cancelled" else SystemExit):
+            asyncio.run(client.get("/journal"))
+    assert (asked.order, JOURNAL) == (["user"], [])
+    [event] = events_of(recorder, "/journal")
+    assert (event.get("response") or {}).get("status") == (None if how == "cancelled" else 500)
+    assert not event["request"]["headers"]
+
+
+def test_function_interrupted_in_the_old_middleware_is_not_called_again(governed: Any, recorder: Recorder) -> None:
+    def user(*_both: Any) -> None:
+        asked.order.append("user")
+        if asked.is_armed:
+            interrupt()
+
+    asked = Asked(user)
+    governed([QUOTA], OF_ANN, **asked.options)
+    middleware = MoesifMiddlewarePre19()
+    request = RequestFactory().get("/journal")
+    asked.order.clear()
+    asked.is_armed = True
+    with pytest.raises(TimeoutError, match=TOO_LATE):
+        middleware.process_request(request)
+    # Django makes a response of the exception, and passes it to the middleware.
+    assert middleware.process_response(request, HttpResponse(status=500)).has_header(ID)
+    assert asked.order == ["user"]
+    [event] = events_of(recorder, "/journal")
+    assert event["response"]["status"] == 500
+    assert not event["request"]["headers"]
+
+
+@pytest.mark.parametrize("leaves", [interrupt, sys.exit])
+def test_event_is_sampled_once_if_its_mask_is_interrupted(
+    governed: Any, recorder: Recorder, leaves: Callable[[], object]
+) -> None:
+    masked: list[str] = []
+
+    def mask(event: Any) -> Any:
+        if event.request.uri.endswith("/plain"):
+            masked.append(event.request.uri)
+            leaves()
+        return event
+
+    governed([], {"sample_rate": 50}, MASK_EVENT_MODEL=mask)
+    middleware = moesif_middleware(lambda _request: HttpResponse("ok"))
+    before = moesif.stats()["sampled_out"]
+    calls = 0
+    while len(masked) < 20:
+        with suppress(TimeoutError, SystemExit):
+            middleware(RequestFactory().get("/plain"))
+        calls += 1
+    assert moesif.stats()["sampled_out"] - before == calls - len(masked)
+    assert [event["weight"] for event in events_of(recorder, "/plain", len(masked))] == [2] * len(masked)
 
 
 def test_skip_leaves_the_event_out_but_not_the_block(governed: Any) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.gateway import Environ, make_environ, request
 from tests.governance.rules import events_of, rule, when
+from tests.interruption import interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -175,7 +177,6 @@ def test_system_exit_propagates_and_application_is_not_called(
     leave = exit_class()
 
     def exits(*_arguments: object) -> str:
-        called.user = lambda *_arguments: "ann"
         raise leave
 
     called.user = exits
@@ -183,8 +184,37 @@ def test_system_exit_propagates_and_application_is_not_called(
     with pytest.raises(exit_class) as raised:
         request(governed, make_environ("GET", "/path"))
     assert raised.value is leave
-    assert "application" not in called.order
+    assert called.order == ["user"]
     assert events_of(recorder, "/path")[0]["response"]["status"] == 500
+
+
+@pytest.mark.parametrize("masks", [False, True])
+def test_time_limit_in_an_early_function_ends_the_call_and_no_function_is_called_again(
+    recorder: Recorder, govern: Govern, *, masks: bool
+) -> None:
+    called = Called()
+
+    def mask(event: Any) -> Any:
+        called.order.append("mask")
+        return event
+
+    # The functions that rules need come first.
+    functions: dict[str, Any] = {
+        "SKIP": lambda _app, _environ: called.order.append("skip"),
+        "IDENTIFY_USER": called.identify_user,
+        "IDENTIFY_COMPANY": called.identify_company,
+    }
+    functions |= {"MASK_EVENT_MODEL": mask} if masks else {}
+    governed = govern([rule("user", **FOR_UNIDENTIFIED)], None, called.application, **functions)
+    called.user = lambda *_arguments: interrupt()
+    called.order.clear()
+    # Django turns the exception into a response, as it does for a view.
+    with suppress(TimeoutError):
+        assert request(governed, make_environ("GET", "/path", HTTP_X_SECRET="s3cr3t")).status[:3] == "500"
+    assert called.order == ["user"]
+    [event] = events_of(recorder, "/path")
+    assert event["response"]["status"] == 500
+    assert ("s3cr3t" in str(event)) is not masks
 
 
 def _read_all(environ: Environ) -> bytes:

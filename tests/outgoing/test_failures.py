@@ -90,12 +90,14 @@ def _raise_for_status(response: Any, **_keywords: object) -> None:
 
 
 class _OwnError(Exception):
-    """An exception of an application, with an attribute that cannot be read."""
+    """An exception of an application, with attributes that cannot be read."""
 
     @property
     def response(self) -> Any:
         message = "no such thing"
         raise LookupError(message)
+
+    request = history = response
 
 
 def _raise_own(response: Any, **_keywords: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import io
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ import requests
 
 import moesif
 import moesif.outgoing
-from tests.interruption import TOO_LATE, interrupt
+from tests.interruption import TOO_LATE, TimeLimit, handle_with_time_limit, interrupt
 from tests.outgoing.api import DOCUMENT
 
 if TYPE_CHECKING:
@@ -174,6 +175,65 @@ def test_time_limit_that_a_signal_raises_in_a_function_propagates(
         requests.get(f"{api.uri}/items", timeout=20)
     [event] = recorder.wait_for(1)
     assert event["response"]["status"] == 200
+
+
+#: Ways to end a call, each of which calls the mask.
+ENDS: dict[str, Callable[[str], object]] = {
+    "read by requests": lambda uri: requests.get(uri, timeout=20),
+    "read": lambda uri: requests.get(uri, stream=True, timeout=20).raw.read(),
+    "iterated": lambda uri: list(requests.get(uri, stream=True, timeout=20).iter_content(4)),
+    "closed": lambda uri: requests.get(uri, stream=True, timeout=20).close(),
+    "next call": lambda uri: [requests.get(uri, stream=True, timeout=20) and None, requests.get(uri, timeout=20)],
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # a dropped response leaves its socket open
+@pytest.mark.parametrize("end", ENDS)
+def test_time_limit_that_a_signal_raises_in_the_mask_propagates(
+    api: Api, recorder: Recorder, capture: Capture, end: str
+) -> None:
+    capture(MASK_EVENT_MODEL=lambda _event: interrupt(handle_with_time_limit))
+    with pytest.raises(TimeLimit):
+        ENDS[end](f"{api.uri}/items?key=s3cr3t")
+    [event] = recorder.wait_for(1)
+    assert (event["request"]["uri"], event["response"]["status"]) == (f"{api.uri}/items", 200)
+    assert "body" not in event["response"]
+
+
+def test_time_limit_that_a_signal_raises_while_a_body_is_recorded_propagates(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    class Chunk(bytes):
+        def __bytes__(self) -> bytes:
+            interrupt(handle_with_time_limit)
+            return b""
+
+    capture()
+    chunk = Chunk(b"chunk")
+    with pytest.raises(TimeLimit):
+        requests.post(f"{api.uri}/echo", data=(one for one in [chunk]), timeout=20)
+    recorder.wait_for(1)
+
+
+def test_time_limit_that_a_signal_raises_in_a_property_of_an_exception_propagates(
+    api: Api, recorder: Recorder, capture: Capture
+) -> None:
+    class OwnError(Exception):
+        @property
+        def response(self) -> Any:
+            return interrupt(handle_with_time_limit)
+
+    def fail(response: Any, **_keywords: object) -> None:
+        assert response.content == b"sent"
+        raise OwnError
+
+    capture()
+    body = io.BytesIO(b"sent")
+    request = requests.Request("POST", f"{api.uri}/echo", data=body, hooks={"response": fail}).prepare()
+    with pytest.raises(TimeLimit):
+        requests.Session().send(request, timeout=20)
+    assert request.body is body
+    recorder.wait_for(1)
 
 
 def test_calls_made_by_functions_are_not_captured(api: Api, recorder: Recorder, capture: Capture) -> None:

@@ -5,11 +5,14 @@ docs/guarantees.md: I-3, I-4.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -65,18 +68,25 @@ def _call(server: Server, path: str) -> None:
 
 
 class StartProgram(Protocol):
-    def __call__(self, source: str, *, to: Destination, **options: object) -> subprocess.Popen[str]: ...
+    def __call__(
+        self, source: str, *, to: Destination, command: tuple[str, ...] = (), **options: object
+    ) -> subprocess.Popen[str]: ...
 
 
 @pytest.fixture
 def start_program() -> Iterator[StartProgram]:
-    """Start a program that makes a call, runs ``source``, prints a line and waits for input."""
+    """Start a program that makes a call, runs ``source``, prints a line and waits for input.
+
+    ``command`` is what starts the interpreter.
+    """
     started: list[subprocess.Popen[str]] = []
 
-    def start(source: str, *, to: Destination, **options: object) -> subprocess.Popen[str]:
+    def start(
+        source: str, *, to: Destination, command: tuple[str, ...] = (), **options: object
+    ) -> subprocess.Popen[str]:
         program = f"{CALL}\n{textwrap.dedent(source)}\n{WAIT}"
         process = subprocess.Popen(
-            [sys.executable, "-c", program],
+            [*command, sys.executable, "-c", program],
             cwd=ROOT,
             env=environment(to.uri, to.application_id, {"EVENT_BATCH_TIMEOUT": 60, **options}),
             stdin=subprocess.PIPE,
@@ -137,16 +147,172 @@ def test_signal_that_the_application_ignores_stays_ignored(run_program: RunProgr
     assert (ended.code, ended.output) == (0, "still here\n")
 
 
-@pytest.mark.parametrize("timeout", [0, 1])
-def test_hung_collector_delays_the_end_by_at_most_flush_timeout(
-    start_program: StartProgram, recorder: Recorder, timeout: float
+# A program that was delivering when the application set its own handler. It goes on when it can read a line.
+HANDLER_SET_MEANWHILE = """
+import glob
+
+def is_delivering():
+    for path in glob.glob("/proc/self/task/*/comm"):
+        try:
+            with open(path) as name:
+                if name.read().strip() == "moesif-sigterm":
+                    return True
+        except OSError:
+            pass
+    return False
+
+calls = []
+while not is_delivering():
+    pass
+print("ready", flush=True)
+input()
+signal.signal(signal.SIGTERM, {action})
+print("set", flush=True)
+while is_delivering():
+    pass
+request(application)
+print(calls, flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("action", "calls"), [("lambda *_: calls.append('called')", "['called']"), ("signal.SIG_IGN", "[]")]
+)
+def test_handler_that_the_application_sets_while_events_are_delivered_gets_the_signal_once(
+    start_program: StartProgram, recorder: Recorder, action: str, calls: str
 ) -> None:
-    recorder.answer_with(then=Fault.HANG)
-    process = start_program("", to=recorder, FLUSH_TIMEOUT=timeout, REQUEST_TIMEOUT=60)
-    before = time.monotonic()
+    may_answer = threading.Event()
+    recorder.reply = lambda _delivery: 201 if may_answer.wait(60) else 500
+    process = start_program(HANDLER_SET_MEANWHILE.replace("{action}", action), to=recorder, FLUSH_TIMEOUT=30)
+    assert process.stdin
+    assert process.stdout
+    process.terminate()
+    recorder.wait_for_deliveries(1)
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "set\n"
+    may_answer.set()
+    assert process.stdout.readline() == f"{calls}\n"
+    assert process.stdout.readline() == "ready\n"
+    process.stdin.close()
+    assert process.wait(60) == 0
+    # The process delivers once more when it ends.
+    assert len(recorder.events) == 2
+
+
+def test_flush_timeout_of_zero_ends_the_process_at_once(start_program: StartProgram, recorder: Recorder) -> None:
+    process = start_program("", to=recorder, FLUSH_TIMEOUT=0)
     process.terminate()
     assert process.wait(60) == -signal.SIGTERM
-    assert time.monotonic() - before < timeout + 10
+    assert recorder.deliveries == []
+
+
+#: Seconds. More than the default, so that a test fails if the option has no effect.
+FLUSH_TIMEOUT = 5
+
+
+def test_hung_collector_delays_the_end_by_flush_timeout(start_program: StartProgram, recorder: Recorder) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    process = start_program("", to=recorder, FLUSH_TIMEOUT=FLUSH_TIMEOUT, REQUEST_TIMEOUT=90)
+    before = time.monotonic()
+    process.terminate()
+    assert process.wait(90) == -signal.SIGTERM
+    assert FLUSH_TIMEOUT <= time.monotonic() - before < 60
+
+
+# Each of the children serves a call and is then terminated.
+CHILDREN = {
+    "Pool": """
+        with multiprocessing.Pool(2) as pool:
+            pool.map(serve, range(6), chunksize=1)
+            before = time.monotonic()
+        """,
+    "Process": """
+        ends, children = zip(*(start() for _ in range(2)))
+        before = time.monotonic()
+        for child in children:
+            child.terminate()
+        for child in children:
+            child.join()
+        """,
+}
+
+
+@pytest.mark.parametrize(("kind", "calls"), [("Pool", 6), ("Process", 2)])
+@pytest.mark.parametrize("hangs", [False, True])
+def test_terminated_children_of_multiprocessing_deliver_for_at_most_flush_timeout(
+    run_program: RunProgram, recorder: Recorder, kind: str, calls: int, *, hangs: bool
+) -> None:
+    if hangs:
+        recorder.answer_with(then=Fault.HANG)
+    ended = run_program(
+        f"""
+import multiprocessing, threading, time
+from moesifwsgi import MoesifMiddleware
+from tests.gateway import hello, request
+
+application = MoesifMiddleware(hello, {{}})
+context = multiprocessing.get_context("fork")
+
+def serve(_number):
+    request(application)
+
+def serve_and_wait(end):
+    request(application)
+    end.send("served")
+    threading.Event().wait()
+
+def start():
+    ours, theirs = context.Pipe()
+    child = context.Process(target=serve_and_wait, args=[theirs])
+    child.start()
+    assert ours.recv() == "served"
+    return ours, child
+
+{textwrap.dedent(CHILDREN[kind]).replace("multiprocessing.Pool", "context.Pool")}
+print(time.monotonic() - before)
+""",
+        to=recorder,
+        EVENT_BATCH_TIMEOUT=60,
+        FLUSH_TIMEOUT=FLUSH_TIMEOUT if hangs else 30,
+        REQUEST_TIMEOUT=90,
+    )
+    assert ended.code == 0, ended.errors
+    if hangs:
+        # The children end at the same time.
+        assert FLUSH_TIMEOUT <= float(ended.output) < 60
+    else:
+        assert len(recorder.events) == calls
+
+
+#: Makes a program the first process of a container, as far as signals are concerned.
+CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
+
+
+@pytest.mark.parametrize("handler", ["", "signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit())"])
+def test_process_1_of_a_container_ends_by_the_signal_only_with_a_handler(
+    start_program: StartProgram, recorder: Recorder, handler: str
+) -> None:
+    """docs/operations.md says so. Without a handler, the kernel ignores the signal."""
+    tried = subprocess.run([*CONTAINER, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"only root can make a process the first one of a container: {tried.stderr}")
+    process = start_program(
+        f"assert os.getpid() == 1\n{handler}",
+        command=CONTAINER,
+        to=recorder,
+        FLUSH_TIMEOUT=30,
+    )
+    [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    os.kill(int(child), signal.SIGTERM)
+    assert process.stdin
+    if not handler:
+        # It runs on, and has not been told to deliver.
+        assert recorder.deliveries == []
+        assert process.poll() is None
+        process.stdin.close()
+    assert process.wait(60) == 0
+    assert len(recorder.events) == 1
 
 
 def test_second_signal_ends_the_process_at_once(start_program: StartProgram, recorder: Recorder) -> None:

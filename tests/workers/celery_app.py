@@ -29,7 +29,7 @@ def call(number: int) -> None:
     requests.get(f"{os.environ['API']}/items/{number}", timeout=30)
 
 
-@app.task(soft_time_limit=1)  # type: ignore[untyped-decorator]
+@app.task(soft_time_limit=5)  # type: ignore[untyped-decorator]
 def call_with_time_limit() -> None:
     from tests.workers import limited  # noqa: PLC0415 - it imports the package
 

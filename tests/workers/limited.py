@@ -20,8 +20,8 @@ def _identify(_request: object, _response: object) -> str:
 
 def call(limit: type[Exception]) -> None:
     """Call the API at ``/limited``, and then at ``/cleaned-up`` if the time limit arrives here."""
-    outgoing.start({"IDENTIFY_USER_OUTGOING": _identify})
     try:
+        outgoing.start({"IDENTIFY_USER_OUTGOING": _identify})
         requests.get(f"{os.environ['API']}/limited", timeout=30)
     except limit:
         outgoing.start()

@@ -20,7 +20,7 @@ def main() -> None:
     connection = Redis(unix_socket_path=os.environ["REDIS"])
     queue = rq.Queue(connection=connection)
     if len(sys.argv) == 2:
-        queue.enqueue("tests.workers.rq_jobs.call_with_time_limit", job_timeout=1)
+        queue.enqueue("tests.workers.rq_jobs.call_with_time_limit", job_timeout=5)
         worker = rq.Worker([queue], connection=connection)
         worker.death_penalty_class = getattr(timeouts, sys.argv[1])
         worker.work(burst=True)

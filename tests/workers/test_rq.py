@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +13,13 @@ from tests.collector import ROOT
 from tests.recorder import Fault
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.workers.conftest import Workers
+
+
+#: Seconds. More than the default, so that a test fails if the option has no effect.
+FLUSH_TIMEOUT = 8
 
 
 def _work(workers: Workers, *arguments: str, calls: int, **options: object) -> str:
@@ -38,6 +45,14 @@ def test_work_horses_deliver_every_call(workers: Workers, kind: str, capture_in:
     assert workers.recorded() == [f"/items/{number}" for number in range(5)]
 
 
+@pytest.mark.parametrize("capture_in", ["parent", "horse"])
+def test_work_horses_of_the_oldest_supported_version_deliver_every_call(
+    workers: Workers, oldest_programs: Path, capture_in: str
+) -> None:
+    _work(replace(workers, programs=oldest_programs), "Worker", capture_in, calls=5)
+    assert workers.recorded() == [f"/items/{number}" for number in range(5)]
+
+
 @pytest.mark.parametrize("limit", ["UnixSignalDeathPenalty", "TimerDeathPenalty"])
 def test_time_limit_of_a_job_ends_a_function_of_the_settings(workers: Workers, limit: str) -> None:
     _work(workers, limit, calls=2)
@@ -46,7 +61,8 @@ def test_time_limit_of_a_job_ends_a_function_of_the_settings(workers: Workers, l
 
 def test_work_horse_with_hung_collector_ends_after_flush_timeout(workers: Workers) -> None:
     workers.recorder.answer_with(then=Fault.HANG)
-    before = time.monotonic()
-    log = _work(workers, "Worker", "parent", calls=1, FLUSH_TIMEOUT=1, REQUEST_TIMEOUT=60)
-    assert time.monotonic() - before < 30
+    log = _work(workers, "Worker", "parent", calls=1, FLUSH_TIMEOUT=FLUSH_TIMEOUT, REQUEST_TIMEOUT=90)
+    took = time.monotonic() - workers.recorder.deliveries[0].at
+    # The delivery begins a little after the work horse begins to wait.
+    assert FLUSH_TIMEOUT - 2 < took < 60
     assert "1 event is lost" in log

@@ -2,7 +2,7 @@
 
 What is to be called is written once, as a generator of ``Invocation``. Each gives the generator whether it had an
 answer. An ``Exception`` that a function raises costs its result only and is logged once for that function. An exit
-or a time limit propagates to the host.
+or a time limit propagates to the host, and no function is called any more.
 """
 
 from __future__ import annotations
@@ -58,6 +58,9 @@ class Invocation:
             return self.call.take(self.step, self.function.call(*self.arguments), self.is_default)
         except (Exception, asyncio.CancelledError) as error:
             failure = error
+        except BaseException:
+            self._interrupted()
+            raise
         try:
             return self._failed(failure)
         finally:
@@ -81,8 +84,12 @@ class Invocation:
             # Either the request was cancelled, or something that the function awaited. Python 3.11 can tell which.
             task = asyncio.current_task()
             if sys.version_info < (3, 11) or task is None or task.cancelling():
+                self._interrupted()
                 raise
             failure = error
+        except BaseException:
+            self._interrupted()
+            raise
         try:
             return self._failed(failure)
         finally:
@@ -91,17 +98,22 @@ class Invocation:
     def _failed(self, error: BaseException) -> bool:
         """Log a failure, which is no longer being handled, so that only it is logged.
 
-        If the exception was raised into the function, ends the record and raises it.
+        Raises an exception that was raised into the function.
         """
         if _native.is_interruption(error):
-            # The host may keep the exception, and with it everything that would end the record later.
-            if not self.is_early and self.call.end():
-                self.call.deliver()
+            self._interrupted()
             raise error
         self.function.failures.report(error, self.is_early)
         if self.is_early:
             self.call.mark_unknown(self.step)
         return False
+
+    def _interrupted(self) -> None:
+        """Handle that an exit or a time limit has ended the function: no function is called any more."""
+        self.call.interrupt()
+        if not self.is_early:
+            # The host may keep the exception, and with it everything that would end the record later.
+            self.call.end()
 
 
 class DefaultInvocation(Invocation):

@@ -194,7 +194,7 @@ class MoesifMiddleware(ProfileUpdates):
             yield from self._functions.end(call)
 
     def _failed(self, call: _native.DjangoCall, request: Request) -> Invocations:
-        """End the record of a call without a response. Functions are called all the same."""
+        """End the record of a call without a response. Functions are called, unless a time limit has ended one."""
         if (yield from self._functions.ask(call, request, None)):
             yield from self._functions.end(call)
         else:

@@ -15,10 +15,12 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from moesif import _native
+from moesif.outgoing.failures import ignoring_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from moesif import _native
 
     #: Called with the call; with ``is_whole``, whether all of its response has been read; and with ``is_abandoned``,
     #: whether a finaliser may be calling.
@@ -53,9 +55,10 @@ class RecordedRequest:
         """Put the original body back: into the request, and into its copies in responses and exceptions."""
         known = [self.request]
         for one in outcomes:
-            history = getattr(one, "history", None)
-            for answer in (one, *(history if isinstance(history, list) else ())):
-                known += [getattr(answer, "request", None), getattr(answer, "_next", None)]
+            with ignoring_failures:  # exceptions of the application may have properties that fail
+                history = getattr(one, "history", None)
+                for answer in (one, *(history if isinstance(history, list) else ())):
+                    known += [getattr(answer, "request", None), getattr(answer, "_next", None)]
         for request in known:
             body = getattr(request, "body", None)
             if issubclass(type(body), _RecordedBody):
@@ -125,7 +128,7 @@ class _RecordedBody:
         return result
 
     def _moesif_record(self, chunk: Any) -> None:
-        with suppress(Exception):  # what cannot be recorded is sent all the same
+        with ignoring_failures:  # what cannot be recorded is sent all the same
             chunk = chunk.encode(errors="replace") if isinstance(chunk, str) else bytes(chunk or b"")
             self._moesif_call.request_chunk(self._moesif_position, chunk)
             self._moesif_position += len(chunk)
@@ -172,13 +175,11 @@ def _recording_body(kind: type) -> type[_RecordedBody]:
 
 
 def _position(body: Any) -> int | None:
-    try:
+    with ignoring_failures:
         position = body.tell()
-    except Exception as error:
-        if _native.is_interruption(error):
-            raise
-        return None
-    return position if isinstance(position, int) else None
+        if isinstance(position, int):
+            return position
+    return None
 
 
 def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> Recording:
@@ -245,12 +246,14 @@ class Recording:
             result = read(*arguments, **keywords)
         finally:
             self._is_reading = False
-        with suppress(Exception):  # what cannot be recorded has been read all the same
+        is_at_end = False
+        with ignoring_failures:  # what cannot be recorded has been read all the same
             chunk = bytes(memoryview(arguments[0])[:result]) if name == "readinto" else result
             if name != "_safe_read" or self._is_content(chunk):
                 self._call.chunk(chunk)
-            if _is_closed(source) and not getattr(source, "length", None):
-                self.end(is_whole=True)
+            is_at_end = _is_closed(source) and not getattr(source, "length", None)
+        if is_at_end:
+            self.end(is_whole=True)
         return result
 
     def _is_content(self, chunk: bytes) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from moesif import _native
 from moesif.delivery import before_flush
 from moesif.outgoing.bodies import RecordedRequest, record_response
+from moesif.outgoing.failures import ignoring_failures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,9 +143,9 @@ def _replacement(original: Any, choose: Choose, most_wrappers: int = _MOST_WRAPP
             with sending:
                 response = call_original(*arguments, **keywords)
         except BaseException as error:
-            _guarded(_failed, recorded, error, sending.sent)
+            _record(_failed, recorded, error, sending.sent)
             raise
-        _guarded(_responded, recorded, response, keywords.get("stream", getattr(self, "stream", False)))
+        _record(_responded, recorded, response, keywords.get("stream", getattr(self, "stream", False)))
         return response
 
     setattr(send, _MARK, _Mark(send, original))
@@ -209,9 +210,22 @@ def _begin(choose: Choose, request: Any) -> RecordedRequest | None:
         return None
 
 
+def _record(work: Callable[..., None], recorded: RecordedRequest, *arguments: object) -> None:
+    """Record the outcome of a call. If an exit or a time limit ends this, end the record and raise that."""
+    try:
+        _guarded(work, recorded, *arguments)
+    except BaseException:
+        # The host may keep the exception, and with it everything that would end the record later.
+        recorded.call.interrupt()
+        raise
+
+
 def _failed(recorded: RecordedRequest, error: BaseException, sent: tuple[object, object]) -> None:
-    response = _carried_response(error, sent)
-    recorded.restore(error, response)
+    response = None
+    try:
+        response = _carried_response(error, sent)
+    finally:
+        recorded.restore(error, response)
     if response is None:
         recorded.call.fail(recorded.request, error)
     else:
@@ -252,7 +266,7 @@ def _carried_response(error: BaseException, sent: tuple[object, object]) -> Any:
     for _ in range(_MOST_CAUSES):
         if carrier is None:
             break
-        with suppress(Exception):  # exceptions of the application may have properties that fail
+        with ignoring_failures:  # exceptions of the application may have properties that fail
             response = carrier.response  # type: ignore[attr-defined] # the next line checks
             if isinstance(response, sys.modules["requests"].Response):
                 request = response.request

@@ -26,6 +26,10 @@ pub(crate) struct DjangoCall {
     rule_headers: OnceLock<Vec<(String, String)>>,
     /// Whether `IDENTIFY_USER` has named the user. A name that Django knows does not count.
     is_user_identified: AtomicBool,
+    /// Whether an exit or a time limit has ended a function. No function is called after that.
+    is_interrupted: AtomicBool,
+    /// Whether sampling has kept the call.
+    is_kept: AtomicBool,
     /// The body, while functions are called before the view.
     early_body: Mutex<Option<Arc<EarlyBody>>>,
 }
@@ -53,11 +57,14 @@ impl DjangoCall {
     }
 
     /// Whether a step is to be asked: before the view, if governance rules need the answer; after it, unless
-    /// it is known.
+    /// it is known or [`DjangoCall::interrupt`] was called.
     fn needs(&self, step: &Bound<'_, Step>, is_early: bool) -> bool {
         let step = *step.get();
         if is_early {
             return self.rules().is_some_and(|rules| step.is_needed_early(rules));
+        }
+        if self.is_interrupted.load(Ordering::Relaxed) {
+            return false;
         }
         match step {
             Step::User => !self.is_user_identified.load(Ordering::Relaxed),
@@ -86,6 +93,12 @@ impl DjangoCall {
     /// Notes that asking a step failed before the view: rules that need the answer are not applied.
     fn mark_unknown(&self, step: &Bound<'_, Step>) {
         self.record.update(|exchange| step.get().mark_unknown(exchange));
+    }
+
+    /// Notes that an exit or a time limit has ended a function: no function is called any more, not even the
+    /// mask.
+    fn interrupt(&self) {
+        self.is_interrupted.store(true, Ordering::Relaxed);
     }
 
     /// Makes the request read its body from the start. Called before each function that is called before the
@@ -163,21 +176,22 @@ impl DjangoCall {
     }
 
     /// Ends the record. Returns `true` if the mask must be called before [`DjangoCall::deliver`]. Otherwise
-    /// the record has been handed over.
+    /// the record has been handed over. A second call does not sample again.
     fn end(&self) -> bool {
         let Some(mut exchange) = self.record.take() else {
             return false;
         };
         let client = &self.shared.client;
         let _ = guarded(|| exchange.finish());
-        if !is_sampled(client, &mut exchange) {
+        if !self.is_kept.load(Ordering::Relaxed) && !is_sampled(client, &mut exchange) {
             self.settle(|client| client.sample_out(exchange));
             return false;
         }
-        if !self.shared.is_masked {
+        if !self.shared.is_masked || self.is_interrupted.load(Ordering::Relaxed) {
             self.settle(|client| client.record(exchange));
             return false;
         }
+        self.is_kept.store(true, Ordering::Relaxed);
         self.record.put_back(exchange);
         true
     }
@@ -216,6 +230,8 @@ impl DjangoCall {
             rules,
             rule_headers: OnceLock::new(),
             is_user_identified: AtomicBool::new(false),
+            is_interrupted: AtomicBool::new(false),
+            is_kept: AtomicBool::new(false),
             early_body: Mutex::default(),
         }
     }

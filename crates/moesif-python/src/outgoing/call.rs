@@ -111,6 +111,15 @@ impl OutgoingCall {
         deliver(py, self.client(), &self.capture.get().functions, exchange)
     }
 
+    /// Ends the record without calling a function, if it has not ended: an exit or a time limit has ended our
+    /// code.
+    fn interrupt(&self) {
+        if let Some(mut exchange) = self.record.take() {
+            self.complete(&mut exchange, false);
+            settle(self.client(), |client| client.record(exchange));
+        }
+    }
+
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.traverse(&visit)
     }
@@ -170,9 +179,6 @@ impl OutgoingCall {
 
 impl Drop for OutgoingCall {
     fn drop(&mut self) {
-        if let Some(mut exchange) = self.record.take() {
-            self.complete(&mut exchange, false);
-            settle(self.client(), |client| client.record(exchange));
-        }
+        self.interrupt();
     }
 }

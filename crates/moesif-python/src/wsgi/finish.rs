@@ -1,6 +1,7 @@
 //! The end of a record.
 
 use moesif::Exchange;
+use moesif::delivery::DropReason;
 use moesif_wire::Body;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
@@ -8,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use super::middleware::Configured;
 use crate::convert::copied;
 use crate::guard::{caught, guarded, raising};
+use crate::interruption::belongs_to_host;
 use crate::once::intern;
 use crate::request::{Record, deliver, is_sampled, settle};
 use crate::{convert, json};
@@ -45,21 +47,33 @@ pub(super) fn finish(
             settle(client, |client| client.skip(exchange));
             Ok(())
         }
-        Err(exit) => {
-            // The mask is not called any more: content that it should see is not sent.
-            let is_kept = is_sampled(client, &mut exchange);
-            settle(
-                client,
-                |client| if is_kept { client.record(exchange) } else { client.sample_out(exchange) },
-            );
+        Err(exit) if belongs_to_host(py, &exit) => {
+            finish_unasked(exchange, configured);
             Err(exit)
+        }
+        Err(_) => {
+            drop(exchange);
+            client.lose(DropReason::Memory);
+            Ok(())
         }
     }
 }
 
+/// Ends a record after an exit or a time limit has ended a function: no function is called any more. Content
+/// that the mask should see is not sent.
+pub(super) fn finish_unasked(mut exchange: Box<Exchange>, configured: &Configured) {
+    let Configured { client, functions, .. } = configured;
+    exchange.finish();
+    if functions.callbacks().mask().is_some() {
+        exchange.strip_content();
+    }
+    let is_kept = is_sampled(client, &mut exchange);
+    settle(client, |client| if is_kept { client.record(exchange) } else { client.sample_out(exchange) });
+}
+
 /// Calls the application's functions. Returns whether the call is wanted.
 ///
-/// Panics if there is no memory. Raises only what is not an `Exception`.
+/// Panics or raises `MemoryError` if there is no memory. Raises otherwise only what belongs to the host.
 fn ask(exchange: &mut Exchange, configured: &Configured, environ: &Bound<'_, PyDict>) -> PyResult<bool> {
     let py = environ.py();
     let Configured { functions, app, .. } = configured;

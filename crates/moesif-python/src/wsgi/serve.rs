@@ -74,7 +74,10 @@ impl Configured {
             Ok(decision) => decision,
             Err(exit) => {
                 call.record.update(Exchange::fail);
-                return Err(with_exit(py, exit, call.finish(py)));
+                if let Some(exchange) = call.record.take() {
+                    finish::finish_unasked(exchange, self);
+                }
+                return Err(exit);
             }
         };
         let rule_headers = match decision {

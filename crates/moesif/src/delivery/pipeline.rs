@@ -184,6 +184,11 @@ impl Pipeline {
         self.context.queue.is_flushed(deadline)
     }
 
+    /// Notes that a flush was not the last one: the next call of [`Pipeline::is_flushed`] begins another.
+    pub(crate) fn forget_flush(&self) {
+        self.context.queue.forget_flush();
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         self.context.queue.stats()
     }

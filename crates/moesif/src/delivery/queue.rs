@@ -227,6 +227,11 @@ impl Queue {
         false
     }
 
+    /// Lets the next call of [`Queue::is_flushed`] begin a flush again.
+    pub(super) fn forget_flush(&self) {
+        self.lock().last_flush = None;
+    }
+
     pub(super) fn stats(&self) -> Stats {
         let state = self.lock();
         Stats {

@@ -7,7 +7,8 @@
 //!
 //! The application keeps control:
 //!
-//! - If it handles or ignores SIGTERM, nothing is changed. If it does so later, its handler replaces this one.
+//! - If it handles or ignores SIGTERM, nothing is changed. If it does so later, its handler replaces this one,
+//!   even while the function runs: the signal that is sent again is then the one that its handler gets.
 //! - Python sees no handler: `signal.getsignal` returns what the application has set.
 //! - A second SIGTERM ends the process at once. So does one that the process sends to itself: code after
 //!   `os.kill(os.getpid(), SIGTERM)` must not run.
@@ -64,7 +65,7 @@ pub(crate) fn before_termination(prepare: fn()) {
         return;
     }
     // The kernel does not apply default actions to the first process of a container.
-    if pid == 1 || !is_default_or_ours() {
+    if pid == 1 || !current().is_some_and(|action| is_default_or_ours(&action)) {
         return;
     }
     // SAFETY: no thread of this process uses the semaphore yet. In the child of a fork, this overwrites the
@@ -105,9 +106,11 @@ extern "C" fn handle(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c
     unsafe { *libc::__errno_location() = errno };
 }
 
-/// Restores the default action and sends SIGTERM to this process.
+/// Restores the default action in the place of the handler, and sends SIGTERM to this process.
 fn end() {
-    set(&default_action());
+    if current().is_some_and(|action| is_ours(&action)) {
+        replace(default_action(), is_ours);
+    }
     // SAFETY: sends a signal to this process; no memory is involved.
     unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
 }
@@ -128,24 +131,32 @@ fn install() {
     let mut action = default_action();
     action.sa_sigaction = handler();
     action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+    replace(action, is_default_or_ours);
+}
+
+fn is_default_or_ours(action: &libc::sigaction) -> bool {
+    action.sa_sigaction == libc::SIG_DFL || is_ours(action)
+}
+
+fn is_ours(action: &libc::sigaction) -> bool {
+    action.sa_sigaction == handler()
+}
+
+/// Sets what SIGTERM does, unless the application has set it just before.
+fn replace(action: libc::sigaction, may_replace: fn(&libc::sigaction) -> bool) {
     if let Some(before) = set(&action)
-        && !is_default(&before)
-        && before.sa_sigaction != action.sa_sigaction
+        && !may_replace(&before)
     {
-        // The application has set it meanwhile.
         set(&before);
     }
 }
 
-fn is_default_or_ours() -> bool {
+/// Returns what SIGTERM does.
+fn current() -> Option<libc::sigaction> {
     let mut current = default_action();
     // SAFETY: `current` outlives the call.
     let result = unsafe { libc::sigaction(libc::SIGTERM, ptr::null(), &raw mut current) };
-    result == 0 && (is_default(&current) || current.sa_sigaction == handler())
-}
-
-const fn is_default(action: &libc::sigaction) -> bool {
-    action.sa_sigaction == libc::SIG_DFL
+    (result == 0).then_some(current)
 }
 
 /// Sets what SIGTERM does. Returns what it did before.

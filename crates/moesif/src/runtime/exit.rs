@@ -5,8 +5,9 @@
 //! values of the main thread. One of them, [`ExitGuard`], then runs the last flush if it has not run. (After
 //! `_exit` nothing runs.)
 //!
-//! SIGTERM ends a process without either of them, if the application does not handle it. Then a thread runs
-//! the last flush first ([`before_termination`]).
+//! SIGTERM ends a process without either of them, if the application does not handle it. Then a thread
+//! flushes first ([`before_termination`]). This is not the last flush: the application may set a handler
+//! meanwhile, and run on.
 //!
 //! `exit` may be called from a signal handler that has interrupted our own code while it held a lock, or the
 //! last flush itself. So nothing here waits for a lock, and both flushes have the same deadline.
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::flush::{flush_timeout, is_flushed};
+use super::flush::{flush_timeout, forget_flush, is_flushed};
 use crate::process::{ProcessLocal, before_termination, process_id};
 
 /// Time between two checks whether delivery is over.
@@ -39,11 +40,10 @@ impl LastFlush {
     /// Begins the flush. `None` if it is over already.
     #[must_use]
     pub fn begin() -> Option<Self> {
-        if FLUSHED.load(Ordering::Relaxed) == process_id() {
+        if is_last_flush_over() {
             return None;
         }
-        let deadline = || Arc::new(Instant::now().checked_add(flush_timeout()));
-        Some(Self { deadline: *DEADLINE.get_or_make(deadline) })
+        Some(Self { deadline: *DEADLINE.get_or_make(|| Arc::new(deadline_from_now())) })
     }
 
     /// Ends the flush at once.
@@ -56,16 +56,24 @@ impl LastFlush {
     /// the deadline.
     #[must_use]
     pub fn wait(&self, pause: Duration) -> bool {
-        let begin = Instant::now();
-        while !self.deadline.is_none_or(|deadline| Instant::now() >= deadline || is_flushed(deadline)) {
-            if begin.elapsed() >= pause {
-                return false;
-            }
-            thread::sleep(INTERVAL);
+        let is_over = wait(self.deadline, pause);
+        if is_over {
+            self.abandon();
         }
-        self.abandon();
-        true
+        is_over
     }
+}
+
+/// Waits for at most `pause`. Returns whether a flush with this deadline is over.
+fn wait(deadline: Option<Instant>, pause: Duration) -> bool {
+    let begin = Instant::now();
+    while !deadline.is_none_or(|deadline| Instant::now() >= deadline || is_flushed(deadline)) {
+        if begin.elapsed() >= pause {
+            return false;
+        }
+        thread::sleep(INTERVAL);
+    }
+    true
 }
 
 /// Runs the last flush to its end.
@@ -73,6 +81,22 @@ fn run_last_flush() {
     if let Some(flush) = LastFlush::begin() {
         while !flush.wait(Duration::MAX) {}
     }
+}
+
+/// Flushes before SIGTERM ends the process, unless the last flush is over.
+fn flush_before_termination() {
+    if !is_last_flush_over() {
+        wait(deadline_from_now(), Duration::MAX);
+        forget_flush();
+    }
+}
+
+fn is_last_flush_over() -> bool {
+    FLUSHED.load(Ordering::Relaxed) == process_id()
+}
+
+fn deadline_from_now() -> Option<Instant> {
+    Instant::now().checked_add(flush_timeout())
 }
 
 /// Runs the last flush when the main thread ends.
@@ -96,7 +120,7 @@ thread_local! {
 
 /// Installs the [`ExitGuard`] of this thread, and has SIGTERM wait for the last flush.
 pub(crate) fn guard_exit() {
-    before_termination(run_last_flush);
+    before_termination(flush_before_termination);
     // Fails only at the end of the thread, when a guard has no use any more.
     EXIT_GUARD.try_with(|_| ()).unwrap_or_default();
 }

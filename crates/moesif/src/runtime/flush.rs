@@ -60,6 +60,15 @@ pub(super) fn is_flushed(deadline: Instant) -> bool {
     done
 }
 
+/// Notes that a flush was not the last one: the next call of [`is_flushed`] begins another.
+pub(super) fn forget_flush() {
+    if let Some(runtime) = RUNTIME.get() {
+        for pipeline in runtime.pipelines.load().iter() {
+            pipeline.forget_flush();
+        }
+    }
+}
+
 /// Waits until every event that this process recorded before the call is delivered or counted as lost.
 ///
 /// The default of `timeout` is the longest `FLUSH_TIMEOUT` of this process's pipelines. Returns whether

@@ -1,0 +1,24 @@
+"""Failures of recording, which cost a part of the record and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from moesif import _native
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["ignoring_failures"]
+
+
+class _IgnoringFailures:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> bool:
+        return isinstance(error, Exception) and not _native.is_interruption(error)
+
+
+#: ``with ignoring_failures:`` suppresses each ``Exception``, except one that a time limit has raised into the block.
+ignoring_failures = _IgnoringFailures()
