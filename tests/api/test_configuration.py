@@ -185,6 +185,29 @@ def test_unknown_attribute_raises() -> None:
         Configuration(BASE_URL="http://127.0.0.1:9500")  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize("name", ["BASE_URL", "base_uri", "BaseUri", "APPLICATION_ID", "applicationId"])
+def test_setting_a_misspelt_attribute_raises(name: str) -> None:
+    """Otherwise data would go to another collector, or under another id."""
+    said = f"no attribute '{name}': did you mean (BASE_URI|application_id)"
+    for configuration in (MoesifAPIClient("id").configuration, Configuration, type("Own", (Configuration,), {})):
+        with pytest.raises(AttributeError, match=said):
+            setattr(configuration, name, "http://127.0.0.1:9500")
+        assert not hasattr(configuration, name)
+    with pytest.raises(AttributeError, match=said):
+        type("Own", (Configuration,), {name: "http://127.0.0.1:9500"})
+
+
+def test_other_attributes_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = MoesifAPIClient("id")
+    for name in ("region", "base_path", "app_version", "identity", "pool_size", "_base"):
+        monkeypatch.setattr(Configuration, name, "of all clients", raising=False)
+        assert getattr(client.configuration, name) == "of all clients"
+        setattr(client.configuration, name, "of this client")
+        assert getattr(client.configuration, name) == "of this client"
+    client.configuration.BASE_URI = "http://127.0.0.1:9500"
+    client.configuration.timeout = 1
+
+
 #: Names of moesifapi, and the modules from which existing code imports them.
 PATHS = {
     "MoesifAPIClient": "moesif_api_client",
