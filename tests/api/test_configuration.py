@@ -284,6 +284,9 @@ def test_api_helper_of_moesifapi() -> None:
     assert helper.json_serialize({"a": float("nan")}) == '{"a":null}'
     model = moesifapi.CampaignModel("google")
     assert (helper.json_serialize([model, 1]) or "").startswith('[{"utm_source":"google"')
+    for nested in ({"c": model}, {"a": [{"c": model}]}, [{"c": model}]):
+        with pytest.raises(TypeError, match="CampaignModel"):
+            helper.json_serialize(nested)
     assert helper.json_deserialize(None) is None
     assert helper.json_deserialize("no JSON") == "no JSON"
     assert helper.json_deserialize('{"a": 1}') == {"a": 1}
