@@ -149,7 +149,7 @@ for name in ["moesifapi", *(module.name for module in pkgutil.walk_packages(moes
 print(json.dumps(offered))
 """
 #: Names of parts that belong to the old implementation (docs/migrating.md, "Inner modules of moesifapi").
-INNER_NAMES = {"LoggerHelper", "app_config", "refresh_session"}
+INNER_NAMES = {"app_config"}
 
 
 def _run(source: str, interpreter: str | Path = sys.executable, *arguments: str) -> str:
