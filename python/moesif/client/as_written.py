@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -86,7 +86,8 @@ def _header_bytes(name: str, value: Any) -> bytes:
 
 
 def _basic(username: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{username}:{password}".encode("latin-1")).decode()
+    credentials = f"{username}:{password}".encode("latin-1")
+    return "Basic " + binascii.b2a_base64(credentials, newline=False).decode()
 
 
 def _body(parameters: Any) -> tuple[bytes | None, str | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from typing import TYPE_CHECKING, Any, Final
 
 from moesif import _native
@@ -35,8 +34,10 @@ _MISSPELT: Final = 0.8
 
 def _refuse_misspelling(name: str) -> None:
     """Raise ``AttributeError`` for a name that is nearly that of an attribute in ``_DESTINATION``."""
-    if name in _DESTINATION:
+    if name.startswith("__") or hasattr(Configuration, name):
         return
+    import difflib  # noqa: PLC0415 - needed only by programs that set attributes of their own
+
     for attribute in _DESTINATION:
         if difflib.SequenceMatcher(None, _letters(name), _letters(attribute)).ratio() >= _MISSPELT:
             message = f"Configuration has no attribute {name!r}: did you mean {attribute}?"
@@ -52,7 +53,7 @@ class _ConfigurationClass(type):
 
     def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
         super().__init__(name, bases, namespace, **options)
-        for attribute in namespace:
+        for attribute in namespace if bases else ():
             _refuse_misspelling(attribute)
 
     def __setattr__(cls, name: str, value: object) -> None:
