@@ -46,6 +46,15 @@ class ApiClient:
     def request_timeout(self) -> float: ...
     def post(self, path: str, json: str, timeout: float) -> ApiCall: ...
     def get(self, path: str, timeout: float) -> ApiCall: ...
+    def own(
+        self,
+        method: str,
+        uri: str,
+        headers: list[tuple[str, bytes]],
+        body: bytes | None,
+        is_repeatable: bool,
+        timeout: float,
+    ) -> ApiCall: ...
 
 class ApiCall:
     @property

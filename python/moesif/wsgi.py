@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["MoesifMiddleware"]
 
 
+_LISTED_IN_DJANGO = (
+    "this MoesifMiddleware is a WSGI application, but it is listed in MIDDLEWARE of a Django project. List "
+    "moesifdjango.middleware.moesif_middleware there, and its options in MOESIF_MIDDLEWARE"
+)
+
+
+def _is_get_response(app: object) -> bool:
+    """Return whether this is the function that Django gives to a class listed in ``MIDDLEWARE``."""
+    module = getattr(app, "__globals__", {}).get("__name__")
+    return module == "django.core.handlers.exception"
+
+
 class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
     """Captures the calls a WSGI application serves: ``MoesifMiddleware(app, settings)`` is an application too.
 
@@ -36,7 +48,8 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
     process serves.
 
     Raises ``ValueError`` if ``APPLICATION_ID`` is missing or an option cannot take its value, ``TypeError`` if
-    ``settings`` is not a mapping. Serving a request raises only what the application raises.
+    ``settings`` is not a mapping or if Django makes the middleware. Serving a request raises only what the application
+    raises.
 
     The attributes ``app``, ``settings``, ``DEBUG``, ``LOG_BODY`` and ``api_version`` show what the middleware was made
     with. Setting them changes nothing. ``update_user`` and the other helpers send profiles of users, companies and
@@ -46,6 +59,8 @@ class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):
     def __init__(self, app: WSGIApplication, settings: MoesifSettings | Mapping[str, Any] | None = None) -> None:
         """Check the settings and wrap ``app``."""
         super().__init__()
+        if _is_get_response(app):
+            raise TypeError(_LISTED_IN_DJANGO)
         self.app = app
         self.settings = settings
         options = self._configure(app, settings)

@@ -22,7 +22,7 @@ from moesif.client import (
     MoesifAPIClient,
 )
 from moesif.client.legacy.api_helper import APIHelper
-from moesif.client.legacy.requests_client import RequestsClient
+from moesif.client.legacy.requests_client import RequestsClient, refresh_session
 from moesif.client.legacy.third_party import offer
 from moesif.lazy import lazy_property
 from moesif.models import (
@@ -116,6 +116,7 @@ __all__ = [
     "moesif_api_client",
     "quote",
     "re",
+    "refresh_session",
     "requests_client",
     "status_model",
     "subscription_model",

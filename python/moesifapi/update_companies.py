@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from moesif.client import APIException
 from moesif.client.legacy.api_helper import APIHelper
+from moesif.client.legacy.logger_helper import LoggerHelper
 from moesif.client.legacy.third_party import offer
 from moesif.client.legacy.updates import Company
 from moesif.models import (
@@ -43,6 +44,7 @@ __all__ = [
     "EventModel",
     "EventRequestModel",
     "EventResponseModel",
+    "LoggerHelper",
     "StatusModel",
     "SubscriptionModel",
     "UserModel",

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from moesif.client import APIException
 from moesif.client.legacy.api_helper import APIHelper
+from moesif.client.legacy.logger_helper import LoggerHelper
 from moesif.client.legacy.third_party import offer
 from moesif.client.legacy.updates import User
 from moesif.models import (
@@ -42,6 +43,7 @@ __all__ = [
     "EventModel",
     "EventRequestModel",
     "EventResponseModel",
+    "LoggerHelper",
     "StatusModel",
     "SubscriptionModel",
     "User",

@@ -22,6 +22,7 @@ from django.test import RequestFactory, override_settings
 import django
 from moesifdjango.middleware import MoesifMiddleware, moesif_middleware
 from moesifdjango.middleware_pre19 import MoesifMiddlewarePre19
+from moesifwsgi import MoesifMiddleware as WsgiMiddleware
 from tests.collector import ROOT
 
 if TYPE_CHECKING:
@@ -189,3 +190,35 @@ def test_start_makes_no_connection_and_no_thread() -> None:
 def test_importing_the_packages_of_wsgi_imports_no_django() -> None:
     program = "import sys, moesif, moesifwsgi, moesifapi; assert not [name for name in sys.modules if 'django' in name]"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
+
+
+@pytest.mark.skipif(django.VERSION < (1, 10), reason="Django 1.9 gives middlewares no argument to recognise it by")
+def test_wsgi_middleware_in_a_django_project_names_the_right_one(project: Project) -> None:
+    client = project(middleware=["moesifwsgi.MoesifMiddleware"])
+    with pytest.raises(TypeError, match=r"List moesifdjango\.middleware\.moesif_middleware there"):
+        client.get("/plain/")
+
+
+def test_wsgi_middleware_called_with_a_request_of_django_names_the_right_one() -> None:
+    middleware: Any = WsgiMiddleware(lambda *_arguments: [], {"APPLICATION_ID": "x"})
+    with pytest.raises(TypeError, match=r"WSGIRequest in place of an environ dictionary.*moesif_middleware"):
+        middleware(RequestFactory().get("/"))
+
+
+@pytest.mark.parametrize("make", [moesif_middleware, MoesifMiddlewarePre19])
+def test_django_middleware_in_another_framework_names_the_right_one(make: Any) -> None:
+    said = "works only in MIDDLEWARE of a Django project"
+    makings: list[Any] = [((), {"settings": {}}), (({},), {}), ((), {"app": print})]
+    for arguments, keywords in makings:
+        with pytest.raises(TypeError, match=said):
+            make(print, *arguments, **keywords)
+    with override_settings(MOESIF_MIDDLEWARE={"APPLICATION_ID": "x"}):
+        middleware = moesif_middleware(lambda request: request)
+    calls: list[Any] = [
+        (({}, print), {}),
+        (({}, print, print), {}),
+        ((), {"scope": {}, "receive": print, "send": print}),
+    ]
+    for arguments, keywords in calls:
+        with pytest.raises(TypeError, match=said):
+            middleware(*arguments, **keywords)

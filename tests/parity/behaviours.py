@@ -120,7 +120,7 @@ API = {
     "Times in event models": "test_model_keeps_times_of_a_dictionary_unchanged",
     "`content_length` in event models": "test_event_models_behave_like_upstreams",
     "Headers in event models": "test_headers_are_found_and_replaced_in_any_case",
-    "`RequestsClient`": "test_requests_client_sends_get_and_post_only",
+    "`RequestsClient`": "test_request_that_cannot_be_sent_raises",
     "`User-Agent`": "test_user_agent",
     "Inner modules of moesifapi": "test_inner_modules_of_the_old_packages_are_not_there",
 }

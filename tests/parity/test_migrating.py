@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import re
@@ -105,11 +106,15 @@ def test_each_behaviour_names_a_test_that_exists(section: str) -> None:
     assert {name: test for name, test in BEHAVIOURS[section].items() if test not in existing} == {}
 
 
-def test_links_to_a_row_name_a_row_of_that_section() -> None:
+def test_links_name_a_row_or_a_heading() -> None:
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^### (.+)$", PAGE, re.MULTILINE)}
     for name, anchor in re.findall(r"\[([^\]]+)\]\(#([\w-]+)\)", PAGE.split("## Check these too")[1]):
         sections = {section.lower().replace(" ", "-"): section for section in BEHAVIOURS}
-        known = {row.name for row in rows(sections[anchor])}
-        assert name in known or name in {"moesifdjango", "both middlewares"}
+        if anchor in sections:
+            known = {row.name for row in rows(sections[anchor])}
+            assert name in known or name in {"moesifdjango", "both middlewares"}
+        else:
+            assert anchor in headings
 
 
 @pytest.mark.parametrize("mask", [functions.documented_mask, functions.corrected_mask], ids=["old", "corrected"])
@@ -119,10 +124,40 @@ def test_the_page_shows_the_line_of_the_mask_function(mask: object) -> None:
     assert condition.partition("  #")[0] in PAGE.splitlines()
 
 
-@pytest.mark.parametrize("middleware", [MoesifMiddleware, DjangoMiddleware], ids=["WSGI", "Django"])
-def test_attributes_of_the_old_implementation_are_not_there(middleware: type) -> None:
-    for name in ("config", "app_config", "worker_pool"):
-        assert not hasattr(middleware, name)
+@pytest.mark.parametrize(
+    ("package", "middleware"),
+    [("moesifwsgi", MoesifMiddleware), ("moesifdjango", DjangoMiddleware)],
+    ids=["WSGI", "Django"],
+)
+def test_attributes_of_the_old_implementation_are_not_there(package: str, middleware: type) -> None:
+    """The list has exactly the attributes that the replaced middleware sets and ours does not have."""
+    [source] = (ROOT / ".venv-upstream").glob(f"lib/python*/site-packages/{package}/middleware.py")
+    [theirs] = [node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ClassDef)]
+    ours = _attributes(ast.parse(inspect.getsource(middleware)).body[0]) | set(dir(middleware))
+    listed = PAGE.split("### Attributes that are not there")[1].split(f"- {package}:")[1].split(".")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == _attributes(theirs) - ours
+
+
+def _attributes(definition: ast.stmt) -> set[str]:
+    """Return the attributes of ``self`` that the methods of a class set."""
+    assert isinstance(definition, ast.ClassDef)
+    methods = [node for node in definition.body if isinstance(node, ast.FunctionDef)]
+    targets = [
+        node
+        for method in methods
+        for statement in method.body
+        for node in _outside_of_classes(statement)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    ]
+    return {node.attr for node in targets if isinstance(node.value, ast.Name) and node.value.id == "self"}
+
+
+def _outside_of_classes(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.ClassDef):
+        return
+    yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _outside_of_classes(child)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use moesif::api::{Outcome, PendingRequest, Problem, Request};
-use moesif::http::TransportError;
+use moesif::http::{OwnRequest, TransportError};
 use moesif::memory::is_available;
 use moesif::{Api, Client, Integration};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
@@ -79,6 +79,24 @@ impl ApiClient {
     /// Returns a POST of JSON text. It takes at most `timeout` seconds, retries included.
     fn post(&self, path: &str, json: &str, timeout: f64) -> PyResult<ApiCall> {
         ApiCall::post(self.api.clone(), path, json, seconds(timeout)?)
+    }
+
+    /// Returns a request that is sent as the caller wrote it, without the application id: `uri` must be below the
+    /// base URI. Unless `is_repeatable`, it is sent again only if the server certainly got nothing of it.
+    ///
+    /// Raises `ValueError` for a method, URI or header that HTTP does not allow.
+    fn own(
+        &self,
+        method: &str,
+        uri: &str,
+        headers: Vec<(String, Vec<u8>)>,
+        body: Option<Vec<u8>>,
+        is_repeatable: bool,
+        timeout: f64,
+    ) -> PyResult<ApiCall> {
+        let request = OwnRequest::new(method, uri, headers, body)
+            .map_err(|error| PyValueError::new_err(format!("the request cannot be sent: {error}")))?;
+        Ok(ApiCall::new(self.api.clone(), Request::own(request, is_repeatable), seconds(timeout)?))
     }
 
     /// Returns a GET of a document. It takes at most `timeout` seconds, retries included.

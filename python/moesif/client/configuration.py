@@ -26,13 +26,51 @@ class Unset(str):
     __slots__ = ()
 
 
-class Configuration:
+#: Attributes that decide where data goes, and under which application id.
+_DESTINATION: Final = ("BASE_URI", "application_id")
+#: How similar two names are, from 0 to 1, if one is a misspelling of the other.
+_MISSPELT: Final = 0.8
+
+
+def _refuse_misspelling(name: str) -> None:
+    """Raise ``AttributeError`` for a name that is nearly that of an attribute in ``_DESTINATION``."""
+    if name.startswith("__") or hasattr(Configuration, name):
+        return
+    import difflib  # noqa: PLC0415 - needed only by programs that set attributes of their own
+
+    for attribute in _DESTINATION:
+        if difflib.SequenceMatcher(None, _letters(name), _letters(attribute)).ratio() >= _MISSPELT:
+            message = f"Configuration has no attribute {name!r}: did you mean {attribute}?"
+            raise AttributeError(message)
+
+
+def _letters(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+class _ConfigurationClass(type):
+    """The class of ``Configuration`` and of its subclasses: refuses misspelt attributes of the class."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> None:
+        super().__init__(name, bases, namespace, **options)
+        for attribute in namespace if bases else ():
+            _refuse_misspelling(attribute)
+
+    def __setattr__(cls, name: str, value: object) -> None:
+        _refuse_misspelling(name)
+        super().__setattr__(name, value)
+
+
+class Configuration(metaclass=_ConfigurationClass):
     """Configuration of API clients. Attributes of the class apply to all clients, those of an instance to one.
 
     ``Configuration.BASE_URI = "http://127.0.0.1:9500"`` applies to every client that has no address of its own.
     ``MoesifAPIClient("id").configuration.BASE_URI = ...`` applies to that client only. Each call reads the
     present values. ``CONNECT_TIMEOUT``, ``REQUEST_TIMEOUT``, proxies and certificate authorities come from the
     environment.
+
+    Setting a name that is nearly ``BASE_URI`` or ``application_id`` raises ``AttributeError``: the data would go
+    elsewhere.
     """
 
     #: The address of the collector. If no program has set it, the first of these applies: ``MOESIF_BASE_URI`` in
@@ -72,6 +110,11 @@ class Configuration:
             "pool_maxsize": pool_maxsize,
         }
         vars(self).update({name: value for name, value in given.items() if value is not None})
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute. Raises ``AttributeError`` if its name is nearly one that decides where data goes."""
+        _refuse_misspelling(name)
+        super().__setattr__(name, value)
 
 
 #: The collector in the settings of each middleware (``None`` if they have no address), by application id. The newest

@@ -6,6 +6,7 @@ import gzip
 from typing import TYPE_CHECKING, TypeVar
 
 from moesif.client import operations
+from moesif.client.as_written import send_as_written
 from moesif.client.configuration import Configuration, copy_for_client, publish
 from moesif.client.documents import ACTION, COMPANY, EVENT, SUBSCRIPTION, USER
 from moesif.client.endpoint import Endpoint
@@ -20,7 +21,7 @@ from moesif.models import Headers
 if TYPE_CHECKING:
     from moesif import _native
     from moesif.client.documents import Document, Documents
-    from moesif.client.http import HttpCallBack, HttpClient
+    from moesif.client.http import HttpCallBack, HttpClient, HttpRequest
     from moesif.client.operations import ApiRequest, Operation
     from moesif.models import StatusModel
 
@@ -32,9 +33,9 @@ __all__ = ["ApiController", "BaseController", "HealthController", "MoesifAPIClie
 class BaseController:
     """Base class of the controllers: makes their requests.
 
-    ``http_call_back`` is called with every request and answer. ``http_client`` makes the requests. The default
-    sends with the native client, which retries. Another client makes each request once. Both can be set on a
-    controller, or on the class for all controllers.
+    ``http_call_back`` is called with every request and answer. A request that it changes is sent as changed.
+    ``http_client`` makes the requests. The default sends with the native client, which retries. Another client makes
+    each request once. Both can be set on a controller, or on the class for all controllers.
     """
 
     http_call_back: HttpCallBack | None = None
@@ -62,15 +63,26 @@ class BaseController:
 
     def _send(self, request: ApiRequest) -> ApiResult:
         http_request = self._endpoint.http_request(request)
+        is_changed = False
         if self.http_call_back is not None:
+            before = _attributes(http_request)
             self.http_call_back.on_before_request(http_request)
+            is_changed = _attributes(http_request) != before
         if self.http_client is not None and not sends_natively(self.http_client):
             result = ApiResult(HttpContext(http_request, self.http_client.execute_as_string(http_request)), None)
+        elif is_changed:
+            timeout = self._endpoint.configuration.timeout
+            result = ApiResult.of(http_request, send_as_written(http_request, timeout, is_repeatable=True))
         else:
             result = ApiResult.of(http_request, execute(self._endpoint.native_call(request)))
         if self.http_call_back is not None and result.context.response is not None:
             self.http_call_back.on_after_response(result.context)
         return result
+
+
+def _attributes(request: HttpRequest) -> dict[str, object]:
+    """Return the attributes of a request as they are now."""
+    return {**vars(request), "headers": dict(request.headers or {})}
 
 
 class ApiController(BaseController):

@@ -63,6 +63,13 @@ class Endpoint:
             return native.get(request.path, timeout)
         return native.post(request.path, request.document, timeout)
 
+    def own_call(
+        self, method: str, url: str, headers: list[tuple[str, bytes]], body: bytes | None, *, is_repeatable: bool
+    ) -> _native.ApiCall:
+        """Return a request that the native client can send as it is. ``url`` is one of the collector."""
+        timeout = _checked_timeout(self.configuration.timeout)
+        return self.native().own(method, url, headers, body, is_repeatable, timeout)
+
 
 def _checked_timeout(timeout: object) -> float:
     if isinstance(timeout, (int, float)) and 0 < timeout <= _MAX_TIMEOUT:

@@ -87,13 +87,10 @@ class HttpContext:
 
 
 class HttpCallBack:
-    """Base class for observers of the calls of a controller. Set an instance as its ``http_call_back``.
-
-    Changes that an observer makes to a request are not sent.
-    """
+    """Base class for observers of the calls of a controller. Set an instance as its ``http_call_back``."""
 
     def on_before_request(self, request: HttpRequest) -> None:
-        """Observe a request before it is sent."""
+        """Observe a request before it is sent. If its attributes are changed, it is sent as changed."""
         raise NotImplementedError
 
     def on_after_response(self, context: HttpContext) -> None:

@@ -43,6 +43,11 @@ __all__ = ["MoesifMiddleware"]
 _SETTINGS = "MOESIF_MIDDLEWARE"
 #: The options of an API client. Warnings about all options were logged when the middleware was made.
 _CLIENT_OPTIONS = ("APPLICATION_ID", "BASE_URI", "LOCAL_MOESIF_BASEURL", "CONNECT_TIMEOUT", "REQUEST_TIMEOUT")
+_NOT_IN_DJANGO = (
+    "this MoesifMiddleware works only in MIDDLEWARE of a Django project, with its options in MOESIF_MIDDLEWARE. WSGI "
+    "applications such as Flask use moesifwsgi.MoesifMiddleware. FastAPI, Starlette and other ASGI frameworks need "
+    "moesifasgi, which this version of moesif-rs does not have"
+)
 _logger = logging.getLogger("moesif.django")
 
 
@@ -64,8 +69,12 @@ class MoesifMiddleware(ProfileUpdates):
     sync_capable = True
     async_capable = True
 
-    def __init__(self, get_response: Callable[[Request], Any] | None = None) -> None:
-        """Read ``MOESIF_MIDDLEWARE`` and check it."""
+    def __init__(
+        self, get_response: Callable[[Request], Any] | None = None, *others: object, **options: object
+    ) -> None:
+        """Read ``MOESIF_MIDDLEWARE`` and check it. Raises ``TypeError`` for more arguments than Django gives."""
+        if others or options:
+            raise TypeError(_NOT_IN_DJANGO)
         self.get_response = get_response
         self.settings = self.middleware_settings = middleware_settings()
         self._capture = capture_of(self.settings)
@@ -94,8 +103,13 @@ class MoesifMiddleware(ProfileUpdates):
         """The methods of ``client``, in one object."""
         return self.client.api
 
-    def __call__(self, request: Request) -> Response:
-        """Serve one request. In an asynchronous stack, return the coroutine that serves it."""
+    def __call__(self, request: Request = None, *others: object, **options: object) -> Response:
+        """Serve one request. In an asynchronous stack, return the coroutine that serves it.
+
+        Raises ``TypeError`` if it is called as a WSGI or ASGI application.
+        """
+        if others or options:
+            raise TypeError(_NOT_IN_DJANGO)
         if self._is_async:
             return self._serve(request)
         call = self._begin(request)

@@ -10,7 +10,7 @@ from moesif.client import (
     HttpRequest,
     HttpResponse,
 )
-from moesif.client.legacy.requests_client import RequestsClient
+from moesif.client.legacy.requests_client import RequestsClient, refresh_session
 from moesif.client.legacy.third_party import offer
 from moesifapi.http import (
     http_call_back,
@@ -38,6 +38,7 @@ __all__ = [
     "http_method_enum",
     "http_request",
     "http_response",
+    "refresh_session",
     "requests_client",
 ]
 

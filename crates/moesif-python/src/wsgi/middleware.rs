@@ -105,18 +105,26 @@ impl WsgiMiddleware {
 
     /// Serves one request.
     ///
-    /// Raises `TypeError` if it is called as an ASGI application: `(scope, receive, send)`, or `(scope)` by
-    /// servers that take it for an ASGI 2 application.
-    #[pyo3(signature = (environ, start_response=None, send=None))]
+    /// Raises `TypeError` if it is called in another way than a WSGI application: as an ASGI application with
+    /// `(scope, receive, send)`, with `(scope)` by servers that take it for an ASGI 2 application, or with the
+    /// request object of a framework.
+    #[pyo3(signature = (environ=None, start_response=None, send=None, *, scope=None, receive=None))]
     fn __call__<'py>(
         slf: &Bound<'py, Self>,
-        environ: &Bound<'py, PyAny>,
+        environ: Option<&Bound<'py, PyAny>>,
         start_response: Option<&Bound<'py, PyAny>>,
         send: Option<&Bound<'py, PyAny>>,
+        scope: Option<&Bound<'py, PyAny>>,
+        receive: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
+        let Some(environ) = environ else {
+            let as_asgi = scope.is_some() || receive.is_some() || send.is_some();
+            let how = if as_asgi { "as an ASGI application" } else { "without an environ dictionary" };
+            return Err(not_a_wsgi_call(how));
+        };
         if send.is_some() || (start_response.is_none() && is_asgi_scope(environ)) {
-            return Err(PyTypeError::new_err(CALLED_AS_ASGI));
+            return Err(not_a_wsgi_call("as an ASGI application"));
         }
         let none = py.None().into_bound(py);
         let start_response = start_response.unwrap_or(&none);
@@ -126,6 +134,10 @@ impl WsgiMiddleware {
             .ok()
             .and_then(|environ| Some((environ, configured.begin(slf, environ)?)));
         let Some((environ, begun)) = begun else {
+            if !is_environ(environ) {
+                let class = environ.get_type().fully_qualified_name()?;
+                return Err(not_a_wsgi_call(&format!("with a {class} in place of an environ dictionary")));
+            }
             let app = configured.app.bind(py);
             let arguments = raising(|| PyTuple::new(py, [environ, start_response]))?;
             return python::call(app, &arguments, None);
@@ -141,12 +153,25 @@ impl WsgiMiddleware {
     }
 }
 
-/// Message for a caller that needs an ASGI application.
-const CALLED_AS_ASGI: &str = "\
-    this MoesifMiddleware is a WSGI application, but it was called as an ASGI application. FastAPI, Starlette and other \
-    ASGI frameworks need an ASGI middleware (moesifasgi), which this version of moesif-rs does not have: remove \
-    MoesifMiddleware from the application. A Django project uses moesifdjango.middleware.moesif_middleware, which also \
-    works under ASGI";
+/// Returns the error for a caller that needs another middleware.
+fn not_a_wsgi_call(how: &str) -> PyErr {
+    PyTypeError::new_err(format!(
+        "this MoesifMiddleware is a WSGI application, but it was called {how}. FastAPI, Starlette and other ASGI \
+         frameworks need an ASGI middleware (moesifasgi), which this version of moesif-rs does not have: remove \
+         MoesifMiddleware from the application. A Django project uses moesifdjango.middleware.moesif_middleware in \
+         MIDDLEWARE, which also works under ASGI"
+    ))
+}
+
+/// Returns whether this can be the `environ` of a request: a dictionary, or another mapping that names a method.
+fn is_environ(environ: &Bound<'_, PyAny>) -> bool {
+    let names_a_method = || {
+        let py = environ.py();
+        let name = PyTuple::new(py, [intern!(py, "REQUEST_METHOD")])?;
+        python::truth(&python::call_method(environ, intern!(py, "__contains__"), &name)?)
+    };
+    environ.is_instance_of::<PyDict>() || names_a_method().unwrap_or(false)
+}
 
 /// Returns whether this is the scope of an ASGI connection, and not the `environ` of a WSGI request.
 fn is_asgi_scope(environ: &Bound<'_, PyAny>) -> bool {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Completion, Outcome};
+use super::{Completion, Content, Outcome};
 use crate::delivery::Delivery;
 use crate::http::{
     Backoff, Compressor, HttpTransport, Reply, TransportError, Verdict, cap_retry_after, verdict,
@@ -16,9 +16,9 @@ const MIN_GZIP_BYTES: usize = 1024;
 /// A request and the state of its attempts. Settled exactly once.
 pub(super) struct Job {
     pub(super) delivery: Arc<Delivery>,
-    pub(super) path: String,
-    pub(super) document: Option<Vec<u8>>,
-    pub(super) is_gzipped: bool,
+    pub(super) content: Content,
+    /// Whether the server may get the request twice.
+    pub(super) is_repeatable: bool,
     /// Deadline of the caller.
     pub(super) deadline: Instant,
     /// Time of the next attempt.
@@ -68,6 +68,10 @@ impl Job {
             self.end(result);
             return None;
         };
+        if !self.is_repeatable && !result.as_ref().is_err_and(TransportError::was_not_sent) {
+            self.end(result);
+            return None;
+        }
         let pause = self.backoff.pause(self.failures).max(cap_retry_after(after));
         self.failures = self.failures.saturating_add(1);
         match Instant::now().checked_add(pause).filter(|due| *due < self.deadline) {
@@ -84,16 +88,19 @@ impl Job {
     }
 
     fn send(&mut self, transport: &HttpTransport, timeout: Duration) -> Result<Reply, TransportError> {
-        let Some(document) = &mut self.document else {
-            return transport.get(&self.path, timeout);
-        };
-        if !self.is_gzipped
-            && document.len() >= MIN_GZIP_BYTES
-            && let Some(gzipped) = Compressor::new().gzip(document)
-        {
-            (*document, self.is_gzipped) = (gzipped, true);
+        match &mut self.content {
+            Content::Get { path } => transport.get(path, timeout),
+            Content::Own(request) => transport.send_own(request, timeout),
+            Content::Post { path, document, is_gzipped } => {
+                if !*is_gzipped
+                    && document.len() >= MIN_GZIP_BYTES
+                    && let Some(gzipped) = Compressor::new().gzip(document)
+                {
+                    (*document, *is_gzipped) = (gzipped, true);
+                }
+                transport.post(path, document, *is_gzipped, timeout)
+            }
         }
-        transport.post(&self.path, document, self.is_gzipped, timeout)
     }
 
     pub(super) fn fail(self, error: TransportError) {

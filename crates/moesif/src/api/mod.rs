@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub use problem::Problem;
 
 use crate::delivery::Delivery;
-use crate::http::{Reply, TransportError};
+use crate::http::{OwnRequest, Reply, TransportError};
 use crate::process::{ProcessLocal, process_id};
 use job::Job;
 use pool::RequestPool;
@@ -40,10 +40,21 @@ pub struct Api {
 }
 
 /// A request that has not been sent.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
-    path: String,
-    json: Option<String>,
+    content: Content,
+    is_repeatable: bool,
+}
+
+/// What a request sends.
+#[derive(Clone)]
+enum Content {
+    /// A GET of a document of the collector.
+    Get { path: String },
+    /// A POST of a document to the collector.
+    Post { path: String, document: Vec<u8>, is_gzipped: bool },
+    /// A request that a program wrote.
+    Own(OwnRequest),
 }
 
 /// A request that [`Api::begin`] has started.
@@ -84,14 +95,23 @@ impl Request {
     /// Creates a request for a document, such as `/v1/config`.
     #[must_use]
     pub fn get(path: &str) -> Self {
-        Self { path: path.to_owned(), json: None }
+        Self { content: Content::Get { path: path.to_owned() }, is_repeatable: true }
     }
 
     /// Creates a request that sends JSON text, such as a user to `/v1/users`. It may be sent more than once,
     /// so the collector must treat it as idempotent.
     #[must_use]
     pub fn post(path: &str, json: &str) -> Self {
-        Self { path: path.to_owned(), json: Some(json.to_owned()) }
+        let content =
+            Content::Post { path: path.to_owned(), document: json.as_bytes().to_vec(), is_gzipped: false };
+        Self { content, is_repeatable: true }
+    }
+
+    /// Creates a request that is sent as a program wrote it. Its URI must be below the base URI of the API that
+    /// begins it. Unless `is_repeatable`, it is sent again only if the server certainly got nothing of it.
+    #[must_use]
+    pub fn own(request: OwnRequest, is_repeatable: bool) -> Self {
+        Self { content: Content::Own(request), is_repeatable }
     }
 }
 
@@ -154,9 +174,8 @@ impl Api {
         let now = Instant::now();
         pool.add(Job {
             delivery: Arc::clone(&self.delivery),
-            path: request.path,
-            document: request.json.map(String::into_bytes),
-            is_gzipped: false,
+            content: request.content,
+            is_repeatable: request.is_repeatable,
             deadline: now.checked_add(timeout).unwrap_or(now),
             due: now,
             failures: 0,

@@ -96,6 +96,16 @@ impl TransportError {
         }
     }
 
+    /// Whether the server certainly got nothing of the request.
+    #[must_use]
+    pub(crate) fn was_not_sent(&self) -> bool {
+        match self {
+            Self::Lookup(_) | Self::ConnectTimeout => true,
+            Self::Connection(error) => error.kind() == io::ErrorKind::ConnectionRefused,
+            _ => false,
+        }
+    }
+
     /// Whether another attempt would fail in the same way.
     #[must_use]
     pub fn is_permanent(&self) -> bool {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `endpoint` | describes the collector: base URI, application id, timeouts |
 //! | `network` | reads proxies and certificate authorities from environment variables |
+//! | `own_request` | a request that is sent as a program wrote it |
 //! | `transport` | sends a request and reads the answer |
 //! | `error` | why no complete answer came |
 //! | `reply` | holds an answer |
@@ -20,6 +21,7 @@ mod error;
 mod forward_proxy;
 mod gzip;
 mod network;
+mod own_request;
 mod reply;
 mod resolver;
 mod retry_after;
@@ -34,6 +36,7 @@ pub use endpoint::{Endpoint, InvalidBaseUri, parse_base_uri};
 pub use error::TransportError;
 pub(crate) use gzip::Compressor;
 pub use network::NetworkSettings;
+pub use own_request::OwnRequest;
 pub(crate) use reply::reasons;
 pub use reply::{Reply, Tags};
 pub use resolver::{LookupError, NameResolver};

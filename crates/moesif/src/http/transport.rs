@@ -5,14 +5,15 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use moesif_wire::header;
-use ureq::RequestBuilder;
 use ureq::config::Config;
-use ureq::http::{Response, Uri};
+use ureq::http::{HeaderValue, Request, Response, Uri, header::PROXY_AUTHORIZATION};
 use ureq::typestate::WithBody;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{Connector, DefaultConnector, NextTimeout};
+use ureq::{AsSendBody, RequestBuilder};
 
 use super::forward_proxy::ForwardConnector;
+use super::own_request::OwnRequest;
 use super::reply::{Reply, Tags};
 use super::resolver::LookupError;
 use super::retry_after::parse_retry_after;
@@ -33,7 +34,7 @@ pub struct HttpTransport {
     base_uri: String,
     events_uri: String,
     application_id: String,
-    proxy_authorization: Option<String>,
+    proxy_authorization: Option<HeaderValue>,
 }
 
 impl HttpTransport {
@@ -55,7 +56,8 @@ impl HttpTransport {
             proxy_authorization: proxy.and_then(|proxy| {
                 let (user, password) = (proxy.username(), proxy.password());
                 let secret = format!("{}:{}", user.unwrap_or_default(), password.unwrap_or_default());
-                (secret != ":").then(|| format!("Basic {}", BASE64_STANDARD.encode(secret)))
+                let basic = || format!("Basic {}", BASE64_STANDARD.encode(&secret));
+                (secret != ":").then(basic).and_then(|value| HeaderValue::try_from(value).ok())
             }),
         }
     }
@@ -101,6 +103,28 @@ impl HttpTransport {
         self.send(request.config().timeout_global(Some(timeout)).build(), document)
     }
 
+    /// Sends a request as a program wrote it.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if no complete answer came back within `timeout`, or if it is longer than 16 MiB.
+    pub(crate) fn send_own(&self, own: &OwnRequest, timeout: Duration) -> Result<Reply, TransportError> {
+        let (mut head, body) = own.request.clone().into_parts();
+        if let Some(authorization) = &self.proxy_authorization {
+            head.headers.insert(PROXY_AUTHORIZATION, authorization.clone());
+        }
+        let mut response = match body {
+            Some(body) => self.agent.run(self.with_timeout(Request::from_parts(head, body), timeout))?,
+            None => self.agent.run(self.with_timeout(Request::from_parts(head, ()), timeout))?,
+        };
+        let body = read_body(&mut response, MAX_DOCUMENT)?;
+        Ok(Reply { body, ..reply(&response) })
+    }
+
+    fn with_timeout<B: AsSendBody>(&self, request: Request<B>, timeout: Duration) -> Request<B> {
+        self.agent.configure_request(request).timeout_global(Some(timeout)).build()
+    }
+
     fn send(&self, request: RequestBuilder<WithBody>, body: &[u8]) -> Result<Reply, TransportError> {
         let mut response = self.identify(request).header("Content-Type", header::JSON_UTF8).send(body)?;
         let body = match read_body(&mut response, MAX_REPLY) {
@@ -114,7 +138,7 @@ impl HttpTransport {
     fn identify<T>(&self, request: RequestBuilder<T>) -> RequestBuilder<T> {
         let request = request.header(header::APPLICATION_ID, &self.application_id);
         match &self.proxy_authorization {
-            Some(authorization) => request.header("Proxy-Authorization", authorization),
+            Some(authorization) => request.header(PROXY_AUTHORIZATION, authorization),
             None => request,
         }
     }

@@ -24,11 +24,13 @@ class APIHelper:
     def json_serialize(obj: Any) -> str | None:
         """Return the JSON text of a model, a list with models, or plain data. Returns ``None`` for ``None``.
 
-        Raises ``ValueError`` if the text would be longer than 10,000,000 bytes.
+        Raises ``ValueError`` if the text would be longer than 10,000,000 bytes, ``TypeError`` if there is a model in a
+        dictionary.
         """
         if obj is None:
             return None
         plain = _plain(obj)
+        _refuse_models(plain)
         # The native writer accepts only objects. So wrap the value in one, and cut off `{"":` and `}`.
         return _native.document_json({"": plain}, MAX_REQUEST_BYTES)[4:-1]
 
@@ -92,6 +94,20 @@ class APIHelper:
             return {instance_name: plain}
         items = enumerate(plain) if isinstance(plain, list) else plain.items()
         return APIHelper.form_encode_parameters({f"{instance_name}[{key}]": value for key, value in items})
+
+
+def _refuse_models(plain: Any) -> None:
+    """Raise ``TypeError`` if there is a model in plain data. It would be sent as its ``repr``."""
+    open_values = [plain]
+    seen: set[int] = set()
+    while open_values:
+        value = open_values.pop()
+        if isinstance(value, BaseModel):
+            message = f"a {type(value).__name__} in a dictionary has no JSON text: use its to_dictionary()"
+            raise TypeError(message)
+        if isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+            seen.add(id(value))
+            open_values += value.values() if isinstance(value, dict) else value
 
 
 def _plain(value: Any) -> Any:
