@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from moesif import _native
 from moesif.delivery import before_flush
-from moesif.outgoing.bodies import RecordedRequest, record_response
+from moesif.outgoing.bodies import RecordedRequest, part, record_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -225,7 +225,7 @@ def _responded(recorded: RecordedRequest, response: Any, is_stream: object) -> N
         _record_as_read(recorded, response)
         return
     # requests has read the content already: this returns what it keeps.
-    recorded.call.content(response.content)
+    recorded.call.content(part(response, "content"))
     if recorded.call.respond(recorded.request, response):
         recorded.call.end(is_whole=True)
 
