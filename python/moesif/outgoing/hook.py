@@ -129,7 +129,7 @@ def _bound(function: Any, instance: Any) -> Send:
 
 def _replacement(original: Any, choose: Choose, most_wrappers: int = _MOST_WRAPPERS) -> Send:
     @functools.wraps(original)
-    def send(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
+    def send(self: Any, *arguments: Any, **keywords: Any) -> Any:
         call_original = _bound(original, self)
         request = arguments[0] if arguments else keywords.get("request")
         if request is None or (_SENDING.get() and _is_part_of_another(self, request, send)):
