@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from tests.workers.conftest import Workers
 
 
-def _work(workers: Workers, *arguments: str, calls: int, **options: object) -> str:
-    """Run a worker until its queue is empty. Returns what it logs."""
+def _work(workers: Workers, *arguments: str, calls: int, more_calls: int = 0, **options: object) -> str:
+    """Run a worker until its queue is empty. Returns what it logs. ``more_calls`` are those without a job."""
     ended = subprocess.run(
         [workers.programs / "python", "-m", "tests.workers.rq_worker", *arguments],
         cwd=ROOT,
@@ -27,7 +27,7 @@ def _work(workers: Workers, *arguments: str, calls: int, **options: object) -> s
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert len(workers.api.seen) == calls, ended.stderr
+    assert len(workers.api.seen) == calls + more_calls, ended.stderr
     return ended.stderr
 
 
@@ -36,6 +36,12 @@ def test_work_horses_deliver_every_call(workers: Workers, kind: str, capture_in:
     # The last job raises.
     _work(workers, kind, capture_in, calls=5)
     assert workers.recorded() == [f"/items/{number}" for number in range(5)]
+
+
+def test_work_horses_deliver_calls_that_a_subclass_makes_after_the_job(workers: Workers) -> None:
+    # The second job fails.
+    _work(workers, "CallingWorker", "parent", calls=2, more_calls=3)
+    assert workers.recorded() == ["/after-job", "/after-job", "/after-success", "/items/0", "/items/1"]
 
 
 @pytest.mark.parametrize("limit", ["UnixSignalDeathPenalty", "TimerDeathPenalty"])
