@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TOO_LATE = "the time is up"
 
@@ -27,8 +29,31 @@ def handle_with_time_limit(_number: int, _frame: object) -> NoReturn:
     raise TimeLimit
 
 
+def _handler_without_arguments(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise TimeoutError(TOO_LATE)
+
+
+def _handler_with_other_arguments(number: int, frame: object) -> NoReturn:
+    number = frame = None  # type: ignore[assignment] # noqa: F841
+    _raise()
+
+
+def _logged(function: Callable[[int, Any], object]) -> Callable[[int, Any], object]:
+    @functools.wraps(function)
+    def wrapper(number: int, frame: object) -> object:
+        arguments, number, frame = (number, frame), 0, None
+        return function(*arguments)
+
+    return wrapper
+
+
 class _Limit:
     def handler(self, _number: int, _frame: object) -> NoReturn:
+        _raise()
+
+    def __call__(self, number: int, frame: object) -> NoReturn:
+        del number, frame
         _raise()
 
 
@@ -37,13 +62,25 @@ HANDLERS: dict[str, Callable[[int, Any], object]] = {
     "function": _handler,
     "method that calls a function": _Limit().handler,
     "any arguments": lambda *_arguments: _raise(),
+    "deletes its arguments": _handler_without_arguments,
+    "overwrites its arguments": _handler_with_other_arguments,
+    "partial that deletes its arguments": functools.partial(_handler_without_arguments),
+    "decorated, and deletes its arguments": _logged(_handler_without_arguments),
+    "object that deletes its arguments": _Limit(),
 }
 
 
-def interrupt(handler: Callable[[int, Any], object] = _handler) -> None:
-    """Have a signal handler called here, in the middle of the caller's work."""
+@contextmanager
+def handling(handler: Callable[[int, Any], object]) -> Iterator[None]:
+    """Set a handler for ``SIGUSR1`` meanwhile."""
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        signal.raise_signal(signal.SIGUSR1)
+        yield
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+def interrupt(handler: Callable[[int, Any], object] = _handler) -> None:
+    """Have a signal handler called here, in the middle of the caller's work. It is not set any more afterwards."""
+    with handling(handler):
+        signal.raise_signal(signal.SIGUSR1)

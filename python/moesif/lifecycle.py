@@ -9,12 +9,8 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import TYPE_CHECKING, Any
 
-from moesif import _native, workers
-
-if TYPE_CHECKING:
-    from types import ModuleType
+from moesif import _native, children, workers
 
 
 def _finish_delivery() -> None:
@@ -24,30 +20,9 @@ def _finish_delivery() -> None:
         _native.finish()
 
 
-def _finish_at_end_of_worker(multiprocessing_util: ModuleType) -> None:
-    """Deliver at the end of this process, which is a child of ``multiprocessing``.
-
-    Such a child runs no exit handlers. It runs the finalizers of ``multiprocessing`` that were registered in
-    the child.
-    """
-    multiprocessing_util.Finalize(None, _finish_delivery, exitpriority=0)
-
-
-#: Holds ``multiprocessing.util`` once it has the hook of this module.
-_hooked: list[ModuleType] = []
-
-
-def _hook_multiprocessing() -> None:
-    """Make future children of ``multiprocessing`` deliver at their end. Does nothing if it is not imported."""
-    multiprocessing_util: Any = sys.modules.get("multiprocessing.util")
-    if multiprocessing_util is not None and not _hooked:
-        _hooked.append(multiprocessing_util)
-        multiprocessing_util.register_after_fork(multiprocessing_util, _finish_at_end_of_worker)
-
-
 def _hook_workers() -> None:
-    """Make future children deliver at their end, and this process, if it is such a child."""
-    _hook_multiprocessing()
+    """Make future children deliver at their end, and this process, if it is a worker of Celery or RQ."""
+    children.hook(_finish_delivery)
     workers.hook(_finish_delivery)
 
 
@@ -62,7 +37,4 @@ if hasattr(os, "register_at_fork"):
 
 _hook_workers()
 
-# If this module is imported in a child of multiprocessing, the child has already run its after-fork hooks.
-_parent_process: Any = getattr(sys.modules.get("multiprocessing.process"), "parent_process", None)
-if _hooked and _parent_process is not None and _parent_process() is not None:
-    _finish_at_end_of_worker(_hooked[0])
+children.hook_this_child(_finish_delivery)

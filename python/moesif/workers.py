@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
+
+    #: Other packages may have replaced a method by any object that must be bound.
+    Method: TypeAlias = Any
+    Worker: TypeAlias = Any
 
 __all__ = ["hook"]
 
@@ -44,31 +49,54 @@ def _hook_celery(deliver: Callable[[], None]) -> None:
 
 
 def _hook_rq(deliver: Callable[[], None]) -> None:
-    """Wrap the methods that end the job of a work horse. RQ has no hook for its end.
+    """Wrap methods of RQ's workers. RQ has no hook for the end of a work horse.
 
-    ``perform_job`` calls these methods last. Wrapping ``perform_job`` itself would be too late in a work horse that
-    imports this package with the job: it is already running.
+    If the worker imports this package, its work horses deliver after ``perform_job``. A work horse that imports it with
+    the job is running that method already. It delivers after the methods that ``perform_job`` calls last.
     """
     worker: type | None = getattr(sys.modules.get("rq.worker"), "Worker", None)
     if worker is None or _wrapped:
         return
     _wrapped.append(worker)
+    _wrap(worker, "main_work_horse", _delivering_after_job, deliver)
     for name in _LAST_METHODS_OF_RQ:
-        for owner in worker.__mro__:
-            if name in vars(owner):
-                setattr(owner, name, _delivering(vars(owner)[name], deliver))
-                break
+        _wrap(worker, name, _delivering, deliver)
 
 
-def _delivering(method: Callable[..., object], deliver: Callable[[], None]) -> Callable[..., object]:
+def _wrap(worker: type, name: str, wrapping: Callable[..., object], deliver: Callable[[], None]) -> None:
+    for owner in worker.__mro__:
+        if name in vars(owner):
+            setattr(owner, name, wrapping(vars(owner)[name], deliver))
+            break
+
+
+def _delivering_after_job(main_work_horse: Method, deliver: Callable[[], None]) -> Callable[..., object]:
+    @wraps(main_work_horse)
+    def wrapper(worker: Worker, /, *arguments: object, **named: object) -> object:
+        perform = worker.perform_job
+
+        def perform_job(*arguments: object, **named: object) -> object:
+            try:
+                return perform(*arguments, **named)
+            finally:
+                deliver()
+
+        # Of the instance: a subclass may have a method of its own around that of RQ.
+        worker.perform_job = perform_job
+        return main_work_horse.__get__(worker, type(worker))(*arguments, **named)
+
+    return wrapper
+
+
+def _delivering(method: Method, deliver: Callable[[], None]) -> Callable[..., object]:
     @wraps(method)
-    def wrapper(worker: object, *arguments: object, **named: object) -> object:
+    def wrapper(worker: object, /, *arguments: object, **named: object) -> object:
         try:
-            # Another package may have replaced the method by an object that must be bound.
             return method.__get__(worker, type(worker))(*arguments, **named)
         finally:
-            # The parent of the work horses calls these methods too, and runs on.
-            if getattr(worker, "is_horse", False):
+            # The parent of the work horses calls these methods too, and runs on. A work horse that delivers after
+            # perform_job would wait twice if the collector hangs.
+            if getattr(worker, "is_horse", False) and "perform_job" not in vars(worker):
                 deliver()
 
     return wrapper

@@ -164,6 +164,64 @@ def test_ctrl_c_ends_the_wait(run_program: RunProgram, recorder: Recorder, updat
     assert ended.seconds_after("interrupted") < 30
 
 
+@pytest.mark.parametrize("updates", ["MoesifAPIClient(application_id).api", "MoesifMiddleware(None, {})"])
+def test_timeout_error_that_a_signal_handler_raises_ends_the_wait(
+    run_program: RunProgram, recorder: Recorder, updates: str
+) -> None:
+    def reply(delivery: Delivery) -> Fault:
+        os.kill(int(delivery.json.split(b'"')[3]), signal.SIGALRM)
+        return Fault.HANG
+
+    recorder.reply = reply
+    ended = run_program(
+        f"""
+        import os, signal, time
+        from moesif.client import MoesifAPIClient
+        from moesifwsgi import MoesifMiddleware
+
+        def handle(number, frame):
+            raise TimeoutError("the time is up")
+
+        signal.signal(signal.SIGALRM, handle)
+        application_id = os.environ["MOESIF_APPLICATION_ID"]
+        try:
+            {updates}.update_user({{"user_id": os.getpid()}})
+        except TimeoutError as error:
+            assert str(error) == "the time is up"
+            print("interrupted", time.monotonic())
+        """,
+        to=recorder,
+        variables={"MOESIF_REQUEST_TIMEOUT": "60"},
+    )
+    assert ended.output.startswith("interrupted"), ended.errors
+    assert ended.code == 0
+    assert ended.seconds_after("interrupted") < 30
+
+
+def test_timeout_error_that_gevent_raises_ends_the_wait(run_program: RunProgram, recorder: Recorder) -> None:
+    recorder.answer_with(then=Fault.HANG)
+    ended = run_program(
+        """
+        import gevent.monkey
+        gevent.monkey.patch_all()
+        import gevent, os, time
+        from moesif.client import MoesifAPIClient
+
+        api = MoesifAPIClient(os.environ["MOESIF_APPLICATION_ID"]).api
+        try:
+            with gevent.Timeout(0.5, TimeoutError("the time is up")):
+                api.update_user({"user_id": "1"})
+        except TimeoutError as error:
+            assert str(error) == "the time is up"
+            print("interrupted", time.monotonic())
+        """,
+        to=recorder,
+        variables={"MOESIF_REQUEST_TIMEOUT": "60"},
+    )
+    assert ended.output.startswith("interrupted"), ended.errors
+    assert ended.seconds_after("interrupted") < 30
+
+
 def test_process_can_end_while_a_daemon_thread_waits(run_program: RunProgram, recorder: Recorder) -> None:
     recorder.answer_with(then=Fault.HANG)
     ended = run_program(

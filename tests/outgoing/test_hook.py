@@ -75,6 +75,14 @@ def test_replacement_has_the_signature_of_the_original(capture: Capture) -> None
     assert pickle.loads(pickle.dumps(requests.Session())).headers == requests.Session().headers
 
 
+def test_send_takes_its_session_and_request_by_name(api: Api, recorder: Recorder, capture: Capture) -> None:
+    capture()
+    with requests.Session() as session:
+        request = session.prepare_request(requests.Request("GET", f"{api.uri}/named"))
+        assert requests.Session.send(self=session, request=request).json() == DOCUMENT
+    assert recorder.wait_for(1)[0]["request"]["uri"] == f"{api.uri}/named"
+
+
 def test_starting_twice_records_once_with_the_last_settings(api: Api, recorder: Recorder, capture: Capture) -> None:
     capture(API_VERSION="1")
     replacement = requests.Session.send

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import signal
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +13,10 @@ import pytest
 
 import moesif
 from tests.gateway import Environ, Gateway, hello, make_environ, request
-from tests.interruption import HANDLERS, TOO_LATE, interrupt
+from tests.interruption import HANDLERS, TOO_LATE, handling, interrupt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.conftest import Wrap
     from tests.recorder import Recorder
@@ -126,10 +128,31 @@ def test_system_exit_in_function_propagates_and_event_is_kept(
 def test_time_limit_that_a_signal_raises_in_a_function_propagates_and_event_is_kept(
     recorder: Recorder, wrap: Wrap, option: str, handler: str
 ) -> None:
-    application = wrap(hello, **{option: lambda *_arguments: interrupt(HANDLERS[handler])})
-    with pytest.raises(TimeoutError, match=TOO_LATE):
+    application = wrap(hello, **{option: lambda *_arguments: signal.raise_signal(signal.SIGUSR1)})
+    with handling(HANDLERS[handler]), pytest.raises(TimeoutError, match=TOO_LATE):
         request(application)
     assert recorder.wait_for(1)[0]["response"]["status"] == 200
+
+
+def test_time_limit_of_a_handler_that_is_not_set_any_more_propagates(wrap: Wrap) -> None:
+    with pytest.raises(TimeoutError, match=TOO_LATE):
+        request(wrap(hello, IDENTIFY_USER=lambda *_arguments: interrupt()))
+
+
+def test_failure_in_a_decorator_that_a_signal_handler_has_too_is_the_functions_own(wrap: Wrap) -> None:
+    def logged(function: Callable[..., object]) -> Callable[..., object]:
+        @functools.wraps(function)
+        def wrapper(*arguments: object) -> object:
+            return function(*arguments)
+
+        return wrapper
+
+    @logged
+    def fails(*_arguments: object) -> object:
+        raise TimeoutError
+
+    with handling(logged(lambda *_arguments: None)):
+        assert request(wrap(hello, IDENTIFY_USER=fails)).status == "200 OK"
 
 
 @pytest.mark.parametrize("option", FUNCTIONS)

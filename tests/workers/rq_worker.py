@@ -1,6 +1,6 @@
 """Queues jobs and works on them until the queue is empty.
 
-``rq_worker Worker|SpawnWorker parent|horse``: ``CALLS`` jobs, the last of which fails.
+``rq_worker Worker|SpawnWorker|CallingWorker parent|horse``: ``CALLS`` jobs, the last of which fails.
 ``rq_worker UnixSignalDeathPenalty|TimerDeathPenalty``: one job with a time limit, which this class of RQ applies.
 """
 
@@ -8,11 +8,28 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
+import requests
 import rq  # type: ignore[import-not-found]
 from redis import Redis  # type: ignore[import-not-found]
 from rq import timeouts
 from rq import worker as workers
+
+
+class CallingWorker(workers.Worker):  # type: ignore[misc]
+    """A worker that makes calls after those of a job."""
+
+    def handle_job_success(self, *arguments: Any, **named: Any) -> None:
+        """Make a call after a job that succeeded."""
+        super().handle_job_success(*arguments, **named)
+        requests.get(f"{os.environ['API']}/after-success", timeout=30)
+
+    def perform_job(self, *arguments: Any, **named: Any) -> Any:
+        """Make a call after a job."""
+        is_successful = super().perform_job(*arguments, **named)
+        requests.get(f"{os.environ['API']}/after-job", timeout=30)
+        return is_successful
 
 
 def main() -> None:
@@ -32,7 +49,8 @@ def main() -> None:
     for number in range(last):
         queue.enqueue("tests.workers.rq_jobs.call", number)
     queue.enqueue("tests.workers.rq_jobs.call_and_fail", last)
-    getattr(workers, kind)([queue], connection=connection).work(burst=True)
+    worker_class = CallingWorker if kind == "CallingWorker" else getattr(workers, kind)
+    worker_class([queue], connection=connection).work(burst=True)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 FLUSH_TIMEOUT = 8
 
 
-def _work(workers: Workers, *arguments: str, calls: int, **options: object) -> str:
-    """Run a worker until its queue is empty. Returns what it logs."""
+def _work(workers: Workers, *arguments: str, calls: int, more_calls: int = 0, **options: object) -> str:
+    """Run a worker until its queue is empty. Returns what it logs. ``more_calls`` are those without a job."""
     ended = subprocess.run(
         [workers.programs / "python", "-m", "tests.workers.rq_worker", *arguments],
         cwd=ROOT,
@@ -34,7 +34,7 @@ def _work(workers: Workers, *arguments: str, calls: int, **options: object) -> s
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
-    assert len(workers.api.seen) == calls, ended.stderr
+    assert len(workers.api.seen) == calls + more_calls, ended.stderr
     return ended.stderr
 
 
@@ -51,6 +51,12 @@ def test_work_horses_of_the_oldest_supported_version_deliver_every_call(
 ) -> None:
     _work(replace(workers, programs=oldest_programs), "Worker", capture_in, calls=5)
     assert workers.recorded() == [f"/items/{number}" for number in range(5)]
+
+
+def test_work_horses_deliver_calls_that_a_subclass_makes_after_the_job(workers: Workers) -> None:
+    # The second job fails.
+    _work(workers, "CallingWorker", "parent", calls=2, more_calls=3)
+    assert workers.recorded() == ["/after-job", "/after-job", "/after-success", "/items/0", "/items/1"]
 
 
 @pytest.mark.parametrize("limit", ["UnixSignalDeathPenalty", "TimerDeathPenalty"])

@@ -15,6 +15,7 @@ use pyo3::types::{
 };
 use serde_json::value::RawValue;
 
+use crate::interruption::if_possible;
 use crate::once::intern;
 use crate::{convert, python};
 
@@ -64,7 +65,7 @@ pub(crate) fn parse<'py>(py: Python<'py>, json: &str) -> PyResult<Bound<'py, PyA
 fn moment<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyAny>>> {
     let py = value.py();
     let written = python::call_method(value, intern!(py, "isoformat"), &PyTuple::empty(py));
-    python::if_possible(py, written)
+    if_possible(py, written)
 }
 
 /// Writes one document. Open containers are in a list, not on the stack: a thread of the application may have

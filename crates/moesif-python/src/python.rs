@@ -16,7 +16,6 @@ use std::thread;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyList, PyString, PyTuple};
 
-use crate::interruption::belongs_to_host;
 use crate::once::intern;
 
 /// `function(*arguments, **keywords)`
@@ -152,16 +151,6 @@ pub(crate) fn truth(object: &Bound<'_, PyAny>) -> PyResult<bool> {
         object.is_truthy()
     }
     stopping(|| enter(object))
-}
-
-/// Returns `None` instead of an `Exception`. Raises what belongs to the host: an exit, or an interrupt or time
-/// limit that arrives meanwhile (`docs/guarantees.md`, I-19).
-pub(crate) fn if_possible<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Option<T>> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if belongs_to_host(py, &error) => Err(error),
-        Err(_) => Ok(None),
-    }
 }
 
 /// Runs one of the frames above. Parks the thread for ever if it is unwound by anything but a panic of ours.

@@ -24,8 +24,8 @@ const MOESIF: &Layers = &[
 
 const MOESIF_PYTHON: &Layers = &[
     &["once"],
-    &["interruption"],
     &["environment", "gc", "guard", "python"],
+    &["interruption"],
     &["convert", "log"],
     &["json"],
     &["settings"],

@@ -14,12 +14,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from moesif import _native
 from moesif.client.semaphores import task_semaphore, thread_semaphore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from moesif import _native
 
 #: Seconds that Python waits longer than the native side, which keeps the timeout itself unless it has no
 #: thread at all.
@@ -60,8 +59,8 @@ def execute(call: _native.ApiCall) -> Outcome:
             readable.recv(1)
     except _NotSentError as error:
         return _not_sent(str(error))
-    except TimeoutError:
-        pass
+    except TimeoutError as error:
+        _raise_unless_own(error, deadline)
     finally:
         semaphore.release()
     return _outcome(call)
@@ -85,8 +84,8 @@ async def execute_async(call: _native.ApiCall) -> Outcome:
             await asyncio.wait_for(loop.sock_recv(readable, 1), timeout)
     except _NotSentError as error:
         return _not_sent(str(error))
-    except asyncio.TimeoutError:
-        pass
+    except asyncio.TimeoutError as error:
+        _raise_unless_own(error, deadline)
     finally:
         semaphore.release()
     return _outcome(call)
@@ -106,6 +105,8 @@ def _started(call: _native.ApiCall, deadline: float) -> Iterator[tuple[socket.so
     try:
         descriptor = call.begin(seconds)
     except OSError as error:
+        if _native.is_interruption(error):
+            raise
         raise _NotSentError(str(error)) from error
     with socket.socket(fileno=descriptor) as readable:
         try:
@@ -113,6 +114,15 @@ def _started(call: _native.ApiCall, deadline: float) -> Iterator[tuple[socket.so
         except BaseException:
             call.abandon()
             raise
+
+
+def _raise_unless_own(error: Exception, deadline: float) -> None:
+    """Raise a timeout again that is not the one of the wait, but a time limit of the application.
+
+    That of the wait comes later than the deadline, by the grace period.
+    """
+    if time.monotonic() < deadline or _native.is_interruption(error):
+        raise error
 
 
 def _outcome(call: _native.ApiCall) -> Outcome:

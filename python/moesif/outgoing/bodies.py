@@ -15,7 +15,7 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from moesif.outgoing.failures import ignoring_failures
+from moesif.outgoing.failures import ignoring_failures, part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     #: whether a finaliser may be calling.
     Ended = Callable[..., None]
 
-__all__ = ["RecordedRequest", "record_response"]
+__all__ = ["RecordedRequest", "part", "record_response"]
 
 #: Attribute of a source that holds its ``Recording``.
 _RECORDING = "_moesif_recording"
@@ -46,7 +46,7 @@ class RecordedRequest:
         if body_limit is None:
             return
         # If another thread is sending the same request, its body is replaced already.
-        body = _original(getattr(request, "body", None))
+        body = _original(part(request, "body"))
         replacement = _replacement(call, body, body_limit)
         if replacement is not None:
             request.body = replacement
@@ -55,12 +55,11 @@ class RecordedRequest:
         """Put the original body back: into the request, and into its copies in responses and exceptions."""
         known = [self.request]
         for one in outcomes:
-            with ignoring_failures:  # exceptions of the application may have properties that fail
-                history = getattr(one, "history", None)
-                for answer in (one, *(history if isinstance(history, list) else ())):
-                    known += [getattr(answer, "request", None), getattr(answer, "_next", None)]
+            history = part(one, "history")
+            for answer in (one, *(history if isinstance(history, list) else ())):
+                known += [part(answer, "request"), part(answer, "_next")]
         for request in known:
-            body = getattr(request, "body", None)
+            body = part(request, "body")
             if issubclass(type(body), _RecordedBody):
                 request.body = _original(body)
 
@@ -185,18 +184,27 @@ def _position(body: Any) -> int | None:
 def record_response(call: _native.OutgoingCall, response: Any, ended: Ended) -> Recording:
     """Record the body of a ``Response`` as it is read. ``ended`` is called once: when it is read, closed or freed."""
     recording = Recording(call, response, ended)
-    source = getattr(response.raw, "_fp", None)
-    if response._content_consumed:  # noqa: SLF001 - nothing else shows it
-        call.content(response.content if isinstance(response._content, bytes) else b"")  # noqa: SLF001
+    raw = part(response, "raw")
+    source = part(raw, "_fp")
+    if part(response, "_content_consumed"):
+        call.content(part(response, "content") if isinstance(part(response, "_content"), bytes) else b"")
         recording.end(is_whole=True)
-    elif source is None or _is_closed(source) or getattr(source, "length", None) == 0:
+    elif source is None or _is_closed(source) or part(source, "length") == 0:
         recording.end(is_whole=True)
-    elif _position(response.raw):
+    elif _position(raw):
         # A hook of the application has read its start, which cannot be recorded any more.
         recording.end(is_whole=False)
     else:
-        recording.watch(source, response.raw)
+        recording.watch(source, raw)
     return recording
+
+
+def _reference(thing: Any) -> Callable[[], Any]:
+    """Return a weak reference. An object without weak references, such as a stand-in with slots, counts as alive."""
+    try:
+        return weakref.ref(thing)
+    except TypeError:
+        return object
 
 
 class Recording:
@@ -204,7 +212,7 @@ class Recording:
 
     def __init__(self, call: _native.OutgoingCall, response: Any, ended: Ended) -> None:
         self._call = call
-        self._response = weakref.ref(response)
+        self._response = _reference(response)
         self._raw: Callable[[], Any] = lambda: None
         self._ended = ended
         self._is_held = True
@@ -215,7 +223,7 @@ class Recording:
 
     def watch(self, source: Any, raw: Any) -> None:
         """Record what ``raw`` reads from ``source`` from now on."""
-        self._raw = weakref.ref(raw)
+        self._raw = _reference(raw)
         try:
             setattr(source, _RECORDING, self)
         except (AttributeError, TypeError):
@@ -360,5 +368,5 @@ def _of_class(value: Any, kind: type, recording: type) -> Any:
 
 
 def _is_closed(source: Any) -> bool:
-    is_closed = getattr(source, "isclosed", None)
-    return bool(is_closed() if callable(is_closed) else getattr(source, "closed", False))
+    is_closed = part(source, "isclosed")
+    return bool(is_closed() if callable(is_closed) else part(source, "closed"))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from moesif import _native
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["ignoring_failures"]
+__all__ = ["ignoring_failures", "part"]
 
 
 class _IgnoringFailures:
@@ -22,3 +22,10 @@ class _IgnoringFailures:
 
 #: ``with ignoring_failures:`` suppresses each ``Exception``, except one that a time limit has raised into the block.
 ignoring_failures = _IgnoringFailures()
+
+
+def part(thing: object, name: str) -> Any:
+    """Return an attribute, ``None`` if it cannot be read: a stand-in for a response may lack what requests has."""
+    with ignoring_failures:
+        return getattr(thing, name, None)
+    return None

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from moesif import _native
 from moesif.delivery import before_flush
 from moesif.outgoing.bodies import RecordedRequest, record_response
-from moesif.outgoing.failures import ignoring_failures
+from moesif.outgoing.failures import ignoring_failures, part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +130,7 @@ def _bound(function: Any, instance: Any) -> Send:
 
 def _replacement(original: Any, choose: Choose, most_wrappers: int = _MOST_WRAPPERS) -> Send:
     @functools.wraps(original)
-    def send(self: Any, /, *arguments: Any, **keywords: Any) -> Any:
+    def send(self: Any, *arguments: Any, **keywords: Any) -> Any:
         call_original = _bound(original, self)
         request = arguments[0] if arguments else keywords.get("request")
         if request is None or (_SENDING.get() and _is_part_of_another(self, request, send)):
@@ -239,7 +239,7 @@ def _responded(recorded: RecordedRequest, response: Any, is_stream: object) -> N
         _record_as_read(recorded, response)
         return
     # requests has read the content already: this returns what it keeps.
-    recorded.call.content(response.content)
+    recorded.call.content(part(response, "content"))
     if recorded.call.respond(recorded.request, response):
         recorded.call.end(is_whole=True)
 

@@ -11,9 +11,10 @@ use super::request;
 use crate::api::{self, ApiCall};
 use crate::callbacks::{Side, Step};
 use crate::guard::{caught, raising};
+use crate::interruption::if_possible;
 use crate::request::EarlyBody;
 use crate::request::governance::FaultLog;
-use crate::{log, python, settings};
+use crate::{log, settings};
 
 /// How the calls of a Django project are captured: `DjangoCapture(settings, django_settings)`.
 ///
@@ -140,8 +141,7 @@ impl DjangoCapture {
         let request::Head { request: mut head, is_spooled } = head;
         if is_spooled
             && (read_first || asks_early)
-            && let Some(length) =
-                python::if_possible(request.py(), raising(|| request::spooled_length(request)))?
+            && let Some(length) = if_possible(request.py(), raising(|| request::spooled_length(request)))?
         {
             head.set_arrived(length);
         }

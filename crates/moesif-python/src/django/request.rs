@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::convert::with_text;
+use crate::interruption::if_possible;
 use crate::once::intern;
 use crate::python;
 use crate::request::head::{self, Origin, RequestHead};
@@ -30,7 +31,7 @@ pub(super) fn read(
     exchange: &mut Exchange,
 ) -> PyResult<Option<Head>> {
     let py = request.py();
-    let meta = python::if_possible(py, python::attribute(request, intern!(py, "META")))?;
+    let meta = if_possible(py, python::attribute(request, intern!(py, "META")))?;
     let Some(meta) = meta.and_then(|meta| meta.cast_into::<PyDict>().ok()) else {
         return Ok(None);
     };
@@ -41,13 +42,13 @@ pub(super) fn read(
     let scheme = match wsgi_scheme {
         Some(scheme) if !is_set(intern!(py, "SECURE_PROXY_SSL_HEADER")) => Some(scheme),
         // Django applies the setting here, and raises if its value is not valid.
-        _ => python::if_possible(py, python::attribute(request, intern!(py, "scheme")))?,
+        _ => if_possible(py, python::attribute(request, intern!(py, "scheme")))?,
     };
     let scheme = scheme.and_then(|scheme| with_text(&scheme, str::to_owned)).unwrap_or_default();
     // The host that `get_host()` would check against ALLOWED_HOSTS.
     let host = if is_set(intern!(py, "USE_X_FORWARDED_HOST")) || is_set(intern!(py, "USE_X_FORWARDED_PORT")) {
         let host = python::call_method(request, intern!(py, "_get_raw_host"), &PyTuple::empty(py));
-        python::if_possible(py, host)?.and_then(|host| with_text(&host, str::to_owned))
+        if_possible(py, host)?.and_then(|host| with_text(&host, str::to_owned))
     } else {
         None
     };

@@ -4,6 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use crate::convert::{native, with_text};
+use crate::interruption::if_possible;
 use crate::once::intern;
 use crate::python;
 use crate::request::Record;
@@ -32,7 +33,7 @@ pub(super) fn record(
         }
         id.map_or(Ok(()), |id| additions.add_transaction_id(&id))
     });
-    python::if_possible(py, added)?;
+    if_possible(py, added)?;
     let fields = headers(response)?;
     let status = python::attribute(response, intern!(py, "status_code"))
         .and_then(|status| status.extract::<u16>())
@@ -49,7 +50,7 @@ pub(super) fn record(
     let is_streaming = python::attribute(response, intern!(py, "streaming"))
         .is_ok_and(|streaming| streaming.is_truthy().unwrap_or(true));
     if !is_streaming
-        && let Some(content) = python::if_possible(py, python::attribute(response, intern!(py, "content")))?
+        && let Some(content) = if_possible(py, python::attribute(response, intern!(py, "content")))?
         && let Ok(content) = content.cast::<PyBytes>()
     {
         record.update(|exchange| exchange.append_response_body(content.as_bytes()));
@@ -65,7 +66,7 @@ fn headers<'py>(response: &Bound<'py, PyAny>) -> PyResult<Vec<Field<'py>>> {
     let py = response.py();
     let mut fields: Vec<Field<'py>> = match store(response) {
         Some(store) => store.values().iter().filter_map(|field| field.extract().ok()).collect(),
-        None => python::if_possible(py, items(response))?.unwrap_or_default(),
+        None => if_possible(py, items(response))?.unwrap_or_default(),
     };
     let mut cookies = || -> PyResult<()> {
         let cookies = python::attribute(response, intern!(py, "cookies"))?;
@@ -80,7 +81,7 @@ fn headers<'py>(response: &Bound<'py, PyAny>) -> PyResult<Vec<Field<'py>>> {
         Ok(())
     };
     let found = cookies();
-    python::if_possible(py, found)?;
+    if_possible(py, found)?;
     Ok(fields)
 }
 

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use crate::convert::with_text;
+use crate::interruption::if_possible;
 use crate::once::intern;
 use crate::python;
 
@@ -92,7 +93,7 @@ fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<Header>> {
         }
         Ok(())
     })();
-    python::if_possible(py, read)?;
+    if_possible(py, read)?;
     Ok(fields)
 }
 

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyCFunction, PyDict, PyIterator, PyMemoryView, PySlic
 use super::Record;
 use crate::gc::{Traverse, traverse};
 use crate::guard::raising;
+use crate::interruption::if_possible;
 use crate::once::intern;
 use crate::python;
 
@@ -80,7 +81,7 @@ impl RecordedStream {
         if let Ok(length) = count.extract::<isize>() {
             // The application's read has succeeded: what fails here costs the rest of the record.
             let filled = raising(|| filled(&arguments.get_item(0)?, length));
-            match python::if_possible(py, filled)? {
+            match if_possible(py, filled)? {
                 Some(filled) => self.record(&filled),
                 None => self.lose_position(),
             }

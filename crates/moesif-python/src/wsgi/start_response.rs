@@ -12,6 +12,7 @@ use super::call::Call;
 use crate::convert::{native, with_text};
 use crate::gc::{Traverse, traverse};
 use crate::guard::{guarded, raising};
+use crate::interruption::if_possible;
 use crate::once::intern;
 use crate::python;
 use crate::request::Record;
@@ -207,7 +208,7 @@ impl StartResponse {
         let inner = this.inner.bind(py);
         let prepared = raising(|| this.prepare(status, headers, exc_info));
         // Without memory for a copy, the server gets the application's list, and the call is not recorded.
-        let Some(prepared) = python::if_possible(py, prepared)? else {
+        let Some(prepared) = if_possible(py, prepared)? else {
             this.record.update(Exchange::lack_memory);
             return python::call(inner, &raising(|| arguments(status, headers, exc_info))?, None);
         };
