@@ -118,15 +118,15 @@ impl WsgiMiddleware {
         receive: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let Some(environ) = environ else {
-            let as_asgi = scope.is_some() || receive.is_some() || send.is_some();
-            let how = if as_asgi { "as an ASGI application" } else { "without an environ dictionary" };
-            return Err(not_a_wsgi_call(how));
-        };
-        if send.is_some() || (start_response.is_none() && is_asgi_scope(environ)) {
+        let none = py.None().into_bound(py);
+        let environ = environ.unwrap_or(&none);
+        if scope.is_some()
+            || receive.is_some()
+            || send.is_some()
+            || (start_response.is_none() && is_asgi_scope(environ))
+        {
             return Err(not_a_wsgi_call("as an ASGI application"));
         }
-        let none = py.None().into_bound(py);
         let start_response = start_response.unwrap_or(&none);
         let configured = slf.get().configured()?;
         let begun = environ
@@ -134,7 +134,7 @@ impl WsgiMiddleware {
             .ok()
             .and_then(|environ| Some((environ, configured.begin(slf, environ)?)));
         let Some((environ, begun)) = begun else {
-            if !is_environ(environ) {
+            if is_request_object(environ) {
                 let class = environ.get_type().fully_qualified_name()?;
                 return Err(not_a_wsgi_call(&format!("with a {class} in place of an environ dictionary")));
             }
@@ -163,14 +163,11 @@ fn not_a_wsgi_call(how: &str) -> PyErr {
     ))
 }
 
-/// Returns whether this can be the `environ` of a request: a dictionary, or another mapping that names a method.
-fn is_environ(environ: &Bound<'_, PyAny>) -> bool {
-    let names_a_method = || {
-        let py = environ.py();
-        let name = PyTuple::new(py, [intern!(py, "REQUEST_METHOD")])?;
-        python::truth(&python::call_method(environ, intern!(py, "__contains__"), &name)?)
-    };
-    environ.is_instance_of::<PyDict>() || names_a_method().unwrap_or(false)
+/// Returns whether this is the request object of Starlette, which has a `scope`, or of Django, which has `META`.
+fn is_request_object(environ: &Bound<'_, PyAny>) -> bool {
+    let py = environ.py();
+    let has = |name| environ.hasattr(name).unwrap_or(false);
+    !environ.is_instance_of::<PyDict>() && (has(intern!(py, "scope")) || has(intern!(py, "META")))
 }
 
 /// Returns whether this is the scope of an ASGI connection, and not the `environ` of a WSGI request.
