@@ -7,15 +7,15 @@
 use std::net::Shutdown;
 use std::os::fd::IntoRawFd;
 use std::os::unix::net::UnixStream;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use moesif::api::{Outcome, PendingRequest, Problem, Request};
 use moesif::http::{OwnRequest, TransportError};
-use moesif::memory::is_available;
 use moesif::{Api, Client, Integration};
 use pyo3::exceptions::{PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::convert::copied;
 use crate::guard::raising;
@@ -84,16 +84,17 @@ impl ApiClient {
     /// Returns a request that is sent as the caller wrote it, without the application id: `uri` must be below the
     /// base URI. Unless `is_repeatable`, it is sent again only if the server certainly got nothing of it.
     ///
-    /// Raises `ValueError` for a method, URI or header that HTTP does not allow.
+    /// Raises `ValueError` for a method, URI or header that HTTP does not allow, and `MemoryError`.
     fn own(
         &self,
         method: &str,
         uri: &str,
         headers: Vec<(String, Vec<u8>)>,
-        body: Option<Vec<u8>>,
+        body: Option<&Bound<'_, PyBytes>>,
         is_repeatable: bool,
         timeout: f64,
     ) -> PyResult<ApiCall> {
+        let body = body.map(|body| copy(body.as_bytes())).transpose()?;
         let request = OwnRequest::new(method, uri, headers, body)
             .map_err(|error| PyValueError::new_err(format!("the request cannot be sent: {error}")))?;
         Ok(ApiCall::new(self.api.clone(), Request::own(request, is_repeatable), seconds(timeout)?))
@@ -126,7 +127,8 @@ pub(crate) fn post(client: &Client, path: &str, json: &str) -> PyResult<ApiCall>
 #[pyclass(frozen, module = "moesif._native")]
 pub(crate) struct ApiCall {
     api: Api,
-    request: Request,
+    /// `None` once it has been begun.
+    request: Mutex<Option<Request>>,
     timeout: Duration,
     pending: OnceLock<PendingRequest>,
 }
@@ -151,14 +153,14 @@ impl ApiCall {
     /// Raises `OSError` if there can be no socket, `RuntimeError` the second time.
     fn begin(&self, timeout: f64) -> PyResult<i32> {
         let timeout = seconds(timeout)?;
-        if self.pending.get().is_some() {
-            return Err(PyRuntimeError::new_err("this request has been begun already: make a new one"));
-        }
         let (notifier, waiter) = UnixStream::pair()?;
+        let Some(request) = self.request.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Err(PyRuntimeError::new_err("this request has been begun already: make a new one"));
+        };
         // A shutdown makes the other end readable for ever. A byte could be read by a forked child, and
         // writing one could raise a signal after the caller has closed its end.
         let notify = move || drop(notifier.shutdown(Shutdown::Both));
-        let pending = raising(|| Ok(self.api.begin(self.request.clone(), timeout, notify)))?;
+        let pending = raising(|| Ok(self.api.begin(request, timeout, notify)))?;
         self.pending.get_or_init(|| pending);
         Ok(waiter.into_raw_fd())
     }
@@ -186,17 +188,22 @@ impl ApiCall {
 }
 
 impl ApiCall {
-    /// Raises `MemoryError` if there is no memory for two copies of the text. Making them cannot fail.
+    /// Raises `MemoryError`.
     fn post(api: Api, path: &str, json: &str, timeout: Duration) -> PyResult<Self> {
-        if !is_available(json.len().saturating_mul(2)) {
-            return Err(PyMemoryError::new_err(()));
-        }
-        Ok(Self::new(api, Request::post(path, json), timeout))
+        Ok(Self::new(api, Request::post(path, copy(json.as_bytes())?), timeout))
     }
 
     fn new(api: Api, request: Request, timeout: Duration) -> Self {
-        Self { api, request, timeout, pending: OnceLock::new() }
+        Self { api, request: Mutex::new(Some(request)), timeout, pending: OnceLock::new() }
     }
+}
+
+/// Returns a copy. Raises `MemoryError`.
+fn copy(bytes: &[u8]) -> PyResult<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| PyMemoryError::new_err(()))?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
 }
 
 /// Returns the name of a cause that Python gives advice for.

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use moesif::call::MAX_ID_BYTES;
-use pyo3::exceptions::PyValueError;
+use moesif::memory::is_available;
+use pyo3::exceptions::{PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyMemoryView, PyString, PyTuple};
 
@@ -75,10 +76,15 @@ pub(crate) fn as_bytes<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<Bound<
 /// Returns the text of bytes where text is expected, in ids, tokens and metadata: the bytes themselves if they
 /// are UTF-8, else their base64.
 pub(crate) fn text_of_bytes<'a>(bytes: &'a Bound<'_, PyBytes>) -> PyResult<Cow<'a, str>> {
-    match std::str::from_utf8(bytes.as_bytes()) {
-        Ok(text) => Ok(Cow::Borrowed(text)),
-        Err(_) => Ok(Cow::Owned(base64(bytes)?.to_str()?.to_owned())),
+    if let Ok(text) = std::str::from_utf8(bytes.as_bytes()) {
+        return Ok(Cow::Borrowed(text));
     }
+    let base64 = base64(bytes)?;
+    let text = base64.to_str()?;
+    if !is_available(text.len()) {
+        return Err(PyMemoryError::new_err(()));
+    }
+    Ok(Cow::Owned(text.to_owned()))
 }
 
 /// Encodes bytes in base64.
@@ -99,8 +105,22 @@ pub(crate) fn native(text: &str) -> Cow<'_, str> {
 /// U+FFFD.
 pub(crate) fn with_text<T, R>(value: &Bound<'_, T>, read: impl FnOnce(&str) -> R) -> Option<R> {
     let text = value.as_any().cast::<PyString>().ok()?;
-    Some(match text.to_str() {
-        Ok(text) => read(text),
-        Err(_) => read(&text.to_string_lossy()),
-    })
+    match text.to_str() {
+        Ok(text) => Some(read(text)),
+        Err(_) if !has_memory_for_lossy(text.len().ok()?) => None,
+        Err(_) => Some(read(&text.to_string_lossy())),
+    }
+}
+
+/// Returns the text of bytes. What is not UTF-8 becomes U+FFFD. `None` if there is no memory for it.
+pub(crate) fn lossy(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(Cow::Borrowed(text)),
+        Err(_) => has_memory_for_lossy(bytes.len()).then(|| String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// Returns whether so many characters or bytes can be decoded with U+FFFD: twice, because the text grows.
+fn has_memory_for_lossy(count: usize) -> bool {
+    is_available(count.saturating_mul(8))
 }

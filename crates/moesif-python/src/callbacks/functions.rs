@@ -65,7 +65,8 @@ impl Functions {
     /// Calls the functions whose answers governance rules need before the application, and stores the
     /// answers. `arguments` is called before each function and returns its arguments.
     ///
-    /// Raises what belongs to the host, and `MemoryError` if the arguments cannot be made. Panics without memory.
+    /// Raises what belongs to the host, and `MemoryError` if the arguments cannot be made. Without
+    /// memory it may panic, so it must run in [`caught`](crate::guard::caught) or [`raising`].
     pub(crate) fn ask_early<'py>(
         &self,
         py: Python<'py>,
@@ -84,7 +85,8 @@ impl Functions {
     /// `arguments` is called before each function and returns its arguments. Returns `false` if the
     /// application wants the call left out.
     ///
-    /// Raises what belongs to the host, and `MemoryError` if the arguments cannot be made. Panics without memory.
+    /// Raises what belongs to the host, and `MemoryError` if the arguments cannot be made. Without
+    /// memory it may panic, so it must run in [`caught`](crate::guard::caught) or [`raising`].
     pub(crate) fn ask<'py>(
         &self,
         py: Python<'py>,

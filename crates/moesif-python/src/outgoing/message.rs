@@ -1,10 +1,11 @@
 //! Reads the objects of `requests`. What cannot be read is left out: recording must not raise.
 
 use moesif::Exchange;
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyTuple};
 
-use crate::convert::with_text;
+use crate::convert::{lossy, with_text};
 use crate::interruption::if_possible;
 use crate::once::intern;
 use crate::python;
@@ -25,13 +26,15 @@ pub(super) fn read_request(
     if let Some(url) = get(intern!(py, "url")) {
         with_text(&url, |url| exchange.set_url(url));
     }
-    for Header { name, value } in headers(request)? {
-        if name.eq_ignore_ascii_case("Content-Length")
-            && let Ok(length) = value.trim().parse()
-        {
-            exchange.set_declared_length(length);
-        }
-        exchange.add_request_header(&name, &value);
+    for header in headers(request)? {
+        header.read(|name, value| {
+            if name.eq_ignore_ascii_case("Content-Length")
+                && let Ok(length) = value.trim().parse()
+            {
+                exchange.set_declared_length(length);
+            }
+            exchange.add_request_header(name, value);
+        });
     }
     if log_body && let Some(body) = get(intern!(py, "body")) {
         with_bytes(&body, |body| exchange.record_request_body(0, body));
@@ -40,30 +43,29 @@ pub(super) fn read_request(
 }
 
 /// Status and headers of a response.
-pub(super) struct Head {
+pub(super) struct Head<'py> {
     status: Option<u16>,
-    headers: Vec<Header>,
+    headers: Vec<Header<'py>>,
 }
 
-struct Header {
-    name: String,
-    value: String,
-}
+/// A name and a value: text or bytes.
+struct Header<'py>(Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// Reads the head of a `requests.Response`. Raises only what belongs to the host.
-pub(super) fn head(response: &Bound<'_, PyAny>) -> PyResult<Head> {
+pub(super) fn head<'py>(response: &Bound<'py, PyAny>) -> PyResult<Head<'py>> {
     let py = response.py();
     let status = python::attribute(response, intern!(py, "status_code")).ok();
     Ok(Head { status: status.and_then(|status| status.extract().ok()), headers: headers(response)? })
 }
 
-impl Head {
+impl Head<'_> {
+    /// Copies the head. Runs no Python.
     pub(super) fn record(&self, exchange: &mut Exchange) {
         if let Some(status) = self.status {
             exchange.set_status(status);
         }
-        for Header { name, value } in &self.headers {
-            exchange.add_response_header(name, value);
+        for header in &self.headers {
+            header.read(|name, value| exchange.add_response_header(name, value));
         }
     }
 }
@@ -78,7 +80,7 @@ pub(super) fn with_bytes(chunk: &Bound<'_, PyAny>, read: impl FnOnce(&[u8])) {
 }
 
 /// Returns the headers of a message, with their case and order.
-fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<Header>> {
+fn headers<'py>(message: &Bound<'py, PyAny>) -> PyResult<Vec<Header<'py>>> {
     let py = message.py();
     let mut fields = Vec::new();
     let read = (|| {
@@ -87,9 +89,8 @@ fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<Header>> {
         let mut items = python::iterate(&items)?;
         while let Some(item) = python::next(&mut items)? {
             let (name, value) = item.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-            if let (Some(name), Some(value)) = (text(&name), text(&value)) {
-                fields.push(Header { name, value });
-            }
+            fields.try_reserve(1).map_err(|_| PyMemoryError::new_err(()))?;
+            fields.push(Header(name, value));
         }
         Ok(())
     })();
@@ -97,10 +98,18 @@ fn headers(message: &Bound<'_, PyAny>) -> PyResult<Vec<Header>> {
     Ok(fields)
 }
 
-/// Returns the name or value of a header, which may be bytes.
-fn text(value: &Bound<'_, PyAny>) -> Option<String> {
+impl Header<'_> {
+    /// Calls `read` with the name and the value, if both are text or bytes.
+    fn read(&self, read: impl FnOnce(&str, &str)) {
+        let Self(name, value) = self;
+        with_text_or_bytes(name, |name| with_text_or_bytes(value, |value| read(name, value)));
+    }
+}
+
+/// Calls `read` with a text, or with the text of bytes. Returns `None` for other objects.
+fn with_text_or_bytes<R>(value: &Bound<'_, PyAny>, read: impl FnOnce(&str) -> R) -> Option<R> {
     match value.cast::<PyBytes>() {
-        Ok(bytes) => Some(String::from_utf8_lossy(bytes.as_bytes()).into_owned()),
-        Err(_) => value.cast::<PyString>().ok().and_then(|text| with_text(text, str::to_owned)),
+        Ok(bytes) => lossy(bytes.as_bytes()).map(|text| read(&text)),
+        Err(_) => with_text(value, read),
     }
 }

@@ -18,9 +18,19 @@ pub(crate) struct FaultLog {
 impl FaultLog {
     /// Logs the first fault.
     pub(crate) fn report(&self, py: Python<'_>, cause: Option<&PyErr>) {
+        let message = "governance rules are not applied to a call because of a fault in this package: please \
+                       report it. Further faults are not logged";
+        self.log_first(py, message, cause);
+    }
+
+    fn report_no_memory(&self, py: Python<'_>) {
+        let message = "governance rules are not applied to a call because the process has no memory left. Further \
+                       calls like this are not logged";
+        self.log_first(py, message, None);
+    }
+
+    fn log_first(&self, py: Python<'_>, message: &str, cause: Option<&PyErr>) {
         if !self.is_logged.swap(true, Ordering::Relaxed) {
-            let message = "governance rules are not applied to a call because of a fault in this package: \
-                           please report it. Further faults are not logged";
             log::warn(py, log::GOVERNANCE, message, cause);
         }
     }
@@ -33,6 +43,7 @@ const DECISION_BYTES: usize = 2 << 20;
 /// from deciding.
 pub(crate) fn decide(py: Python<'_>, rules: &Governance, record: &Record, faults: &FaultLog) -> Decision {
     if !moesif::memory::is_available(DECISION_BYTES) {
+        faults.report_no_memory(py);
         return Decision::Pass(Vec::new());
     }
     record.update(|exchange| rules.decide(exchange)).unwrap_or_else(|| {

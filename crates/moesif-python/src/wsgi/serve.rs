@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use moesif::delivery::DropReason;
 use moesif::governance::Decision;
 use moesif::{Exchange, Governance};
 use pyo3::prelude::*;
@@ -13,6 +14,7 @@ use super::respond::respond;
 use super::start_response::StartResponse;
 use super::{finish, governance};
 use crate::guard::{caught, raising};
+use crate::interruption::{belongs_to_host, if_possible};
 use crate::once::intern;
 use crate::request::{ReadAhead, Record, RecordedStream, Served, head};
 use crate::{log, python};
@@ -72,12 +74,14 @@ impl Configured {
         let Begun { call, rules } = begun;
         let decision = match self.before_application(&call, environ, rules.as_deref()) {
             Ok(decision) => decision,
-            Err(exit) => {
+            Err(error) => {
                 call.record.update(Exchange::fail);
-                if let Some(exchange) = call.record.take() {
-                    finish::finish_unasked(exchange, self);
+                match call.record.take() {
+                    Some(exchange) if belongs_to_host(py, &error) => finish::finish_unasked(exchange, self),
+                    Some(exchange) => self.lose(exchange),
+                    None => {}
                 }
-                return Err(exit);
+                return Err(error);
             }
         };
         let rule_headers = match decision {
@@ -87,7 +91,13 @@ impl Configured {
         let replacement = StartResponse::new(&call, self.pid_header, rule_headers, start_response);
         let arguments =
             raising(|| PyTuple::new(py, [environ.as_any(), Bound::new(py, replacement)?.as_any()]));
-        match arguments.and_then(|arguments| python::call(self.app.bind(py), &arguments, None)) {
+        let Some(arguments) = if_possible(py, arguments)? else {
+            // Without memory, the application is called as without us.
+            call.record.take().into_iter().for_each(|exchange| self.lose(exchange));
+            let arguments = raising(|| PyTuple::new(py, [environ.as_any(), start_response]))?;
+            return python::call(self.app.bind(py), &arguments, None);
+        };
+        match python::call(self.app.bind(py), &arguments, None) {
             Ok(result) => respond(call, result, &self.result_classes),
             Err(error) => {
                 call.raised(py, &error);
@@ -96,9 +106,15 @@ impl Configured {
         }
     }
 
+    /// Drops a record that there is no memory for.
+    fn lose(&self, exchange: Box<Exchange>) {
+        drop(exchange);
+        self.client.lose(DropReason::Memory);
+    }
+
     /// Arranges that the request body is recorded, and lets the rules in force decide about the call.
     ///
-    /// Raises `MemoryError`, and what belongs to the host.
+    /// Raises what belongs to the host, and `MemoryError` if the body has been read and cannot be kept.
     fn before_application(
         &self,
         call: &Call,
@@ -111,13 +127,19 @@ impl Configured {
         };
         let read_first = self.read_request_body_first || rules.needs_request_body();
         let known = self.record_body(call, environ, read_first)?;
-        raising(|| governance::decide(call, self, rules, environ, known))
+        match raising(|| governance::decide(call, self, rules, environ, known)) {
+            Err(error) if !call.head.may_have_body && !belongs_to_host(environ.py(), &error) => {
+                call.record.update(Exchange::lack_memory);
+                Ok(Decision::Pass(Vec::new()))
+            }
+            decided => decided,
+        }
     }
 
     /// Replaces `wsgi.input`, so that the body is recorded as the application reads it. With `read_first`,
     /// reads the body now if it may be read, and returns it.
     ///
-    /// Raises `MemoryError`, and what belongs to the host, met while reading.
+    /// Raises what belongs to the host, met while reading, and `MemoryError` if there is no memory for what is read.
     fn record_body(
         &self,
         call: &Call,
@@ -135,7 +157,11 @@ impl Configured {
             return Ok(None);
         };
         let Some(length) = call.head.length_to_read_first(policy).filter(|_| read_first) else {
-            return environ.set_item(key, RecordedStream::wrap(input, &call.record)?).map(|()| None);
+            let wrapped = raising(|| environ.set_item(key, RecordedStream::wrap(input, &call.record)?));
+            if if_possible(py, wrapped)?.is_none() {
+                call.record.update(Exchange::lack_memory);
+            }
+            return Ok(None);
         };
         let read = raising(|| {
             let read = ReadAhead::read(&input, &call.record, length)?;

@@ -101,9 +101,8 @@ impl Request {
     /// Creates a request that sends JSON text, such as a user to `/v1/users`. It may be sent more than once,
     /// so the collector must treat it as idempotent.
     #[must_use]
-    pub fn post(path: &str, json: &str) -> Self {
-        let content =
-            Content::Post { path: path.to_owned(), document: json.as_bytes().to_vec(), is_gzipped: false };
+    pub fn post(path: &str, json: impl Into<Vec<u8>>) -> Self {
+        let content = Content::Post { path: path.to_owned(), document: json.into(), is_gzipped: false };
         Self { content, is_repeatable: true }
     }
 

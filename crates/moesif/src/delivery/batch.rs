@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::call::Exchange;
 use crate::http::Verdict;
-use crate::memory::{FallibleBuffer, Patience};
+use crate::memory::{FallibleBuffer, WithoutMemory};
 
 /// Number of failures in a row after which a batch is divided, because one of its events or its size may be
 /// the cause.
@@ -175,7 +175,7 @@ impl<E> Batch<E> {
                 json.bytes.push(b',');
             }
             // One event must be written, so wait for memory. Without memory for more, this is the batch.
-            json.patience = if attempt.written > 0 { Patience::None } else { Patience::Endless };
+            json.without_memory = if attempt.written > 0 { WithoutMemory::Fail } else { WithoutMemory::Wait };
             json.has_failed = false;
             let result = catch_unwind(AssertUnwindSafe(|| write(event, json)));
             let Some(bodies_removed) = result.unwrap_or_default() else {

@@ -30,6 +30,9 @@ const MAX_LONE_BYTES: usize = 64 * 1024;
 /// Number of events in a batch if there is no memory for a larger one.
 const SMALL_BATCH: usize = 64;
 
+/// Time after which a worker looks again whether there is memory for a batch.
+const MEMORY_PAUSE: Duration = Duration::from_millis(10);
+
 /// Number of successful uploads after which the reduced size limit of a batch doubles.
 const UPLOADS_TO_GROW: u32 = 64;
 
@@ -184,7 +187,7 @@ impl<E: Event> Ledger<E> {
                 let ready_at = self.ready_at(now);
                 match due {
                     Some((index, due)) if due <= now => self.resume(index),
-                    _ if ready_at.is_some_and(|at| at <= now) => self.take(),
+                    _ if ready_at.is_some_and(|at| at <= now) => self.take(now),
                     _ => self.wait_until(due.map(|(_, due)| due).into_iter().chain(ready_at).min()),
                 }
             }
@@ -196,7 +199,7 @@ impl<E: Event> Ledger<E> {
                 let least =
                     (0..self.waiting.len()).min_by_key(|index| self.waiting.get(*index).map(failures));
                 let next = match least {
-                    _ if ready_at.is_some_and(|at| at <= now) => self.take(),
+                    _ if ready_at.is_some_and(|at| at <= now) => self.take(now),
                     Some(index) => self.resume(index),
                     None => self.wait_until(ready_at),
                 };
@@ -226,18 +229,28 @@ impl<E: Event> Ledger<E> {
         first.finished_at().checked_add(self.limits.batch_timeout)
     }
 
-    /// Takes queued events as a new batch.
-    fn take(&mut self) -> Next<E> {
-        let mut count = self.events.len().min(self.limits.batch_size);
-        let mut events = memory::queue_for(count).unwrap_or_else(|| {
-            count = count.min(SMALL_BATCH);
-            VecDeque::with_capacity(count)
-        });
+    /// Takes queued events as a new batch. If there is no memory for one, waits, but not here: threads of the
+    /// application need the lock that the caller holds.
+    fn take(&mut self, now: Instant) -> Next<E> {
+        let most = self.events.len().min(self.limits.batch_size);
+        let few = most.min(SMALL_BATCH);
+        let batch = [most, few].into_iter().find_map(|count| Some((count, memory::queue_for(count)?)));
+        let Some((count, mut events)) = batch.filter(|_| self.reserve_for_batch()) else {
+            return Next::Wait { until: now.checked_add(MEMORY_PAUSE), events: usize::MAX };
+        };
         events.extend(self.events.drain(..count));
         let first = self.head;
         self.head += to_u64(count);
         self.unsettled.push(first..self.head);
         self.upload(Batch::new(events, self.head))
+    }
+
+    /// Makes room to note a new batch, also if every batch that is being sent has to wait. Returns `false` if there
+    /// is no memory.
+    fn reserve_for_batch(&mut self) -> bool {
+        memory::without_waiting(|| {
+            self.unsettled.try_reserve(1).is_ok() && self.waiting.try_reserve(self.uploading + 1).is_ok()
+        })
     }
 
     /// Takes a waiting batch.

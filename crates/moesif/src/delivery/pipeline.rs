@@ -1,7 +1,7 @@
 //! A pipeline: starts the threads, and is the interface of delivery for the modules above.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
 
 use super::configuration::Delivery;
@@ -15,10 +15,16 @@ use crate::diagnostics::{Diagnostics, Severity};
 use crate::http::NameResolver;
 use crate::rules::{Governance, Remote, RemoteState, spawn_refresh};
 
+/// The workers run, but not the thread that fetches the remote configuration.
+const WORKERS: u8 = 1;
+/// All threads run.
+const ALL: u8 = 2;
+
 /// A queue, the worker threads that deliver from it, and the thread that fetches the remote configuration.
 pub struct Pipeline {
     context: Arc<PipelineContext>,
-    started: AtomicBool,
+    /// Which threads have been started: none, the workers ([`WORKERS`]), or all ([`ALL`]).
+    started: AtomicU8,
     created: Instant,
     /// Seconds since `created` before which the start is not tried again. 0 if it has not failed.
     retry_start_at: AtomicU64,
@@ -51,7 +57,7 @@ impl Pipeline {
                 remote: Arc::default(),
                 spares: Spares::default(),
             }),
-            started: AtomicBool::new(false),
+            started: AtomicU8::new(0),
             created: Instant::now(),
             retry_start_at: AtomicU64::new(0),
         }
@@ -61,37 +67,49 @@ impl Pipeline {
         &self.context.delivery
     }
 
-    /// Starts the threads, once. If no worker can be started, reports that and tries again with a later call,
-    /// at most once a second.
+    /// Starts the threads, once. If one cannot be started, reports that and tries again with a later call, at
+    /// most once a second.
     pub(crate) fn start(&self) {
-        if self.started.load(Ordering::Relaxed)
-            || self.is_too_early_to_start()
-            || self.started.swap(true, Ordering::AcqRel)
-        {
+        if self.started.load(Ordering::Relaxed) == ALL || self.is_too_early_to_start() {
+            return;
+        }
+        let before = self.started.swap(ALL, Ordering::AcqRel);
+        if before == ALL {
             return;
         }
         let context = &self.context;
-        let workers = 0..context.delivery.workers;
-        let running = workers.filter(|number| worker::spawn(*number, context).is_ok()).count();
-        if running == 0 {
-            if self.retry_start_at.swap(self.created.elapsed().as_secs() + 1, Ordering::Relaxed) == 0 {
-                let message = "no thread could be started to deliver events: they wait in memory until one can be started";
-                context.diagnostics.report(Severity::Error, message.to_owned());
+        if before != WORKERS {
+            let workers = 0..context.delivery.workers;
+            let running = workers.filter(|number| worker::spawn(*number, context).is_ok()).count();
+            if running == 0 {
+                self.start_later(
+                    before,
+                    "no thread could be started to deliver events: they wait in memory until one can be started",
+                );
+                return;
             }
-            self.started.store(false, Ordering::Release);
-            return;
-        }
-        // Starts the lookup early, so that neither the first batch nor a flush at exit has to wait for it.
-        if let Some(peer) = context.delivery.endpoint.peer() {
-            context.names.prepare(&peer);
+            // Starts the lookup early, so that neither the first batch nor a flush at exit has to wait for it.
+            if let Some(peer) = context.delivery.endpoint.peer() {
+                context.names.prepare(&peer);
+            }
         }
         let endpoint = &context.delivery.endpoint;
         let refresh = spawn_refresh(&context.remote, endpoint, &context.names, &context.diagnostics);
         if refresh.is_err() {
-            let message = "no thread could be started to load the remote configuration: every call is kept and no rule \
-                           applies";
-            context.diagnostics.report(Severity::Error, message.to_owned());
+            self.start_later(
+                WORKERS,
+                "no thread could be started to load the remote configuration: until one can be started, every call \
+                 is kept and no rule applies",
+            );
         }
+    }
+
+    /// Has a later call start the threads that are missing. Reports the first failure.
+    fn start_later(&self, started: u8, message: &str) {
+        if self.retry_start_at.swap(self.created.elapsed().as_secs() + 1, Ordering::Relaxed) == 0 {
+            self.context.diagnostics.report(Severity::Error, message.to_owned());
+        }
+        self.started.store(started, Ordering::Release);
     }
 
     fn is_too_early_to_start(&self) -> bool {

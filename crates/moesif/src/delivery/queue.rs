@@ -227,9 +227,11 @@ impl Queue {
         false
     }
 
-    /// Lets the next call of [`Queue::is_flushed`] begin a flush again.
+    /// Lets the next call of [`Queue::is_flushed`] begin a flush again, unless another thread holds the lock.
     pub(super) fn forget_flush(&self) {
-        self.lock().last_flush = None;
+        if let Ok(mut state) = self.state.try_lock() {
+            state.last_flush = None;
+        }
     }
 
     pub(super) fn stats(&self) -> Stats {

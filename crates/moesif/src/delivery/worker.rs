@@ -9,7 +9,7 @@ use super::pipeline::PipelineContext;
 use crate::call::Exchange;
 use crate::diagnostics::{Severity, counted, lost_events};
 use crate::http::{Compressor, HttpTransport, Verdict, reasons, verdict};
-use crate::memory::{self, FallibleBuffer};
+use crate::memory::FallibleBuffer;
 use crate::process;
 
 pub(super) fn spawn(number: usize, context: &Arc<PipelineContext>) -> io::Result<()> {
@@ -54,9 +54,9 @@ impl<'a> Worker<'a> {
 
     fn run(mut self) {
         loop {
-            let mut batch = memory::holding_lock(|| self.context.queue.next());
+            let mut batch = self.context.queue.next();
             let Ok(upload) = catch_unwind(AssertUnwindSafe(|| self.upload(&mut batch))) else {
-                let lost = memory::holding_lock(|| self.context.queue.lose(batch));
+                let lost = self.context.queue.lose(batch);
                 self.context.diagnostics.report(
                     Severity::Error,
                     format!("{} because of a fault in this package: please report it", lost_events(lost)),
@@ -65,10 +65,8 @@ impl<'a> Worker<'a> {
             };
             let Upload { attempt, conclusion, failure } = upload;
             let reason = failure.clone().unwrap_or_default();
-            memory::holding_lock(|| {
-                self.context.queue.settle(batch, &attempt, conclusion, failure, |notice| {
-                    self.context.report(notice, &reason);
-                });
+            self.context.queue.settle(batch, &attempt, conclusion, failure, |notice| {
+                self.context.report(notice, &reason);
             });
         }
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use super::reserve::RESERVE;
 
-/// Largest block of the reserve, in bytes, that a thread of ours uses. It may hold a lock of a library when it makes
-/// small allocations, and must not wait then.
+/// Largest block of the reserve, in bytes, that a thread of ours uses. It may hold a lock when it makes small
+/// allocations, and must not wait then.
 const MAX_SMALL: usize = 4096;
 /// Pause before a thread of ours asks again for memory.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -23,22 +23,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 thread_local! {
     /// Whether this thread waits for memory. A plain cell: it is read while an allocation fails.
     static WAITS: Cell<bool> = const { Cell::new(false) };
-    /// Whether this thread holds a lock that threads of the application need.
-    static HOLDS_LOCK: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Makes this thread wait for memory from now on.
-pub(crate) fn wait_for_memory() {
+/// Lets allocations of this thread wait for memory from now on.
+pub(crate) fn let_this_thread_wait() {
     WAITS.set(true);
-}
-
-/// Does work that holds a lock which threads of the application need. Meanwhile this thread takes also large
-/// blocks of the reserve before it waits.
-pub(crate) fn holding_lock<T>(work: impl FnOnce() -> T) -> T {
-    let held = HOLDS_LOCK.replace(true);
-    let result = work();
-    HOLDS_LOCK.set(held);
-    result
 }
 
 /// Lets allocations of this thread fail meanwhile, even if it waits for memory otherwise.
@@ -112,7 +101,7 @@ unsafe impl GlobalAlloc for ReservingAllocator {
 fn allocate_otherwise(layout: Layout, from_system: unsafe fn(&System, Layout) -> *mut u8) -> *mut u8 {
     let waits = WAITS.get();
     loop {
-        if !waits || layout.size() <= MAX_SMALL || HOLDS_LOCK.get() {
+        if !waits || layout.size() <= MAX_SMALL {
             let block = RESERVE.take(layout);
             if !block.is_null() {
                 return block;

@@ -9,19 +9,19 @@ use super::{is_reserve, try_reserve, without_waiting};
 pub struct FallibleBuffer {
     /// What has been written.
     pub bytes: Vec<u8>,
-    pub(crate) patience: Patience,
+    pub(crate) without_memory: WithoutMemory,
     /// Writing has failed.
     pub(crate) has_failed: bool,
 }
 
 /// What happens if there is no memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Patience {
+pub(crate) enum WithoutMemory {
     /// Writing fails.
     #[default]
-    None,
+    Fail,
     /// A thread of ours waits.
-    Endless,
+    Wait,
 }
 
 impl FallibleBuffer {
@@ -37,10 +37,10 @@ impl FallibleBuffer {
 
 impl io::Write for FallibleBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let has_memory = match self.patience {
-            Patience::None => without_waiting(|| try_reserve(&mut self.bytes, bytes.len())),
+        let has_memory = match self.without_memory {
+            WithoutMemory::Fail => without_waiting(|| try_reserve(&mut self.bytes, bytes.len())),
             // Also in the reserve: the thread would not wait for a small block.
-            Patience::Endless => self.bytes.try_reserve(bytes.len()).is_ok(),
+            WithoutMemory::Wait => self.bytes.try_reserve(bytes.len()).is_ok(),
         };
         if !has_memory {
             self.has_failed = true;

@@ -9,7 +9,8 @@
 //! 2. Other allocations on threads of the application are small. If the system has no memory, they come from a
 //!    static [`reserve`]. An event with memory of the reserve is not queued ([`is_reserve`]), so the reserve
 //!    is soon free again.
-//! 3. Threads of ours ([`wait_for_memory`]) wait until there is memory. No request waits for them.
+//! 3. Threads of ours ([`let_this_thread_wait`]) wait until there is memory, but not with a lock that a
+//!    request needs.
 //!
 //! Rules 2 and 3 need [`ReservingAllocator`] as the global allocator. The binding declares it.
 
@@ -23,9 +24,9 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 
 pub use allocator::ReservingAllocator;
-pub(crate) use allocator::{holding_lock, wait_for_memory, without_waiting};
+pub(crate) use allocator::{let_this_thread_wait, without_waiting};
 pub use buffer::FallibleBuffer;
-pub(crate) use buffer::Patience;
+pub(crate) use buffer::WithoutMemory;
 
 /// Makes room for `more` elements. Returns `false` if there is no memory. The vector may then be in the
 /// reserve, so the caller must drop it soon.

@@ -10,9 +10,10 @@ use std::ptr;
 /// Returns whether the system maps `bytes` bytes. Does not ask the C library's `malloc`: to free a large block
 /// makes it keep more memory for the rest of the process's life.
 pub(super) fn is_mappable(bytes: usize) -> bool {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let protection = libc::PROT_READ | libc::PROT_WRITE; // or it would not count for every limit
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: maps new memory at an address that the system chooses.
-    let mapped = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_NONE, flags, -1, 0) };
+    let mapped = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0) };
     if mapped == libc::MAP_FAILED {
         return false;
     }

@@ -16,8 +16,15 @@ pub(super) struct BlockedSignals {
 
 impl BlockedSignals {
     pub(super) fn new() -> Self {
-        const FAULTS: [libc::c_int; 6] =
-            [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT, libc::SIGTRAP];
+        const FAULTS: [libc::c_int; 7] = [
+            libc::SIGSEGV,
+            libc::SIGBUS,
+            libc::SIGFPE,
+            libc::SIGILL,
+            libc::SIGABRT,
+            libc::SIGTRAP,
+            libc::SIGSYS,
+        ];
         let mut blocked = MaybeUninit::uninit();
         let mut before = MaybeUninit::uninit();
         // SAFETY: `sigfillset` initialises the set, and `pthread_sigmask` the other one if it succeeds.

@@ -57,8 +57,8 @@ impl Semaphore {
 
 /// Has `prepare` run before SIGTERM ends this process, if its default action would end it.
 ///
-/// The first call in a process decides; further calls cost one comparison. Failures change nothing: SIGTERM
-/// then ends the process at once.
+/// The first call in a process decides; further calls cost one comparison. If no thread can be started, the next
+/// call tries again. Until then SIGTERM ends the process at once.
 pub(crate) fn before_termination(prepare: fn()) {
     let pid = process_id();
     if CLAIMED.load(Ordering::Relaxed) == pid || CLAIMED.swap(pid, Ordering::Relaxed) == pid {
@@ -84,6 +84,9 @@ pub(crate) fn before_termination(prepare: fn()) {
     if threads::start(thread, waiting).is_ok() {
         READY.store(pid, Ordering::Release);
         install();
+    } else {
+        // There may be memory for a thread later.
+        CLAIMED.store(0, Ordering::Relaxed);
     }
 }
 

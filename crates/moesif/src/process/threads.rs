@@ -6,7 +6,7 @@ use std::thread::Builder;
 use std::time::Duration;
 
 use super::BlockedSignals;
-use crate::memory::{is_available, wait_for_memory};
+use crate::memory::{is_available, let_this_thread_wait};
 
 /// Bytes that must be free before a thread is started: its stack (2 MiB), and what it allocates at once.
 const THREAD_BYTES: usize = 4 << 20;
@@ -16,7 +16,7 @@ const START_TIMEOUT: Duration = Duration::from_millis(100);
 /// Starts a thread of ours. It waits if there is no memory for what it allocates.
 pub(crate) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let run = move || {
-        wait_for_memory();
+        let_this_thread_wait();
         run();
     };
     start(Builder::new().name(name), run)

@@ -10,7 +10,7 @@
 //! meanwhile, and run on.
 //!
 //! `exit` may be called from a signal handler that has interrupted our own code while it held a lock, or the
-//! last flush itself. So nothing here waits for a lock, and both flushes have the same deadline.
+//! last flush itself. So nothing here waits for a lock. The last flush has one deadline, wherever it runs.
 
 use std::panic::catch_unwind;
 use std::sync::Arc;
