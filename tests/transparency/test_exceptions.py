@@ -155,6 +155,54 @@ def test_failure_in_a_decorator_that_a_signal_handler_has_too_is_the_functions_o
         assert request(wrap(hello, IDENTIFY_USER=fails)).status == "200 OK"
 
 
+def _reload(*_arguments: object) -> None:
+    raise KeyError
+
+
+def _reload_with_defaults(number: int | None = None, frame: object = None) -> None:
+    raise KeyError((number, frame))
+
+
+def _reload_and_keep_nothing(number: int | None = None, frame: object = None) -> None:
+    reason = (number, frame)
+    del frame
+    raise KeyError(reason)
+
+
+class _Users:
+    def reload(self, *arguments: object, because: str = "") -> None:
+        raise KeyError(arguments, because)
+
+
+@pytest.mark.parametrize("handler", [_reload, _reload_with_defaults, _reload_and_keep_nothing, _Users().reload])
+@pytest.mark.parametrize("arguments", [(), (None, None), ("users", "now")])
+def test_failure_of_a_signal_handler_that_a_function_calls_is_the_functions_own(
+    wrap: Wrap, handler: Callable[..., None], arguments: tuple[object, ...]
+) -> None:
+    with handling(handler):
+        application = wrap(hello, IDENTIFY_USER=lambda *_arguments: handler(*arguments))
+        assert request(application).status == "200 OK"
+        # The same handler, called by the signal.
+        application = wrap(hello, IDENTIFY_USER=lambda *_arguments: signal.raise_signal(signal.SIGUSR1))
+        with pytest.raises(KeyError):
+            request(application)
+
+
+def test_failure_in_a_decorator_without_wraps_that_a_signal_handler_has_too_is_the_functions_own(wrap: Wrap) -> None:
+    def logged(function: Callable[..., object]) -> Callable[..., object]:
+        def wrapper(*arguments: object, **named: object) -> object:
+            return function(*arguments, **named)
+
+        return wrapper
+
+    @logged
+    def fails(*_arguments: object) -> object:
+        raise KeyError
+
+    with handling(logged(lambda *_arguments: None)):
+        assert request(wrap(hello, IDENTIFY_USER=fails)).status == "200 OK"
+
+
 @pytest.mark.parametrize("option", FUNCTIONS)
 def test_timeout_that_a_function_raises_or_handles_is_its_own_failure(
     recorder: Recorder, wrap: Wrap, option: str
