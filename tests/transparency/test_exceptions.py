@@ -248,3 +248,29 @@ def test_functions_are_called_after_application_raised(recorder: Recorder, wrap:
     with pytest.raises(ValueError):  # noqa: PT011 - raised by the application above
         request(middleware)
     assert recorder.wait_for(1)[0]["user_id"] == "user {}"
+
+
+@pytest.mark.parametrize("answer", [None, 5, "text"], ids=repr)
+def test_application_that_answers_any_attribute_is_served(recorder: Recorder, wrap: Wrap, answer: object) -> None:
+    class Proxy:
+        def __getattr__(self, _name: str) -> Any:
+            return answer
+
+        def __call__(self, environ: Environ, start_response: Any) -> Any:
+            return hello(environ, start_response)
+
+    assert request(wrap(Proxy())).body == b"hello"
+    assert len(recorder.wait_for(1)) == 1
+
+
+def test_application_whose_attributes_raise_is_served(recorder: Recorder, wrap: Wrap) -> None:
+    class Unbound:
+        def __getattr__(self, name: str) -> Any:
+            message = f"working outside of a context: {name}"
+            raise RuntimeError(message)
+
+        def __call__(self, environ: Environ, start_response: Any) -> Any:
+            return hello(environ, start_response)
+
+    assert request(wrap(Unbound())).body == b"hello"
+    assert len(recorder.wait_for(1)) == 1
