@@ -23,6 +23,9 @@ __all__ = ["hook"]
 #: The methods that an RQ worker calls last in a work horse, in every version since 1.16.
 _LAST_METHODS_OF_RQ = ("handle_job_success", "handle_job_failure", "handle_job_retry")
 
+#: Attribute of a worker whose ``perform_job`` delivers.
+_DELIVERS_AFTER_JOB = "_moesif_delivers_after_job"
+
 #: Holds the worker class of RQ once its methods are wrapped.
 _wrapped: list[type] = []
 
@@ -83,6 +86,7 @@ def _delivering_after_job(main_work_horse: Method, deliver: Callable[[], None]) 
 
         # Of the instance: a subclass may have a method of its own around that of RQ.
         worker.perform_job = perform_job
+        setattr(worker, _DELIVERS_AFTER_JOB, True)
         return main_work_horse.__get__(worker, type(worker))(*arguments, **named)
 
     return wrapper
@@ -96,7 +100,7 @@ def _delivering(method: Method, deliver: Callable[[], None]) -> Callable[..., ob
         finally:
             # The parent of the work horses calls these methods too, and runs on. A work horse that delivers after
             # perform_job would wait twice if the collector hangs.
-            if getattr(worker, "is_horse", False) and "perform_job" not in vars(worker):
+            if getattr(worker, "is_horse", False) and _DELIVERS_AFTER_JOB not in vars(worker):
                 deliver()
 
     return wrapper

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 from moesif import _native
@@ -35,8 +36,8 @@ _LISTED_IN_DJANGO = (
 
 def _is_get_response(app: object) -> bool:
     """Return whether this is the function that Django gives to a class listed in ``MIDDLEWARE``."""
-    module = getattr(app, "__globals__", {}).get("__name__")
-    return module == "django.core.handlers.exception"
+    # Other objects may answer any attribute, or raise anything.
+    return type(app) is FunctionType and app.__globals__.get("__name__") == "django.core.handlers.exception"
 
 
 class MoesifMiddleware(_native.WsgiMiddleware, ProfileUpdates):

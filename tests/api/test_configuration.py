@@ -199,13 +199,45 @@ def test_setting_a_misspelt_attribute_raises(name: str) -> None:
 
 def test_other_attributes_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     client = MoesifAPIClient("id")
-    for name in ("region", "base_path", "app_version", "identity", "pool_size", "_base"):
+    for name in (
+        "region",
+        "base_path",
+        "app_version",
+        "identity",
+        "pool_size",
+        "application_key",
+        "application_ids",
+        "application_id_file",
+        "default_base_uri",
+        "base_uris",
+        "_base",
+        "_base_uri",
+        "_application_id",
+        "__application_id",
+    ):
         monkeypatch.setattr(Configuration, name, "of all clients", raising=False)
         assert getattr(client.configuration, name) == "of all clients"
         setattr(client.configuration, name, "of this client")
         assert getattr(client.configuration, name) == "of this client"
+        assert hasattr(type("Own", (Configuration,), {name: "of a class"}), name)
     client.configuration.BASE_URI = "http://127.0.0.1:9500"
     client.configuration.timeout = 1
+
+
+def test_property_can_keep_the_application_id_in_a_private_attribute() -> None:
+    class Own(Configuration):
+        _application_id = "1"
+
+        @property
+        def application_id(self) -> str:
+            return self._application_id
+
+        @application_id.setter
+        def application_id(self, value: str) -> None:
+            self._application_id = f"{value} of a property"
+
+    configuration = MoesifAPIClient("id", Own()).configuration
+    assert configuration.application_id == "id of a property"
 
 
 #: Names of moesifapi, and the modules from which existing code imports them.

@@ -270,3 +270,33 @@ def test_redirect_is_returned_and_not_followed(partner: Partner) -> None:
     client = RequestsClient()
     assert client.execute_as_string(client.get(partner.uri)).status_code == 302
     assert len(partner.seen) == 1
+
+
+def test_options_in_the_environment_do_not_concern_requests_to_other_servers(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, text in {"BATCH_SZIE": "1", "REQUEST_MASKS": "x", "BATCH_SIZE": "many", "BASE_URL": "x"}.items():
+        monkeypatch.setenv(f"MOESIF_{name}", text)
+    client = RequestsClient()
+    assert client.execute_as_string(client.get(f"{partner.uri}/a")).status_code == 200
+    assert not caplog.records
+
+
+def test_settings_of_the_network_are_read_once_for_each_server(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("http_proxy", "ftp://proxy")
+    client = RequestsClient()
+    for _ in range(3):
+        assert client.execute_as_string(client.get(f"{partner.uri}/a")).status_code == 200
+    [record] = caplog.records
+    assert "http_proxy is not the address of an HTTP proxy" in record.getMessage()
+
+
+def test_timeout_in_the_environment_applies_to_requests_to_other_servers(
+    partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MOESIF_REQUEST_TIMEOUT", "soon")
+    client = RequestsClient()
+    with pytest.raises(ValueError, match=r"REQUEST_TIMEOUT .* is 'soon'"):
+        client.execute_as_string(client.get(f"{partner.uri}/a"))

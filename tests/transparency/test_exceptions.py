@@ -155,6 +155,54 @@ def test_failure_in_a_decorator_that_a_signal_handler_has_too_is_the_functions_o
         assert request(wrap(hello, IDENTIFY_USER=fails)).status == "200 OK"
 
 
+def _reload(*_arguments: object) -> None:
+    raise KeyError
+
+
+def _reload_with_defaults(number: int | None = None, frame: object = None) -> None:
+    raise KeyError((number, frame))
+
+
+def _reload_and_keep_nothing(number: int | None = None, frame: object = None) -> None:
+    reason = (number, frame)
+    del frame
+    raise KeyError(reason)
+
+
+class _Users:
+    def reload(self, *arguments: object, because: str = "") -> None:
+        raise KeyError(arguments, because)
+
+
+@pytest.mark.parametrize("handler", [_reload, _reload_with_defaults, _reload_and_keep_nothing, _Users().reload])
+@pytest.mark.parametrize("arguments", [(), (None, None), ("users", "now")])
+def test_failure_of_a_signal_handler_that_a_function_calls_is_the_functions_own(
+    wrap: Wrap, handler: Callable[..., None], arguments: tuple[object, ...]
+) -> None:
+    with handling(handler):
+        application = wrap(hello, IDENTIFY_USER=lambda *_arguments: handler(*arguments))
+        assert request(application).status == "200 OK"
+        # The same handler, called by the signal.
+        application = wrap(hello, IDENTIFY_USER=lambda *_arguments: signal.raise_signal(signal.SIGUSR1))
+        with pytest.raises(KeyError):
+            request(application)
+
+
+def test_failure_in_a_decorator_without_wraps_that_a_signal_handler_has_too_is_the_functions_own(wrap: Wrap) -> None:
+    def logged(function: Callable[..., object]) -> Callable[..., object]:
+        def wrapper(*arguments: object, **named: object) -> object:
+            return function(*arguments, **named)
+
+        return wrapper
+
+    @logged
+    def fails(*_arguments: object) -> object:
+        raise KeyError
+
+    with handling(logged(lambda *_arguments: None)):
+        assert request(wrap(hello, IDENTIFY_USER=fails)).status == "200 OK"
+
+
 @pytest.mark.parametrize("option", FUNCTIONS)
 def test_timeout_that_a_function_raises_or_handles_is_its_own_failure(
     recorder: Recorder, wrap: Wrap, option: str
@@ -200,3 +248,29 @@ def test_functions_are_called_after_application_raised(recorder: Recorder, wrap:
     with pytest.raises(ValueError):  # noqa: PT011 - raised by the application above
         request(middleware)
     assert recorder.wait_for(1)[0]["user_id"] == "user {}"
+
+
+@pytest.mark.parametrize("answer", [None, 5, "text"], ids=repr)
+def test_application_that_answers_any_attribute_is_served(recorder: Recorder, wrap: Wrap, answer: object) -> None:
+    class Proxy:
+        def __getattr__(self, _name: str) -> Any:
+            return answer
+
+        def __call__(self, environ: Environ, start_response: Any) -> Any:
+            return hello(environ, start_response)
+
+    assert request(wrap(Proxy())).body == b"hello"
+    assert len(recorder.wait_for(1)) == 1
+
+
+def test_application_whose_attributes_raise_is_served(recorder: Recorder, wrap: Wrap) -> None:
+    class Unbound:
+        def __getattr__(self, name: str) -> Any:
+            message = f"working outside of a context: {name}"
+            raise RuntimeError(message)
+
+        def __call__(self, environ: Environ, start_response: Any) -> Any:
+            return hello(environ, start_response)
+
+    assert request(wrap(Unbound())).body == b"hello"
+    assert len(recorder.wait_for(1)) == 1

@@ -289,30 +289,47 @@ print(time.monotonic() - before)
 CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 
 
-@pytest.mark.parametrize("handler", ["", "signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit())"])
+#: Serves as many calls as it is told to, and says when they are served.
+SERVING_ON = """
+print("ready", flush=True)
+for _ in range(int(input())):
+    request(application)
+print("served", flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "ends"), [(SERVING_ON, False), ("signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit())", True)]
+)
 def test_process_1_of_a_container_ends_by_the_signal_only_with_a_handler(
-    start_program: StartProgram, recorder: Recorder, handler: str
+    start_program: StartProgram, recorder: Recorder, source: str, *, ends: bool
 ) -> None:
     """docs/operations.md says so. Without a handler, the kernel ignores the signal."""
     tried = subprocess.run([*CONTAINER, "true"], capture_output=True, text=True, check=False)
     if tried.returncode:
         pytest.skip(f"only root can make a process the first one of a container: {tried.stderr}")
     process = start_program(
-        f"assert os.getpid() == 1\n{handler}",
+        f"assert os.getpid() == 1\n{source}",
         command=CONTAINER,
         to=recorder,
         FLUSH_TIMEOUT=30,
     )
     [child] = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     os.kill(int(child), signal.SIGTERM)
-    assert process.stdin
-    if not handler:
-        # It runs on, and has not been told to deliver.
+    calls = 1
+    if not ends:
+        # It serves on, and has not been told to deliver.
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write("50\n")
+        process.stdin.flush()
+        assert [process.stdout.readline() for _ in range(2)] == ["served\n", "ready\n"]
         assert recorder.deliveries == []
         assert process.poll() is None
         process.stdin.close()
+        calls += 50
     assert process.wait(60) == 0
-    assert len(recorder.events) == 1
+    assert len(recorder.events) == calls
 
 
 def test_second_signal_ends_the_process_at_once(start_program: StartProgram, recorder: Recorder) -> None:

@@ -1,11 +1,12 @@
 """Queues jobs and works on them until the queue is empty.
 
-``rq_worker Worker|SpawnWorker|CallingWorker parent|horse``: ``CALLS`` jobs, the last of which fails.
+``rq_worker Worker|SpawnWorker|CallingWorker|TracedWorker parent|horse``: ``CALLS`` jobs, the last of which fails.
 ``rq_worker UnixSignalDeathPenalty|TimerDeathPenalty``: one job with a time limit, which this class of RQ applies.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from typing import Any
@@ -32,6 +33,16 @@ class CallingWorker(workers.Worker):  # type: ignore[misc]
         return is_successful
 
 
+class TracedWorker(workers.Worker):  # type: ignore[misc]
+    """A worker with its method replaced in the instance, as software that measures jobs does."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Replace ``perform_job``."""
+        super().__init__(*arguments, **named)
+        perform_job: Any = super().perform_job
+        self.perform_job = functools.partial(perform_job)
+
+
 def main() -> None:
     """Work until the queue is empty."""
     connection = Redis(unix_socket_path=os.environ["REDIS"])
@@ -49,7 +60,8 @@ def main() -> None:
     for number in range(last):
         queue.enqueue("tests.workers.rq_jobs.call", number)
     queue.enqueue("tests.workers.rq_jobs.call_and_fail", last)
-    worker_class = CallingWorker if kind == "CallingWorker" else getattr(workers, kind)
+    own: dict[str, Any] = {"CallingWorker": CallingWorker, "TracedWorker": TracedWorker}
+    worker_class = own.get(kind) or getattr(workers, kind)
     worker_class([queue], connection=connection).work(burst=True)
 
 

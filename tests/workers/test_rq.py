@@ -38,7 +38,16 @@ def _work(workers: Workers, *arguments: str, calls: int, more_calls: int = 0, **
     return ended.stderr
 
 
-@pytest.mark.parametrize(("kind", "capture_in"), [("Worker", "parent"), ("Worker", "horse"), ("SpawnWorker", "horse")])
+@pytest.mark.parametrize(
+    ("kind", "capture_in"),
+    [
+        ("Worker", "parent"),
+        ("Worker", "horse"),
+        ("SpawnWorker", "horse"),
+        ("TracedWorker", "parent"),
+        ("TracedWorker", "horse"),
+    ],
+)
 def test_work_horses_deliver_every_call(workers: Workers, kind: str, capture_in: str) -> None:
     # The last job raises.
     _work(workers, kind, capture_in, calls=5)

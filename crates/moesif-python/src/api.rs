@@ -210,6 +210,9 @@ fn copy(bytes: &[u8]) -> PyResult<Vec<u8>> {
 fn cause(problem: &Problem) -> Option<&'static str> {
     match problem {
         Problem::Unanswered { cause: TransportError::Certificate(_), .. } => Some("certificate"),
+        Problem::Unanswered { cause: TransportError::AuthorityCertificate, .. } => {
+            Some("authority certificate")
+        }
         Problem::Unanswered { cause: TransportError::TlsRefused(_), .. } => Some("tls"),
         Problem::Unanswered { cause: TransportError::Proxy(_), .. } => Some("proxy"),
         _ => None,

@@ -10,7 +10,7 @@
 
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::{PyInt, PyTuple, PyType};
+use pyo3::types::{PyInt, PySet, PyTuple, PyType};
 
 use crate::once::intern;
 use crate::python;
@@ -67,13 +67,13 @@ fn is_time_limit(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
 
 /// Whether a frame of the traceback is that of a signal handler.
 fn has_signal_handler(py: Python<'_>, error: &PyErr) -> PyResult<bool> {
+    let Some(traceback) = error.traceback(py) else {
+        return Ok(false);
+    };
     let handlers = codes_of_signal_handlers(py).unwrap_or_default();
-    let mut entry = error.traceback(py).map(Bound::into_any);
+    let mut entry = Some(traceback.into_any());
     while let Some(here) = entry {
-        let frame = here.getattr(intern!(py, "tb_frame"))?;
-        let code = frame.getattr(intern!(py, "f_code"))?;
-        // A handler may have deleted its arguments. One that is not set any more is known by them only.
-        if handlers.iter().any(|handler| handler.is(&code)) || is_called_by_signal(&frame)? {
+        if is_called_by_signal(&here.getattr(intern!(py, "tb_frame"))?, &handlers)? {
             return Ok(true);
         }
         entry = Some(here.getattr(intern!(py, "tb_next"))?).filter(|next| !next.is_none());
@@ -122,40 +122,121 @@ fn code_of(callable: Bound<'_, PyAny>) -> PyResult<Option<Bound<'_, PyAny>>> {
         let method = python::attribute(&owner, name)?;
         callable = match python::optional_attribute(&callable, intern!(py, "func"))? {
             Some(inner) if python::optional_attribute(&method, code)?.is_none() => inner,
+            // Only methods that are not written in Python have this attribute.
+            _ if python::optional_attribute(&method, intern!(py, "__objclass__"))?.is_some() => {
+                return Ok(None);
+            }
             _ => method,
         };
     }
     Ok(None)
 }
 
-/// Whether a frame was called like a signal handler: with a number and the frame that called it, the one that
-/// the signal has interrupted.
-fn is_called_by_signal(frame: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let caller = frame.getattr(intern!(frame.py(), "f_back"))?;
-    let arguments = arguments(frame)?;
-    let is_handler = arguments.windows(2).any(
-        |pair| matches!(pair, [number, interrupted] if number.is_instance_of::<PyInt>() && interrupted.is(&caller)),
-    );
-    Ok(is_handler && !caller.is_none())
+/// A positional argument of a frame. `None` if no variable holds it any more.
+type Argument<'py> = Option<Bound<'py, PyAny>>;
+
+/// Whether a frame was called by a signal: with a number and the frame that called it, the one that the signal
+/// has interrupted.
+///
+/// A handler may have deleted its arguments, or set those variables to something else. It is still recognised by
+/// its code, as long as it is set.
+fn is_called_by_signal(frame: &Bound<'_, PyAny>, handlers: &[Bound<'_, PyAny>]) -> PyResult<bool> {
+    let py = frame.py();
+    let caller = frame.getattr(intern!(py, "f_back"))?;
+    let code = frame.getattr(intern!(py, "f_code"))?;
+    let variables = frame.getattr(intern!(py, "f_locals"))?;
+    let parameters = Parameters::of(&code)?;
+    let held = parameters.arguments(&variables, |_| false);
+    let is_signal = |pair: &[Argument<'_>]| match pair {
+        [Some(number), Some(interrupted)] => number.is_instance_of::<PyInt>() && interrupted.is(&caller),
+        _ => false,
+    };
+    if !caller.is_none() && held.windows(2).any(is_signal) {
+        return Ok(true);
+    }
+    if !handlers.iter().any(|handler| handler.is(&code)) {
+        return Ok(false);
+    }
+    // The application may have called its handler itself, or another function with the same decorator.
+    let Ok(changed) = changed_variables(&code) else {
+        // Another signal has arrived, or there is no memory.
+        return Ok(true);
+    };
+    let held = parameters.arguments(&variables, |name| changed.contains(name).unwrap_or(true));
+    let may_be_signal = |pair: &[Argument<'_>]| match pair {
+        [number, interrupted] => {
+            number.as_ref().is_none_or(PyAnyMethods::is_instance_of::<PyInt>)
+                && interrupted.as_ref().is_none_or(|interrupted| interrupted.is(&caller))
+        }
+        _ => false,
+    };
+    Ok(held.windows(2).any(may_be_signal))
 }
 
-/// Returns the positional arguments of a frame, as far as its variables still hold them.
-fn arguments<'py>(frame: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    let py = frame.py();
-    let code = frame.getattr(intern!(py, "f_code"))?;
-    let number = |name| -> PyResult<usize> { code.getattr(name)?.extract() };
-    let positional = number(intern!(py, "co_argcount"))?;
-    let flags: u32 = code.getattr(intern!(py, "co_flags"))?.extract()?;
-    let names = code.getattr(intern!(py, "co_varnames"))?.cast_into::<PyTuple>()?;
-    let variables = frame.getattr(intern!(py, "f_locals"))?;
-    let mut values: Vec<_> =
-        names.iter().take(positional).filter_map(|name| variables.get_item(name).ok()).collect();
-    if flags & HAS_VARIABLE_ARGUMENTS != 0 {
-        // The names of keyword-only parameters come between.
-        let name = names.get_item(positional.saturating_add(number(intern!(py, "co_kwonlyargcount"))?))?;
-        if let Ok(more) = variables.get_item(name).and_then(|more| Ok(more.cast_into::<PyTuple>()?)) {
-            values.extend(more.iter());
+/// Returns the names of the variables that a code object sets or deletes after its call, as a set.
+fn changed_variables<'py>(code: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PySet>> {
+    const CHANGES: [&str; 4] = ["STORE_FAST", "DELETE_FAST", "STORE_DEREF", "DELETE_DEREF"];
+    let py = code.py();
+    let dis = python::import(intern!(py, "dis"))?;
+    let instructions =
+        python::call_method(&dis, intern!(py, "get_instructions"), &PyTuple::new(py, [code])?)?;
+    let changed = PySet::empty(py)?;
+    for instruction in python::list(&instructions)? {
+        let operation: String = instruction.getattr(intern!(py, "opname"))?.extract()?;
+        if CHANGES.iter().any(|change| operation.starts_with(change)) {
+            let variable = instruction.getattr(intern!(py, "argval"))?;
+            // Since Python 3.13, one instruction can change two variables.
+            match variable.cast::<PyTuple>() {
+                Ok(both) => both.iter().try_for_each(|one| changed.add(one))?,
+                Err(_) => changed.add(variable)?,
+            }
         }
     }
-    Ok(values)
+    Ok(changed)
+}
+
+/// The parameters of a code object that take positional arguments.
+struct Parameters<'py> {
+    names: Vec<Bound<'py, PyAny>>,
+    /// The name of a parameter like `*arguments`.
+    variable: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Parameters<'py> {
+    fn of(code: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let py = code.py();
+        let number = |name| -> PyResult<usize> { code.getattr(name)?.extract() };
+        let positional = number(intern!(py, "co_argcount"))?;
+        let flags: u32 = code.getattr(intern!(py, "co_flags"))?.extract()?;
+        let names = code.getattr(intern!(py, "co_varnames"))?.cast_into::<PyTuple>()?;
+        let variable = if flags & HAS_VARIABLE_ARGUMENTS == 0 {
+            None
+        } else {
+            // The names of keyword-only parameters come between.
+            let place = positional.saturating_add(number(intern!(py, "co_kwonlyargcount"))?);
+            Some(names.get_item(place)?)
+        };
+        Ok(Self { names: names.iter().take(positional).collect(), variable })
+    }
+
+    /// Returns the arguments that the variables of a frame hold. Those in variables that `is_changed` are lost.
+    fn arguments(
+        &self,
+        variables: &Bound<'py, PyAny>,
+        is_changed: impl Fn(&Bound<'py, PyAny>) -> bool,
+    ) -> Vec<Argument<'py>> {
+        let held = |name: &Bound<'py, PyAny>| {
+            if is_changed(name) { None } else { variables.get_item(name).ok() }
+        };
+        let mut arguments: Vec<_> = self.names.iter().map(held).collect();
+        match self.variable.as_ref().map(held) {
+            None => {}
+            Some(Some(more)) => {
+                arguments.extend(more.cast::<PyTuple>().into_iter().flat_map(PyTupleMethods::iter).map(Some));
+            }
+            // They may have been the number and the frame.
+            Some(None) => arguments.extend([None, None]),
+        }
+        arguments
+    }
 }

@@ -7,6 +7,7 @@
 //! Modules import only from lower layers; `crates/xtask/tests/layers.rs` checks that.
 
 mod api;
+mod as_written;
 mod callbacks;
 mod convert;
 mod django;
@@ -36,6 +37,8 @@ static ALLOCATOR: ReservingAllocator = ReservingAllocator;
 mod _native {
     #[pymodule_export]
     use crate::api::{ApiCall, ApiClient, document_json};
+    #[pymodule_export]
+    use crate::as_written::client_as_written;
     #[pymodule_export]
     use crate::callbacks::{FailureLog, Step};
     #[pymodule_export]

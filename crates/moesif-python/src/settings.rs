@@ -29,6 +29,28 @@ pub(crate) fn parse(
     Ok(settings)
 }
 
+/// Returns settings for requests below a base URI that no option concerns, except timeouts. Proxies, certificate
+/// authorities and timeouts come from the environment. Other options there are not read.
+///
+/// Raises `ValueError` for a bad base URI or timeout.
+pub(crate) fn of_the_network(base_uri: &str, py: Python<'_>) -> PyResult<Settings> {
+    // An id is required, but such requests do not have it.
+    let options = [(keys::APPLICATION_ID.name(), "none"), (keys::BASE_URI.name(), base_uri)];
+    let timeouts = [keys::CONNECT_TIMEOUT.name(), keys::REQUEST_TIMEOUT.name()];
+    let environment = environment::variables(py).unwrap_or_default();
+    let concerns = |name: &str| name.strip_prefix("MOESIF_").is_none_or(|option| timeouts.contains(&option));
+    let Parsed { settings, warnings } = Settings::parse(
+        Integration::Api,
+        options.map(|(name, text)| (name, Value::from(text))),
+        environment.iter().map(|(name, text)| (&**name, &**text)).filter(|(name, _)| concerns(name)),
+    )
+    .map_err(|error| PyValueError::new_err(error.to_string()))?;
+    for warning in warnings {
+        log::warn(py, "moesif.settings", &warning, None);
+    }
+    Ok(settings)
+}
+
 /// Does as [`parse`], but logs nothing.
 pub(crate) fn check(
     given: Option<&Bound<'_, PyAny>>,

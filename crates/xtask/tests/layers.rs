@@ -30,7 +30,7 @@ const MOESIF_PYTHON: &Layers = &[
     &["json"],
     &["settings"],
     &["api", "callbacks", "lifecycle"],
-    &["request"],
+    &["as_written", "request"],
     &["django", "outgoing", "wsgi"],
 ];
 

@@ -32,12 +32,12 @@ def for_no_answer(client: _native.ApiClient, outcome: Outcome, *, is_tls: bool) 
     """Return the advice for a server that accepts connections but sends no HTTP answer."""
     if outcome.cause == "proxy":
         return _for_proxy(client)
+    if outcome.cause == "authority certificate":
+        return (
+            "make another certificate for the server. A self-signed one: openssl req -x509 -addext "
+            "basicConstraints=CA:FALSE, and your other arguments. Then set SSL_CERT_FILE to its file"
+        )
     if outcome.cause == "certificate":
-        if "CA:TRUE" in (outcome.problem or ""):
-            return (
-                "make another certificate for the server. A self-signed one: openssl req -x509 -addext "
-                "basicConstraints=CA:FALSE, and your other arguments. Then set SSL_CERT_FILE to its file"
-            )
         return (
             "if your own authority issued the certificate, set REQUESTS_CA_BUNDLE or SSL_CERT_FILE to the PEM file of "
             "that authority. If the certificate is for another name, set BASE_URI to that name"

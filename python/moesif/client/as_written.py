@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import binascii
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
+from moesif import _native
 from moesif.client.configuration import Configuration
 from moesif.client.endpoint import Endpoint
 from moesif.client.http import HttpMethodEnum
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 #: Characters of a URL that stay as they are.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
-#: The settings of a native client need an id. A request that is sent as written does not have it.
-_NO_APPLICATION_ID = "none"
+#: How many servers the native clients are kept for. They hold what is read from the environment, no connections.
+_MOST_CLIENTS = 64
 
 
 def send_as_written(request: HttpRequest, timeout: float, *, is_repeatable: bool) -> Outcome:
@@ -50,8 +52,13 @@ def send_as_written(request: HttpRequest, timeout: float, *, is_repeatable: bool
         # The request then has a `Content-Length` of 0.
         body = b""
     headers = _headers(request, parts, content_type)
-    endpoint = Endpoint(Configuration(BASE_URI=origin, application_id=_NO_APPLICATION_ID, timeout=timeout))
+    endpoint = Endpoint(Configuration(timeout=timeout), _client(origin))
     return execute(endpoint.own_call(method, origin + target, headers, body, is_repeatable=is_repeatable))
+
+
+@functools.lru_cache(_MOST_CLIENTS)
+def _client(origin: str) -> _native.ApiClient:
+    return _native.client_as_written(origin)
 
 
 def _split(url: str) -> SplitResult:

@@ -29,17 +29,23 @@ class Unset(str):
 #: Attributes that decide where data goes, and under which application id.
 _DESTINATION: Final = ("BASE_URI", "application_id")
 #: How similar two names are, from 0 to 1, if one is a misspelling of the other.
-_MISSPELT: Final = 0.8
+_MISSPELT: Final = 0.85
 
 
 def _refuse_misspelling(name: str) -> None:
-    """Raise ``AttributeError`` for a name that is nearly that of an attribute in ``_DESTINATION``."""
-    if name.startswith("__") or hasattr(Configuration, name):
+    """Raise ``AttributeError`` for a name that is nearly that of an attribute in ``_DESTINATION``.
+
+    A private name is none of them, and neither is a longer one that is derived from them, such as ``application_ids``.
+    """
+    if name.startswith("_") or hasattr(Configuration, name):
         return
     import difflib  # noqa: PLC0415 - needed only by programs that set attributes of their own
 
+    given = _letters(name)
     for attribute in _DESTINATION:
-        if difflib.SequenceMatcher(None, _letters(name), _letters(attribute)).ratio() >= _MISSPELT:
+        meant = _letters(attribute)
+        is_derived = given != meant and (given.startswith(meant) or given.endswith(meant))
+        if not is_derived and difflib.SequenceMatcher(None, given, meant).ratio() >= _MISSPELT:
             message = f"Configuration has no attribute {name!r}: did you mean {attribute}?"
             raise AttributeError(message)
 

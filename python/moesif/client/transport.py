@@ -29,15 +29,15 @@ class Outcome(NamedTuple):
     """The outcome of a request.
 
     ``status`` is 0 if no answer came. ``problem`` is a sentence if something went wrong. ``fields`` are the
-    header fields of the answer. ``cause`` is set if no answer came because the TLS certificate was not accepted, or
-    because the server's TLS or the proxy refused the connection.
+    header fields of the answer. ``cause`` is set if no answer came because the TLS certificate was not accepted (that
+    of an authority has a cause of its own), or because the server's TLS or the proxy refused the connection.
     """
 
     status: int
     fields: list[tuple[str, str]]
     body: bytes
     problem: str | None
-    cause: Literal["certificate", "tls", "proxy"] | None = None
+    cause: Literal["certificate", "authority certificate", "tls", "proxy"] | None = None
 
 
 class _NotSentError(Exception):

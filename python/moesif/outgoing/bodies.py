@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     #: whether a finaliser may be calling.
     Ended = Callable[..., None]
 
-__all__ = ["RecordedRequest", "part", "record_response"]
+__all__ = ["RecordedRequest", "record_response"]
 
 #: Attribute of a source that holds its ``Recording``.
 _RECORDING = "_moesif_recording"

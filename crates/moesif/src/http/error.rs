@@ -23,10 +23,17 @@ pub enum TransportError {
     /// way.
     #[error("the TLS certificate is not accepted: {0}")]
     Certificate(String),
+    /// The certificate of the collector or the proxy is that of an authority. Another attempt would fail in the
+    /// same way.
+    #[error(
+        "the TLS certificate is not accepted: it is the certificate of an authority (CA:TRUE), but a server needs one \
+         with CA:FALSE"
+    )]
+    AuthorityCertificate,
     /// The answer to the TLS handshake is not TLS. Another attempt would fail in the same way.
     #[error("the port does not speak TLS: if it speaks plain HTTP, begin BASE_URI with http://")]
     NotTls,
-    /// The server ended the TLS handshake. Another attempt would fail in the same way.
+    /// The server refused the TLS connection with an alert that another attempt would get too.
     #[error("the server refused the TLS connection: {0}")]
     TlsRefused(String),
     /// TLS failed for another reason.
@@ -109,7 +116,7 @@ impl TransportError {
     /// Whether another attempt would fail in the same way.
     #[must_use]
     pub fn is_permanent(&self) -> bool {
-        matches!(self, Self::Certificate(_) | Self::NotTls | Self::TlsRefused(_))
+        matches!(self, Self::Certificate(_) | Self::AuthorityCertificate | Self::NotTls | Self::TlsRefused(_))
     }
 }
 
@@ -130,6 +137,29 @@ mod tests {
                 "the TLS certificate is not accepted: no trusted authority has issued it"
             );
         }
+    }
+
+    #[test]
+    fn only_alerts_that_another_attempt_would_get_too_are_permanent() {
+        use rustls::AlertDescription as Alert;
+        for (alert, is_permanent) in [
+            (Alert::CertificateRequired, true),
+            (Alert::HandshakeFailure, true),
+            (Alert::ProtocolVersion, true),
+            (Alert::UnknownCA, true),
+            (Alert::InternalError, false),
+            (Alert::BadRecordMac, false),
+            (Alert::DecryptError, false),
+            (Alert::UserCanceled, false),
+            (Alert::Unknown(200), false),
+        ] {
+            let error = TransportError::from(ureq::Error::Rustls(rustls::Error::AlertReceived(alert)));
+            assert_eq!(error.is_permanent(), is_permanent, "{alert:?}");
+            assert_eq!(matches!(error, TransportError::TlsRefused(_)), is_permanent, "{error:?}");
+        }
+        let error =
+            TransportError::from(ureq::Error::Rustls(rustls::Error::AlertReceived(Alert::InternalError)));
+        assert_eq!(error.to_string(), "TLS failed: the server sent the alert InternalError");
     }
 
     #[test]

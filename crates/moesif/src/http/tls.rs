@@ -9,12 +9,22 @@ use super::error::TransportError;
 impl TransportError {
     pub(super) fn from_tls(error: &Error) -> Self {
         match error {
+            Error::InvalidCertificate(reason) if is_authority(reason) => Self::AuthorityCertificate,
             Error::InvalidCertificate(reason) => Self::Certificate(certificate_fault(reason).into_owned()),
             Error::InvalidMessage(InvalidMessage::InvalidContentType) => Self::NotTls,
-            Error::AlertReceived(alert) => Self::TlsRefused(refusal(*alert).into_owned()),
+            Error::AlertReceived(alert) => match refusal(*alert) {
+                Some(reason) => Self::TlsRefused(reason.to_owned()),
+                None => Self::Tls(format!("the server sent the alert {alert:?}")),
+            },
             other => Self::Tls(other.to_string()),
         }
     }
+}
+
+/// Whether a certificate is that of an authority.
+fn is_authority(reason: &CertificateError) -> bool {
+    // webpki's reason has no type of its own in rustls.
+    matches!(reason, CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity"))
 }
 
 /// Returns why a certificate is not accepted, with `it` for the certificate.
@@ -31,25 +41,31 @@ fn certificate_fault(reason: &CertificateError) -> Cow<'static, str> {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name".into()
         }
-        // webpki's reason has no type of its own in rustls.
-        CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-            "it is the certificate of an authority (CA:TRUE), but a server needs one with CA:FALSE".into()
-        }
         other => other.to_string().into(),
     }
 }
 
-/// Returns why the server ended the handshake.
-fn refusal(alert: AlertDescription) -> Cow<'static, str> {
-    match alert {
-        AlertDescription::CertificateRequired | AlertDescription::BadCertificate => {
-            "it requires a certificate of the client, and this package has none".into()
-        }
+/// Returns why the server refuses the connection. `None` for an alert that another attempt may not get.
+fn refusal(alert: AlertDescription) -> Option<&'static str> {
+    Some(match alert {
+        AlertDescription::CertificateRequired
+        | AlertDescription::BadCertificate
+        | AlertDescription::UnsupportedCertificate
+        | AlertDescription::CertificateRevoked
+        | AlertDescription::CertificateExpired
+        | AlertDescription::CertificateUnknown
+        | AlertDescription::UnknownCA => "it requires a certificate of the client, and this package has none",
         AlertDescription::HandshakeFailure => {
-            "it requires a certificate of the client, or a cipher that is not supported".into()
+            "it requires a certificate of the client, or a cipher that is not supported"
         }
-        AlertDescription::ProtocolVersion => "it supports neither TLS 1.2 nor TLS 1.3".into(),
-        AlertDescription::UnrecognisedName => "it does not serve this host name".into(),
-        other => format!("alert {other:?}").into(),
-    }
+        AlertDescription::InsufficientSecurity => "it requires a cipher that is not supported",
+        AlertDescription::ProtocolVersion => "it supports neither TLS 1.2 nor TLS 1.3",
+        AlertDescription::UnrecognisedName => "it does not serve this host name",
+        AlertDescription::AccessDenied => "it denies access to this client",
+        AlertDescription::NoApplicationProtocol => "it does not speak HTTP/1.1",
+        AlertDescription::MissingExtension | AlertDescription::UnsupportedExtension => {
+            "it requires other extensions of TLS"
+        }
+        _ => return None,
+    })
 }
