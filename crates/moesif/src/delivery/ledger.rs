@@ -229,8 +229,8 @@ impl<E: Event> Ledger<E> {
         first.finished_at().checked_add(self.limits.batch_timeout)
     }
 
-    /// Takes queued events as a new batch. If there is no memory for one, waits, but not here: threads of the
-    /// application need the lock that the caller holds.
+    /// Takes queued events as a new batch. Without memory for one, the worker must wait and call again. It does not
+    /// wait here, because the caller holds a lock that threads of the application need.
     fn take(&mut self, now: Instant) -> Next<E> {
         let most = self.events.len().min(self.limits.batch_size);
         let few = most.min(SMALL_BATCH);
@@ -245,8 +245,8 @@ impl<E: Event> Ledger<E> {
         self.upload(Batch::new(events, self.head))
     }
 
-    /// Makes room to note a new batch, also if every batch that is being sent has to wait. Returns `false` if there
-    /// is no memory.
+    /// Makes room for one more batch in `unsettled`, and in `waiting` for every batch that is being sent. So a batch
+    /// can always be put back. Returns `false` if there is no memory.
     fn reserve_for_batch(&mut self) -> bool {
         memory::without_waiting(|| {
             self.unsettled.try_reserve(1).is_ok() && self.waiting.try_reserve(self.uploading + 1).is_ok()

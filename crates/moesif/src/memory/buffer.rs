@@ -25,6 +25,16 @@ pub(crate) enum WithoutMemory {
 }
 
 impl FallibleBuffer {
+    /// Makes room for `more` bytes. Returns `false` if there is no memory.
+    #[cold]
+    fn grow(&mut self, more: usize) -> bool {
+        match self.without_memory {
+            WithoutMemory::Fail => without_waiting(|| try_reserve(&mut self.bytes, more)),
+            // Accepts a block of the reserve too: a thread of ours gets a small one instead of waiting.
+            WithoutMemory::Wait => self.bytes.try_reserve(more).is_ok(),
+        }
+    }
+
     /// Frees the memory beyond `capacity` bytes, and any memory of the reserve.
     pub(crate) fn shrink_to(&mut self, capacity: usize) {
         if is_reserve(self.bytes.as_ptr()) {
@@ -36,13 +46,11 @@ impl FallibleBuffer {
 }
 
 impl io::Write for FallibleBuffer {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let has_memory = match self.without_memory {
-            WithoutMemory::Fail => without_waiting(|| try_reserve(&mut self.bytes, bytes.len())),
-            // Also in the reserve: the thread would not wait for a small block.
-            WithoutMemory::Wait => self.bytes.try_reserve(bytes.len()).is_ok(),
-        };
-        if !has_memory {
+        // The serializer writes a few bytes at a time: mostly there is room.
+        let has_room = bytes.len() <= self.bytes.capacity() - self.bytes.len();
+        if !has_room && !self.grow(bytes.len()) {
             self.has_failed = true;
             return Err(io::ErrorKind::OutOfMemory.into());
         }

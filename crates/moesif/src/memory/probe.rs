@@ -7,8 +7,10 @@
 
 use std::ptr;
 
-/// Returns whether the system maps `bytes` bytes. Does not ask the C library's `malloc`: to free a large block
-/// makes it keep more memory for the rest of the process's life.
+/// Returns whether the system maps `bytes` bytes.
+///
+/// Does not use `malloc`: once a large block has been freed, glibc keeps more memory for the rest of the
+/// process's life.
 pub(super) fn is_mappable(bytes: usize) -> bool {
     let protection = libc::PROT_READ | libc::PROT_WRITE; // or it would not count for every limit
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
