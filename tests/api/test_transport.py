@@ -18,7 +18,7 @@ from tests.recorder import Answer, Fault
 
 if TYPE_CHECKING:
     from tests.api.conftest import Connect, ConnectAsync
-    from tests.conftest import RunProgram
+    from tests.conftest import Ended, RunProgram
     from tests.recorder import Delivery, Recorder
 
 
@@ -134,6 +134,12 @@ def test_cancelled_call_is_not_retried(recorder: Recorder, connect_async: Connec
     assert tried == [b"impatient", b"patient", b"patient"]
 
 
+def _assert_interrupted(ended: Ended) -> None:
+    assert ended.output.startswith("interrupted"), ended.errors
+    assert ended.code == 0
+    assert ended.seconds_after("interrupted") < 30
+
+
 @pytest.mark.parametrize("patch", ["gevent.monkey.patch_all()", "pass"], ids=["gevent", "plain"])
 @pytest.mark.parametrize("updates", ["MoesifAPIClient(application_id).api", "MoesifMiddleware(None, {})"])
 def test_ctrl_c_ends_the_wait(run_program: RunProgram, recorder: Recorder, updates: str, patch: str) -> None:
@@ -159,9 +165,7 @@ def test_ctrl_c_ends_the_wait(run_program: RunProgram, recorder: Recorder, updat
         to=recorder,
         variables={"MOESIF_REQUEST_TIMEOUT": "60"},
     )
-    assert ended.output.startswith("interrupted"), ended.errors
-    assert ended.code == 0
-    assert ended.seconds_after("interrupted") < 30
+    _assert_interrupted(ended)
 
 
 @pytest.mark.parametrize("updates", ["MoesifAPIClient(application_id).api", "MoesifMiddleware(None, {})"])
@@ -193,9 +197,7 @@ def test_timeout_error_that_a_signal_handler_raises_ends_the_wait(
         to=recorder,
         variables={"MOESIF_REQUEST_TIMEOUT": "60"},
     )
-    assert ended.output.startswith("interrupted"), ended.errors
-    assert ended.code == 0
-    assert ended.seconds_after("interrupted") < 30
+    _assert_interrupted(ended)
 
 
 def test_timeout_error_that_gevent_raises_ends_the_wait(run_program: RunProgram, recorder: Recorder) -> None:
@@ -218,8 +220,7 @@ def test_timeout_error_that_gevent_raises_ends_the_wait(run_program: RunProgram,
         to=recorder,
         variables={"MOESIF_REQUEST_TIMEOUT": "60"},
     )
-    assert ended.output.startswith("interrupted"), ended.errors
-    assert ended.seconds_after("interrupted") < 30
+    _assert_interrupted(ended)
 
 
 def test_process_can_end_while_a_daemon_thread_waits(run_program: RunProgram, recorder: Recorder) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.collector import ROOT
 from tests.environments import prepared
 from tests.server import environment
 
@@ -50,6 +51,20 @@ class Workers:
         given = {"EVENT_BATCH_TIMEOUT": 60, "FLUSH_TIMEOUT": 30, **options}
         both = environment(self.recorder.uri, self.recorder.application_id, given)
         return both | {"API": self.api.uri, "REDIS": str(self.redis), **variables}
+
+    def run(self, *arguments: str, variables: Mapping[str, str] | None = None, **options: object) -> str:
+        """Run Python in the environment to its end. Returns the errors that it prints."""
+        ended = subprocess.run(
+            [self.programs / "python", *arguments],
+            cwd=ROOT,
+            env=self.environment(options, variables or {}),
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        return ended.stderr
 
     def recorded(self) -> list[str]:
         """Return the paths of the calls that were recorded, sorted."""

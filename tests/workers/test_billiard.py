@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.collector import ROOT
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Workers
@@ -36,15 +33,6 @@ child.join()
 
 
 @pytest.mark.parametrize("how", ["returns", "terminated"])
-def test_child_delivers(workers: Workers, how: str) -> None:
-    ended = subprocess.run(
-        [workers.programs / "python", "-c", PROGRAM, how],
-        cwd=ROOT,
-        env=workers.environment({}, {}),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert workers.recorded() == ["/items"]
+def test_child_delivers(processes: Workers, how: str) -> None:
+    processes.run("-c", PROGRAM, how)
+    assert processes.recorded() == ["/items"]

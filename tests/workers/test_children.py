@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-
-from tests.collector import ROOT
 
 if TYPE_CHECKING:
     from tests.workers.conftest import Workers
@@ -17,15 +14,6 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("library", ["billiard", "multiprocess", "multiprocessing"])
 def test_children_deliver_every_call(processes: Workers, library: str, method: str, capture_in: str) -> None:
-    ended = subprocess.run(
-        [processes.programs / "python", "-m", "tests.workers.children", library, method, capture_in],
-        cwd=ROOT,
-        env=processes.environment({}, {}),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert len(processes.api.seen) == 3, ended.stderr
+    errors = processes.run("-m", "tests.workers.children", library, method, capture_in)
+    assert len(processes.api.seen) == 3, errors
     assert processes.recorded() == ["/items/0", "/items/1", "/items/2"]

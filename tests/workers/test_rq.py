@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.collector import ROOT
 from tests.recorder import Fault
 
 if TYPE_CHECKING:
@@ -24,18 +22,10 @@ FLUSH_TIMEOUT = 8
 
 def _work(workers: Workers, *arguments: str, calls: int, more_calls: int = 0, **options: object) -> str:
     """Run a worker until its queue is empty. Returns what it logs. ``more_calls`` are those without a job."""
-    ended = subprocess.run(
-        [workers.programs / "python", "-m", "tests.workers.rq_worker", *arguments],
-        cwd=ROOT,
-        env=workers.environment(options, {"CALLS": str(calls)}),
-        capture_output=True,
-        text=True,
-        timeout=90,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert len(workers.api.seen) == calls + more_calls, ended.stderr
-    return ended.stderr
+    variables = {"CALLS": str(calls)}
+    errors = workers.run("-m", "tests.workers.rq_worker", *arguments, variables=variables, **options)
+    assert len(workers.api.seen) == calls + more_calls, errors
+    return errors
 
 
 @pytest.mark.parametrize(
